@@ -1,0 +1,67 @@
+#include "policy/testing/runner.hpp"
+
+namespace tallygate::policy::testing {
+namespace {
+
+bool selected(const Filter& filter, const Suite& suite, const SuiteTest& test, const Cell& cell,
+              const Verdict& verdict) {
+  CellNames names;
+  names.suite = suite.name;
+  names.test = test.name;
+  names.principal = suite.principals[cell.principal].name;
+  names.request = suite.requests[cell.request].label;
+  names.context = suite.contexts[test.context].name;
+  names.outcomes = {to_string(cell.expected.outcome), to_string(verdict.outcome)};
+  const auto by_rule = [](CellOutcome outcome) {
+    return outcome == CellOutcome::allow || outcome == CellOutcome::deny;
+  };
+  if (by_rule(verdict.outcome)) {
+    names.rules.assign(verdict.by.begin(), verdict.by.end());
+  }
+  if (by_rule(cell.expected.outcome) && !cell.expected.by.empty()) {
+    names.rules.emplace_back(cell.expected.by);
+  }
+  return filter.accepts(names);
+}
+
+/// `failures` counts those of the whole run.
+SuiteResult run_suite(const LoadedSuite& loaded, const Filter& filter, std::size_t& failures) {
+  const Suite& suite = loaded.suite;
+  const Program& program = *loaded.program;
+  SuiteResult result{suite.file, suite.name, loaded.program, {}, 0, 0};
+  DecideScratch scratch(program);
+  for (const SuiteTest& test : suite.tests) {
+    for (const Cell& cell : test.cells) {
+      const NamedPrincipal& principal = suite.principals[cell.principal];
+      const WrittenRequest& request = suite.requests[cell.request];
+      const NamedContext& context = suite.contexts[test.context];
+      const Question question{principal.principal, request, context.circumstances, test.now};
+      const Verdict verdict = decide(program, question, scratch);
+      if (!selected(filter, suite, test, cell, verdict)) {
+        continue;
+      }
+      const bool ok = meets(verdict, cell.expected);
+      ++(ok ? result.passed : result.failed);
+      const bool explained = !ok && ++failures <= explained_max;
+      result.cells.push_back({test.name, principal.name, context.name, request.label, cell.mark,
+                              cell.expected, verdict, ok,
+                              explained ? std::optional(explain(program, question)) : std::nullopt});
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+RunResult run(std::span<const LoadedSuite> suites, const Filter& filter) {
+  RunResult result;
+  std::size_t failures = 0;
+  for (const LoadedSuite& suite : suites) {
+    result.suites.push_back(run_suite(suite, filter, failures));
+    result.passed += result.suites.back().passed;
+    result.failed += result.suites.back().failed;
+  }
+  return result;
+}
+
+}  // namespace tallygate::policy::testing

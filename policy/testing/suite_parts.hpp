@@ -1,0 +1,63 @@
+#pragma once
+/// The sections of a suite, each read from its node.
+#include "policy/language/yaml_map.hpp"
+#include "policy/testing/suite.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tallygate::policy::testing {
+
+/// `principals:` one entry: `{anonymous: true}` or any of user, email, groups, claims. `{}` is signed in, no
+/// more.
+[[nodiscard]] Principal read_principal(const yaml::Node& node, yaml::Errors& errors);
+
+/// `contexts:` one entry, or `context:` of a test as a map.
+[[nodiscard]] Circumstances read_circumstances(const yaml::Node& node, yaml::Errors& errors);
+
+/// One item of `raw:`. The request, and its own `expect` where it has one.
+struct RawItem {
+  WrittenRequest request;
+  std::optional<Expectation> expected;
+  yaml::Mark mark;  ///< of `expect`, else of the item
+};
+[[nodiscard]] std::optional<RawItem> read_raw(const yaml::Node& node, yaml::Errors& errors);
+
+/// A cell or `expect:`.
+[[nodiscard]] std::optional<Expectation> read_expectation(const yaml::Node& node, std::string_view what,
+                                                          yaml::Errors& errors);
+
+/// A request in place: `METHOD URL` or `route …`.
+[[nodiscard]] std::optional<WrittenRequest> read_inline_request(const yaml::Node& node, yaml::Errors& errors);
+
+/// What a test may name, grown by what it writes in place.
+class Tables {
+ public:
+  explicit Tables(Suite& suite) : suite_(suite) {}
+  /// Call once the named sections are read: from then on everything added is inline.
+  void seal();
+
+  [[nodiscard]] std::optional<std::size_t> find_principal(const yaml::Node& node, yaml::Errors& errors) const;
+  /// A name, or a request in place.
+  [[nodiscard]] std::optional<std::size_t> find_or_add_request(const yaml::Node& node, yaml::Errors& errors);
+  [[nodiscard]] std::size_t add_request(WrittenRequest request);
+  /// A name, or a map in place.
+  [[nodiscard]] std::optional<std::size_t> find_or_add_context(const yaml::Node& node, yaml::Errors& errors);
+  /// The context of tests that have none: everything unknown.
+  [[nodiscard]] std::size_t no_context();
+
+ private:
+  Suite& suite_;
+  std::vector<std::string> principal_names_;
+  std::vector<std::string> request_names_;
+  std::vector<std::string> context_names_;
+  std::optional<std::size_t> no_context_;
+};
+
+/// One item of `tests:`. `now` is the suite's.
+[[nodiscard]] std::optional<SuiteTest> read_test(const yaml::Node& node, TimePoint now, Tables& tables,
+                                                 Suite& suite, yaml::Errors& errors);
+
+}  // namespace tallygate::policy::testing

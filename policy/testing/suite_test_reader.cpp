@@ -1,0 +1,226 @@
+// One item of `tests:`: its table, and its lists of principals, requests and raw lines.
+#include "policy/language/loader.hpp"
+#include "policy/testing/suite_parts.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace tallygate::policy::testing {
+namespace {
+
+std::vector<std::optional<std::size_t>> read_columns(const yaml::Node& node, Tables& tables,
+                                                     yaml::Errors& errors) {
+  std::vector<std::optional<std::size_t>> columns;
+  std::set<std::string> seen;
+  for (const yaml::Node& item : yaml::list(node, "'columns'", errors)) {
+    columns.push_back(tables.find_or_add_request(item, errors));
+    if (!seen.insert(item.scalar()).second) {
+      yaml::add(errors, item, "column '" + printable(item.scalar()) + "' stands twice; each request once");
+    }
+  }
+  return columns;
+}
+
+void read_row(const yaml::Node& key, const yaml::Node& row,
+              const std::vector<std::optional<std::size_t>>& columns, const Tables& tables, SuiteTest& test,
+              yaml::Errors& errors) {
+  const std::optional<std::size_t> principal = tables.find_principal(key, errors);
+  const std::vector<yaml::Node> cells = yaml::list(row, "row '" + printable(key.scalar()) + "'", errors);
+  if (cells.size() != columns.size() && !cells.empty()) {
+    yaml::add(errors, row,
+              "row '" + printable(key.scalar()) + "' has " + std::to_string(cells.size()) +
+                  " cells, the table has " + std::to_string(columns.size()) +
+                  " columns; every row has every column");
+    return;
+  }
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    std::optional<Expectation> expected = read_expectation(cells[i], "a cell", errors);
+    const std::optional<std::size_t>& request = columns[i];
+    if (principal && request && expected) {
+      test.cells.push_back({*principal, *request, *std::move(expected), cells[i].mark()});
+    }
+  }
+}
+
+void read_table(const yaml::Node& node, Tables& tables, SuiteTest& test, yaml::Errors& errors) {
+  if (node.kind() != yaml::Kind::map) {
+    yaml::add(errors, node, "a table is a map: 'columns' and a row for each principal");
+    return;
+  }
+  std::optional<yaml::Node> columns_node;
+  for (std::size_t i = 0; i < node.size(); ++i) {
+    const auto [key, value] = node.entry(i);
+    if (key.scalar() == "columns") {
+      columns_node = value;
+    }
+  }
+  if (!columns_node) {
+    yaml::add(errors, node, "the table has no 'columns', the list of its requests");
+    return;
+  }
+  const std::vector<std::optional<std::size_t>> columns = read_columns(*columns_node, tables, errors);
+  bool rows = false;
+  for (std::size_t i = 0; i < node.size(); ++i) {
+    const auto [key, value] = node.entry(i);
+    if (key.scalar() == "columns") {
+      continue;
+    }
+    rows = true;
+    if (!columns.empty()) {
+      read_row(key, value, columns, tables, test, errors);
+    }
+  }
+  if (!rows) {
+    yaml::add(errors, node, "the table has no row; write one for each principal");
+  }
+}
+
+/// What the list form of a test asks: each of the principals, each of the requests.
+struct Lists {
+  std::vector<std::size_t> principals;
+  std::vector<std::size_t> requests;
+  std::vector<RawItem> raw;
+  bool written = false;  ///< any of the three keys is there
+};
+
+std::vector<std::size_t> read_principals(const yaml::Node& node, const Tables& tables, yaml::Errors& errors) {
+  std::vector<std::size_t> principals;
+  std::set<std::size_t> seen;
+  for (const yaml::Node& item : yaml::list(node, "'principals'", errors)) {
+    const std::optional<std::size_t> index = tables.find_principal(item, errors);
+    if (!index) {
+      continue;
+    }
+    if (!seen.insert(*index).second) {
+      yaml::add(errors, item, "principal '" + printable(item.scalar()) + "' stands twice; each once");
+    }
+    principals.push_back(*index);
+  }
+  return principals;
+}
+
+void read_requests(const yaml::Node& node, Tables& tables, Suite& suite, Lists& lists, yaml::Errors& errors) {
+  std::set<std::string> seen;
+  for (const yaml::Node& item : yaml::list(node, "'requests'", errors)) {
+    const std::optional<std::size_t> index = tables.find_or_add_request(item, errors);
+    if (!seen.insert(item.scalar()).second) {
+      suite.warnings.push_back({item.file(),
+                                item.mark(),
+                                "request '" + printable(item.scalar()) + "' is repeated in this list",
+                                {}});
+    } else if (index) {
+      lists.requests.push_back(*index);
+    }
+  }
+}
+
+Lists read_lists(yaml::Map& map, Tables& tables, Suite& suite, yaml::Errors& errors) {
+  Lists lists;
+  const std::optional<yaml::Node> principals = map.find("principals");
+  const std::optional<yaml::Node> requests = map.find("requests");
+  const std::optional<yaml::Node> raw = map.find("raw");
+  lists.written = principals || requests || raw;
+  if (principals) {
+    lists.principals = read_principals(*principals, tables, errors);
+  }
+  if (requests) {
+    read_requests(*requests, tables, suite, lists, errors);
+  }
+  if (raw) {
+    for (const yaml::Node& item : yaml::list(*raw, "'raw'", errors)) {
+      if (std::optional<RawItem> read = read_raw(item, errors)) {
+        lists.raw.push_back(*std::move(read));
+      }
+    }
+  }
+  if (lists.written && !principals) {
+    yaml::add(errors, map.node(), "this test has requests but no 'principals' to send them");
+  }
+  if (principals && !requests && !raw) {
+    yaml::add(errors, *principals,
+              "this test has 'principals' but neither 'requests' nor 'raw' for them to send");
+  }
+  return lists;
+}
+
+void add_list_cells(Lists lists, const std::optional<Expectation>& expected, yaml::Mark mark, Tables& tables,
+                    SuiteTest& test) {
+  std::vector<Cell> columns;
+  for (const std::size_t request : lists.requests) {
+    if (expected) {
+      columns.push_back({0, request, *expected, mark});
+    }
+  }
+  for (RawItem& item : lists.raw) {
+    const std::optional<Expectation>& own = item.expected ? item.expected : expected;
+    if (own) {
+      columns.push_back({0, tables.add_request(std::move(item.request)), *own, item.mark});
+    }
+  }
+  for (const std::size_t principal : lists.principals) {
+    for (Cell cell : columns) {
+      cell.principal = principal;
+      test.cells.push_back(std::move(cell));
+    }
+  }
+}
+
+/// `expect:` is there where something has no expectation of its own, and only where there is a list for it.
+std::optional<Expectation> read_expect(yaml::Map& map, const Lists& lists, yaml::Errors& errors) {
+  const std::optional<yaml::Node> node = map.find("expect");
+  const bool needed =
+      !lists.requests.empty() ||
+      std::any_of(lists.raw.begin(), lists.raw.end(), [](const RawItem& item) { return !item.expected; });
+  if (!node) {
+    if (needed) {
+      yaml::add(errors, map.node(), "this test has no 'expect'; nothing is expected implicitly");
+    }
+    return std::nullopt;
+  }
+  if (!lists.written) {
+    yaml::add(errors, *node, "'expect' says nothing here: every cell of a table says what it expects");
+  }
+  return read_expectation(*node, "'expect'", errors);
+}
+
+}  // namespace
+
+std::optional<SuiteTest> read_test(const yaml::Node& node, TimePoint now, Tables& tables, Suite& suite,
+                                   yaml::Errors& errors) {
+  yaml::Map map(node, "test", errors);
+  if (!map) {
+    return std::nullopt;
+  }
+  SuiteTest test;
+  test.mark = node.mark();
+  test.now = now;
+  test.name = map.require_text("name").value_or("");
+  if (const auto own_now = map.find("now")) {
+    if (const auto time = read_timestamp(*own_now, "'now'", errors)) {
+      test.now = *time;
+    }
+  }
+  const std::optional<yaml::Node> context = map.find("context");
+  const std::optional<std::size_t> context_index =
+      context ? tables.find_or_add_context(*context, errors) : tables.no_context();
+  test.context = context_index.value_or(0);
+  const std::optional<yaml::Node> table = map.find("table");
+  if (table) {
+    read_table(*table, tables, test, errors);
+  }
+  Lists lists = read_lists(map, tables, suite, errors);
+  if (!table && !lists.written) {
+    yaml::add(errors, node,
+              "this test asks nothing; write a 'table', or 'principals' with 'requests' or 'raw'");
+  }
+  const std::optional<Expectation> expected = read_expect(map, lists, errors);
+  yaml::Mark mark = node.mark();
+  if (const auto expect = map.find("expect")) {
+    mark = expect->mark();
+  }
+  add_list_cells(std::move(lists), expected, mark, tables, test);
+  map.finish();
+  return test;
+}
+
+}  // namespace tallygate::policy::testing
