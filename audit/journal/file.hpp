@@ -1,0 +1,53 @@
+#pragma once
+
+#include "audit/journal/failure.hpp"
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace tallygate::audit {
+
+/// Owns one file descriptor; closes it when destroyed.
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int descriptor) : descriptor_(descriptor) {}
+  ~FileDescriptor();
+  FileDescriptor(FileDescriptor&& other) noexcept;
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+
+  [[nodiscard]] int get() const { return descriptor_; }
+  explicit operator bool() const { return descriptor_ >= 0; }
+
+ private:
+  int descriptor_ = -1;
+};
+
+/// Which file a name led to: a file that was removed, replaced or renamed shows by a changed identity.
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+
+/// The identity of what `path` names now. Errors: missing, unreadable.
+Result<FileIdentity> identify(const std::filesystem::path& path);
+/// The identity of an open file. Errors: unreadable.
+Result<FileIdentity> identify(const FileDescriptor& file, const std::filesystem::path& path);
+
+/// Creates `path` with `content` and `mode`, never overwriting, and syncs the file and its folder. What it
+/// began is removed again on an error. Errors: exists, unreadable.
+Result<void> create_file(const std::filesystem::path& path, std::string_view content, mode_t mode);
+
+/// Makes names created in or removed from a folder durable. Errors: unreadable.
+Result<void> sync_folder(const std::filesystem::path& folder);
+
+/// The system's text for an error number.
+std::string errno_text(int error);
+
+}  // namespace tallygate::audit

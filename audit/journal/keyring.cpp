@@ -1,0 +1,221 @@
+#include "audit/journal/keyring.hpp"
+
+#include "audit/journal/file.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace tallygate::audit {
+namespace {
+
+constexpr std::size_t iv_size = 12;
+constexpr std::size_t tag_size = 16;
+constexpr std::size_t wrapped_size = iv_size + ed25519_size + tag_size;
+using Wrapped = std::array<std::uint8_t, wrapped_size>;
+
+constexpr const char* settings = R"(
+PRAGMA journal_mode=DELETE;
+PRAGMA synchronous=EXTRA;
+PRAGMA secure_delete=ON;
+PRAGMA trusted_schema=OFF;
+)";
+
+constexpr const char* schema = R"(
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE signing_key (vkey TEXT PRIMARY KEY, first INTEGER NOT NULL UNIQUE, created TEXT NOT NULL,
+                          wrapped BLOB NOT NULL) STRICT;
+INSERT INTO meta VALUES ('format', '1');
+)";
+
+struct FreeCipher {
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+using Cipher = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
+
+// What a wrapped key is bound to: it cannot be passed off as another one.
+std::string associated(std::string_view vkey) {
+  return "tallygate keyring v1\n" + std::string(vkey);
+}
+
+const unsigned char* bytes(const std::string& text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+std::optional<Wrapped> wrap(const Seed& seed, const Kek& kek, const std::string& data) {
+  Wrapped out{};
+  unsigned char* iv = out.data();
+  unsigned char* sealed = iv + iv_size;
+  const Cipher context(EVP_CIPHER_CTX_new());
+  int size = 0;
+  if (!context || RAND_bytes(iv, iv_size) != 1 ||
+      EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, kek.bytes().data(), iv) != 1 ||
+      EVP_EncryptUpdate(context.get(), nullptr, &size, bytes(data), static_cast<int>(data.size())) != 1 ||
+      EVP_EncryptUpdate(context.get(), sealed, &size, seed.data(), static_cast<int>(seed.size())) != 1 ||
+      EVP_EncryptFinal_ex(context.get(), sealed + size, &size) != 1 ||
+      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, tag_size, sealed + ed25519_size) != 1) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+std::optional<Seed> unwrap(Wrapped wrapped, const Kek& kek, const std::string& data) {
+  Seed seed{};
+  const unsigned char* iv = wrapped.data();
+  unsigned char* sealed = wrapped.data() + iv_size;
+  const Cipher context(EVP_CIPHER_CTX_new());
+  int size = 0;
+  if (!context ||
+      EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, kek.bytes().data(), iv) != 1 ||
+      EVP_DecryptUpdate(context.get(), nullptr, &size, bytes(data), static_cast<int>(data.size())) != 1 ||
+      EVP_DecryptUpdate(context.get(), seed.data(), &size, sealed, static_cast<int>(ed25519_size)) != 1 ||
+      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, tag_size, sealed + ed25519_size) != 1 ||
+      EVP_DecryptFinal_ex(context.get(), seed.data() + size, &size) != 1) {
+    OPENSSL_cleanse(seed.data(), seed.size());
+    return std::nullopt;
+  }
+  return seed;
+}
+
+}  // namespace
+
+Result<Keyring> Keyring::create(const std::filesystem::path& path, std::string_view origin) {
+  if (auto created = create_file(path, {}, 0600); !created) {
+    return created.error();
+  }
+  auto database = Database::open(path, SQLITE_OPEN_READWRITE);
+  if (!database) {
+    return database.error();
+  }
+  for (const char* sql : {settings, schema}) {
+    if (auto done = database->execute(sql); !done) {
+      return done.error();
+    }
+  }
+  auto insert = database->prepare("INSERT INTO meta VALUES ('origin', ?)");
+  if (!insert) {
+    return insert.error();
+  }
+  insert->bind(1, origin);
+  if (insert->run() != SQLITE_DONE) {
+    return database->failure("cannot name the origin");
+  }
+  return Keyring(std::move(*database), std::string(origin), path);
+}
+
+Result<Keyring> Keyring::open(const std::filesystem::path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    return fail(errno == ENOENT ? FailureKind::missing : FailureKind::unreadable,
+                path.string() + ": " + errno_text(errno) + "; this keyring holds the journal's signing key");
+  }
+  if ((status.st_mode & 077U) != 0) {
+    return fail(FailureKind::invalid, path.string() + ": others may read the keyring; run chmod 600 on it");
+  }
+  auto database = Database::open(path, SQLITE_OPEN_READWRITE);
+  if (!database) {
+    return database.error();
+  }
+  if (auto done = database->execute(settings); !done) {
+    return done.error();
+  }
+  const auto format = database->value("SELECT value FROM meta WHERE key = 'format'");
+  auto origin = database->value("SELECT value FROM meta WHERE key = 'origin'");
+  if (!format || !origin) {
+    return format ? origin.error() : format.error();
+  }
+  if (*format != "1" || origin->empty()) {
+    return fail(FailureKind::invalid, path.string() + ": not a keyring of format 1");
+  }
+  return Keyring(std::move(*database), std::move(*origin), path);
+}
+
+Result<void> Keyring::add(const Signer& signer, std::uint64_t first, std::string_view created,
+                          const Kek& kek) {
+  if (signer.name() != origin_) {
+    return fail(FailureKind::invalid, path_.string() + ": a signing key must be named " + origin_);
+  }
+  auto seed = signer.seed();
+  if (!seed) {
+    return seed.error();
+  }
+  const std::string vkey = signer.vkey();
+  const auto wrapped = wrap(*seed, kek, associated(vkey));
+  OPENSSL_cleanse(seed->data(), seed->size());
+  if (!wrapped) {
+    return fail(FailureKind::crypto, path_.string() + ": cannot wrap " + vkey);
+  }
+  auto insert = database_.prepare("INSERT INTO signing_key VALUES (?, ?, ?, ?)");
+  if (!insert) {
+    return insert.error();
+  }
+  insert->bind(1, std::string_view(vkey));
+  insert->bind(2, static_cast<std::int64_t>(first));
+  insert->bind(3, created);
+  insert->bind(4, std::span<const std::uint8_t>(*wrapped));
+  const int rc = insert->run();
+  if (rc != SQLITE_DONE) {
+    Failure failure = database_.failure("cannot keep " + vkey);
+    failure.kind = (rc & 0xFF) == SQLITE_CONSTRAINT ? FailureKind::exists : failure.kind;
+    return failure;
+  }
+  return {};
+}
+
+Result<Signer> Keyring::current(const Kek& kek) {
+  auto query = database_.prepare("SELECT vkey, wrapped FROM signing_key ORDER BY first DESC LIMIT 1");
+  if (!query) {
+    return query.error();
+  }
+  const int rc = query->step();
+  if (rc == SQLITE_DONE) {
+    return fail(FailureKind::missing, path_.string() + ": it holds no signing key");
+  }
+  if (rc != SQLITE_ROW) {
+    return database_.failure("cannot read the signing key");
+  }
+  const std::string vkey(query->text(0));
+  Wrapped wrapped{};
+  const auto stored = query->blob(1);
+  std::optional<Seed> seed;
+  if (stored.size() == wrapped.size()) {
+    std::copy(stored.begin(), stored.end(), wrapped.begin());
+    seed = unwrap(wrapped, kek, associated(vkey));
+  }
+  if (!seed) {
+    return fail(FailureKind::crypto, path_.string() + ": the key-encryption key does not open " + vkey +
+                                         "; it is another one, or the keyring was altered");
+  }
+  auto signer = Signer::from_seed(origin_, *seed);
+  OPENSSL_cleanse(seed->data(), seed->size());
+  if (signer && signer->vkey() != vkey) {
+    return fail(FailureKind::tampered, path_.string() + ": the private key does not belong to " + vkey);
+  }
+  return signer;
+}
+
+Result<std::vector<KeyringEntry>> Keyring::list() {
+  auto query = database_.prepare("SELECT vkey, first, created FROM signing_key ORDER BY first");
+  if (!query) {
+    return query.error();
+  }
+  std::vector<KeyringEntry> entries;
+  int rc = SQLITE_ROW;
+  while ((rc = query->step()) == SQLITE_ROW) {
+    entries.push_back({std::string(query->text(0)), static_cast<std::uint64_t>(query->integer(1)),
+                       std::string(query->text(2))});
+  }
+  if (rc != SQLITE_DONE) {
+    return database_.failure("cannot list the keys");
+  }
+  return entries;
+}
+
+}  // namespace tallygate::audit

@@ -1,0 +1,188 @@
+#include "audit/journal/signer.hpp"
+
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/rand.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace tallygate::audit {
+namespace {
+
+// scrypt for a key file that a person keeps: 16 MiB a guess, the most OpenSSL's own PKCS#8 reader accepts
+// without being told a larger memory limit.
+constexpr std::uint64_t scrypt_n = 16384;
+constexpr std::uint64_t scrypt_r = 8;
+constexpr std::uint64_t scrypt_p = 1;
+constexpr int scrypt_salt_size = 16;
+
+// DER of a SubjectPublicKeyInfo up to the key itself (RFC 8410 §4).
+constexpr std::array<std::uint8_t, 12> spki_prefix = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
+                                                      0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
+
+struct FreeBio {
+  void operator()(BIO* bio) const { BIO_free_all(bio); }
+};
+struct FreeInfo {
+  void operator()(PKCS8_PRIV_KEY_INFO* info) const { PKCS8_PRIV_KEY_INFO_free(info); }
+};
+struct FreeSealed {
+  void operator()(X509_SIG* sealed) const { X509_SIG_free(sealed); }
+};
+struct FreeKeyContext {
+  void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
+};
+using Bio = std::unique_ptr<BIO, FreeBio>;
+
+Failure crypto(std::string what) {
+  const auto code = ERR_peek_last_error();
+  std::array<char, 256> text{};
+  if (code != 0) {
+    ERR_error_string_n(code, text.data(), text.size());
+    what += ": ";
+    what += text.data();
+  }
+  ERR_clear_error();
+  return fail(FailureKind::crypto, std::move(what));
+}
+
+int give_passphrase(char* buffer, int size, int /*writing*/, void* passphrase) {
+  const auto& text = *static_cast<const std::string_view*>(passphrase);
+  if (text.size() > static_cast<std::size_t>(size)) {
+    return -1;
+  }
+  std::copy(text.begin(), text.end(), buffer);
+  return static_cast<int>(text.size());
+}
+
+std::string contents(BIO* bio) {
+  char* data = nullptr;
+  const auto size = BIO_get_mem_data(bio, &data);
+  return {data, static_cast<std::size_t>(size)};
+}
+
+}  // namespace
+
+Result<Signer> Signer::from_key(std::string_view name, Key key) {
+  PublicKey raw{};
+  std::size_t size = raw.size();
+  if (EVP_PKEY_get_raw_public_key(key.get(), raw.data(), &size) != 1 || size != raw.size()) {
+    return crypto("the key has no Ed25519 public half");
+  }
+  auto verifier = Ed25519Verifier::from_raw(raw);
+  if (!verifier) {
+    return fail(FailureKind::crypto, verifier.error().message);
+  }
+  auto named = make_verify_key(name, *verifier);
+  if (!named) {
+    return fail(FailureKind::invalid, "\"" + std::string(name) + "\": " + named.error().message);
+  }
+  Context context(EVP_MD_CTX_new());
+  if (!context) {
+    return crypto("no memory for a signing context");
+  }
+  return Signer(std::move(key), std::move(context), std::move(*named));
+}
+
+Result<Signer> Signer::generate(std::string_view name) {
+  Seed seed{};
+  if (RAND_priv_bytes(seed.data(), static_cast<int>(seed.size())) != 1) {
+    return crypto("no random bytes for a key");
+  }
+  auto signer = from_seed(name, seed);
+  OPENSSL_cleanse(seed.data(), seed.size());
+  return signer;
+}
+
+Result<Signer> Signer::from_seed(std::string_view name, const Seed& seed) {
+  Key key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size()));
+  if (!key) {
+    return crypto("cannot make an Ed25519 key");
+  }
+  return from_key(name, std::move(key));
+}
+
+Result<Signer> Signer::from_pem(std::string_view name, std::string_view pem, std::string_view passphrase) {
+  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  Key key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, give_passphrase, &passphrase) : nullptr);
+  if (!key) {
+    ERR_clear_error();
+    return fail(FailureKind::invalid, "not a private key in PEM form, or its passphrase is another one");
+  }
+  if (EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_ED25519) {
+    return fail(FailureKind::invalid, "the private key is not an Ed25519 key");
+  }
+  return from_key(name, std::move(key));
+}
+
+Result<Signature> Signer::sign(std::string_view message) const {
+  Signature signature{};
+  std::size_t size = signature.size();
+  if (EVP_DigestSignInit(context_.get(), nullptr, nullptr, nullptr, key_.get()) != 1 ||
+      EVP_DigestSign(context_.get(), signature.data(), &size,
+                     reinterpret_cast<const unsigned char*>(message.data()), message.size()) != 1 ||
+      size != signature.size()) {
+    return crypto("cannot sign with " + name());
+  }
+  return signature;
+}
+
+Result<Seed> Signer::seed() const {
+  Seed seed{};
+  std::size_t size = seed.size();
+  if (EVP_PKEY_get_raw_private_key(key_.get(), seed.data(), &size) != 1 || size != seed.size()) {
+    return crypto("cannot read the private half of " + name());
+  }
+  return seed;
+}
+
+Result<std::string> Signer::private_pem(std::string_view passphrase) const {
+  if (passphrase.empty()) {
+    return fail(FailureKind::invalid, "a private key is not written without a passphrase");
+  }
+  std::array<unsigned char, scrypt_salt_size> salt{};
+  if (RAND_bytes(salt.data(), scrypt_salt_size) != 1) {
+    return crypto("no random bytes for a salt");
+  }
+  const std::unique_ptr<PKCS8_PRIV_KEY_INFO, FreeInfo> info(EVP_PKEY2PKCS8(key_.get()));
+  X509_ALGOR* algorithm = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), salt.data(), scrypt_salt_size, nullptr,
+                                                scrypt_n, scrypt_r, scrypt_p);
+  if (!info || algorithm == nullptr) {
+    X509_ALGOR_free(algorithm);
+    return crypto("cannot prepare to encrypt " + name());
+  }
+  const std::unique_ptr<X509_SIG, FreeSealed> sealed(
+      PKCS8_set0_pbe(passphrase.data(), static_cast<int>(passphrase.size()), info.get(), algorithm));
+  if (!sealed) {
+    X509_ALGOR_free(algorithm);
+    return crypto("cannot encrypt " + name());
+  }
+  const Bio bio(BIO_new(BIO_s_secmem()));
+  if (!bio || PEM_write_bio_PKCS8(bio.get(), sealed.get()) != 1) {
+    return crypto("cannot write " + name());
+  }
+  return contents(bio.get());
+}
+
+Result<std::string> Signer::public_pem() const {
+  const Bio bio(BIO_new(BIO_s_mem()));
+  if (!bio || PEM_write_bio_PUBKEY(bio.get(), key_.get()) != 1) {
+    return crypto("cannot write the public half of " + name());
+  }
+  return contents(bio.get());
+}
+
+std::string fingerprint(const PublicKey& key) {
+  std::string der(spki_prefix.begin(), spki_prefix.end());
+  der.append(key.begin(), key.end());
+  std::string text = base64_encode(Sha256().digest(der));
+  text.erase(text.find_last_not_of('=') + 1);
+  return "SHA256:" + text;
+}
+
+}  // namespace tallygate::audit

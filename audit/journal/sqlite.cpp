@@ -1,0 +1,85 @@
+#include "audit/journal/sqlite.hpp"
+
+#include "audit/journal/file.hpp"
+
+#include <cstddef>
+
+namespace tallygate::audit {
+
+std::span<const std::uint8_t> Statement::blob(int column) {
+  const auto* data = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_.get(), column));
+  const int size = sqlite3_column_bytes(statement_.get(), column);
+  return {data, data == nullptr ? 0 : static_cast<std::size_t>(size)};
+}
+
+std::string_view Statement::text(int column) {
+  const auto bytes = blob(column);
+  return bytes.empty() ? std::string_view()
+                       : std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+Result<Database> Database::open(const std::filesystem::path& path, int flags, const std::string& vfs) {
+  sqlite3* connection = nullptr;
+  const int rc =
+      sqlite3_open_v2(path.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                      vfs.empty() ? nullptr : vfs.c_str());
+  Database database;
+  database.connection_.reset(connection);
+  database.path_ = path.string();
+  if (connection == nullptr) {
+    return fail(FailureKind::unreadable, path.string() + ": SQLite has no memory to open it");
+  }
+  if (rc != SQLITE_OK) {
+    Failure failure = database.failure("cannot open");
+    if (!std::filesystem::exists(path)) {
+      failure.kind = FailureKind::missing;
+    }
+    return failure;
+  }
+  return database;
+}
+
+Result<void> Database::execute(const char* sql) {
+  if (sqlite3_exec(get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
+    return failure(sql);
+  }
+  return {};
+}
+
+Result<std::string> Database::value(const char* sql) {
+  auto statement = prepare(sql);
+  if (!statement) {
+    return statement.error();
+  }
+  const int rc = statement->step();
+  if (rc == SQLITE_ROW) {
+    return std::string(statement->text(0));
+  }
+  if (rc == SQLITE_DONE) {
+    return std::string();
+  }
+  return failure(sql);
+}
+
+Result<Statement> Database::prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  const int rc = sqlite3_prepare_v3(get(), sql.data(), static_cast<int>(sql.size()),
+                                    SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  if (rc != SQLITE_OK) {
+    return failure(sql);
+  }
+  return Statement(statement);
+}
+
+Failure Database::failure(std::string_view what) const {
+  const int code = sqlite3_extended_errcode(get());
+  const int error = sqlite3_system_errno(get());
+  std::string message = path_ + ": " + std::string(what) + ": " + sqlite3_errmsg(get()) + " (SQLite " +
+                        std::to_string(code) + ")";
+  if (error != 0) {
+    message += ": " + errno_text(error);
+  }
+  return {FailureKind::unreadable, std::move(message)};
+}
+
+}  // namespace tallygate::audit

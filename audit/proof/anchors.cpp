@@ -1,0 +1,184 @@
+#include "audit/proof/anchors.hpp"
+
+#include "audit/journal/head.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <system_error>
+
+namespace tallygate::audit {
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Standing { agrees, different, ahead, unsigned_ };
+
+Result<std::string> read_bytes(const fs::path& file, std::size_t bytes_max) {
+  std::ifstream in(file, std::ios::binary);
+  std::string bytes(bytes_max + 1, '\0');
+  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  if (in.bad() || (!in.eof() && in.fail()) || (!in.is_open())) {
+    return fail(FailureKind::unreadable, file.string() + ": cannot be read");
+  }
+  bytes.resize(std::min(static_cast<std::size_t>(in.gcount()), bytes_max));
+  return bytes;
+}
+
+Anchor anchor_of(std::string name, std::string bytes) {
+  Anchor anchor{std::move(name), std::move(bytes), std::nullopt, {}};
+  const auto note = parse_note(anchor.bytes);
+  if (!note) {
+    anchor.fault = note.error().message;
+    return anchor;
+  }
+  auto checkpoint = parse_checkpoint(note->text);
+  if (!checkpoint) {
+    anchor.fault = checkpoint.error().message;
+    return anchor;
+  }
+  anchor.checkpoint = std::move(*checkpoint);
+  return anchor;
+}
+
+Standing standing_of(const Anchor& anchor, const AnchorGround& ground) {
+  const Checkpoint& checkpoint = *anchor.checkpoint;
+  const auto note = parse_note(anchor.bytes);
+  const SignatureVerdict verdict = ground.keys.judge(*note, checkpoint.size);
+  // A key that the record does not know may have been known to the part that is missing.
+  const bool unknown_key = checkpoint.size > ground.entries_end && !verdict.unknown_ids.empty();
+  const bool trusted = verdict.faults.empty() && verdict.signer;
+  if (checkpoint.origin != ground.origin || (!trusted && !unknown_key)) {
+    return Standing::unsigned_;
+  }
+  if (checkpoint.size > ground.entries_end) {
+    return Standing::ahead;
+  }
+  return ground.root_at(checkpoint.size) == checkpoint.root ? Standing::agrees : Standing::different;
+}
+
+std::string size_text(const Checkpoint& checkpoint) {
+  return "size " + std::to_string(checkpoint.size);
+}
+
+}  // namespace
+
+std::vector<Anchor> head_anchors(std::string_view bytes) {
+  std::vector<Anchor> blocks;
+  for (std::size_t i = 0; i < head_blocks && i * head_block_size < bytes.size(); ++i) {
+    std::string_view block = bytes.substr(i * head_block_size, head_block_size);
+    const std::size_t last = block.find_last_not_of('\0');
+    block = block.substr(0, last == std::string_view::npos ? 0 : last + 1);
+    Anchor anchor = anchor_of("head", std::string(block));
+    if (anchor.checkpoint) {
+      blocks.push_back(std::move(anchor));
+    }
+  }
+  return blocks;
+}
+
+Result<std::optional<std::vector<Anchor>>> read_head_anchors(const fs::path& file) {
+  std::error_code error;
+  if (!fs::exists(file, error) && !error) {
+    return std::optional<std::vector<Anchor>>();
+  }
+  const auto bytes = read_bytes(file, head_block_size * head_blocks);
+  if (!bytes) {
+    return bytes.error();
+  }
+  return std::optional(head_anchors(*bytes));
+}
+
+Result<std::vector<Anchor>> read_anchor_folder(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> files;
+  fs::directory_iterator entries(folder, error);
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+    std::error_code ignored;
+    if (entries->is_regular_file(ignored) && !entries->path().filename().string().starts_with('.')) {
+      files.push_back(entries->path());
+    }
+  }
+  if (error) {
+    return fail(FailureKind::missing,
+                folder.string() + ": cannot read the folder of anchors: " + error.message());
+  }
+  std::sort(files.begin(), files.end());
+  std::vector<Anchor> anchors;
+  for (const fs::path& file : files) {
+    auto bytes = read_bytes(file, note_bytes_max + 1);
+    if (!bytes) {
+      return bytes.error();
+    }
+    anchors.push_back(anchor_of(file.filename().string(), std::move(*bytes)));
+  }
+  return anchors;
+}
+
+void judge_head(const std::optional<std::vector<Anchor>>& blocks, const AnchorGround& ground,
+                Findings& findings, std::vector<AnchorReport>& reports, std::vector<std::string>& remarks) {
+  const std::uint64_t end = ground.entries_end;
+  if (!blocks) {
+    findings.add(end, "head-missing",
+                 "the head file is missing: nothing tells whether the newest entries are there");
+    return;
+  }
+  if (blocks->empty()) {
+    findings.add(end, "head-torn", "no block of the head file is a whole checkpoint");
+    return;
+  }
+  const Anchor* newest = nullptr;
+  Standing standing = Standing::unsigned_;
+  for (const Anchor& block : *blocks) {
+    const Standing here = standing_of(block, ground);
+    const bool better = here != Standing::unsigned_ &&
+                        (newest == nullptr || block.checkpoint->size > newest->checkpoint->size);
+    if (better) {
+      newest = &block;
+      standing = here;
+    }
+  }
+  if (newest == nullptr) {
+    findings.add(end, "head-forged", "no key of the journal signed the checkpoint in the head file");
+    reports.push_back({"head", blocks->front().checkpoint->size, false});
+    return;
+  }
+  const Checkpoint& head = *newest->checkpoint;
+  reports.push_back({"head", head.size, standing == Standing::agrees});
+  if (standing == Standing::ahead) {
+    findings.add(end, "tail-cut",
+                 "head acknowledged " + size_text(head) + ", the journal ends at " + std::to_string(end) +
+                     ": the newest " + std::to_string(head.size - end) + " entries are missing");
+  } else if (standing == Standing::different) {
+    findings.add(head.size == 0 ? 0 : head.size - 1, "head-differs",
+                 "head acknowledged another record at " + size_text(head) + " than the one that is here");
+  } else if (head.size < end) {
+    remarks.push_back("head is " + std::to_string(end - head.size) +
+                      " entries behind the journal and consistent with it");
+  }
+}
+
+void judge_anchor(const Anchor& anchor, const AnchorGround& ground, Findings& findings,
+                  std::vector<AnchorReport>& reports) {
+  if (!anchor.checkpoint) {
+    findings.add(ground.entries_end, "anchor-unreadable", "anchor " + anchor.name + ": " + anchor.fault);
+    reports.push_back({anchor.name, 0, false});
+    return;
+  }
+  const Checkpoint& checkpoint = *anchor.checkpoint;
+  const Standing standing = standing_of(anchor, ground);
+  reports.push_back({anchor.name, checkpoint.size, standing == Standing::agrees});
+  const std::uint64_t seq = checkpoint.size == 0 ? 0 : std::min(checkpoint.size, ground.entries_end + 1) - 1;
+  if (standing == Standing::unsigned_) {
+    findings.add(seq, "anchor-forged", "anchor " + anchor.name + ": no key of this journal signed it");
+  } else if (standing == Standing::ahead) {
+    findings.add(ground.entries_end, "tail-cut",
+                 "anchor " + anchor.name + " is of " + size_text(checkpoint) + ", the journal ends at " +
+                     std::to_string(ground.entries_end));
+  } else if (standing == Standing::different) {
+    findings.add(seq, "anchor-differs",
+                 "anchor " + anchor.name + " saw another record at " + size_text(checkpoint) +
+                     " than the one that is here");
+  }
+}
+
+}  // namespace tallygate::audit

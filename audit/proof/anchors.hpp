@@ -1,0 +1,57 @@
+#pragma once
+/// Checkpoints kept elsewhere: the companion `head` and a folder of notes (journal.md §1, §8).
+
+#include "audit/journal/failure.hpp"
+#include "audit/journal/note.hpp"
+#include "audit/proof/findings.hpp"
+#include "audit/proof/key_ranges.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tallygate::audit {
+
+/// An anchor as it was read, before anything about it is believed.
+struct Anchor {
+  std::string name;
+  std::string bytes;                     ///< the note
+  std::optional<Checkpoint> checkpoint;  ///< what it says, where it is a checkpoint note at all
+  std::string fault;                     ///< why it is none
+};
+
+/// What the record says of a size: the root of that prefix, nothing where it is not known.
+using RootAt = std::function<std::optional<Digest>(std::uint64_t size)>;
+
+/// The blocks of a head file that are checkpoint notes, each named "head". Nothing where the file is missing,
+/// empty where no block is whole. Errors: unreadable.
+[[nodiscard]] Result<std::optional<std::vector<Anchor>>> read_head_anchors(const std::filesystem::path& file);
+
+/// The blocks of a head file's bytes. Pure.
+[[nodiscard]] std::vector<Anchor> head_anchors(std::string_view bytes);
+
+/// One anchor for each file of a folder, by name; files whose names begin with a dot are left out.
+/// Errors: missing, unreadable.
+[[nodiscard]] Result<std::vector<Anchor>> read_anchor_folder(const std::filesystem::path& folder);
+
+/// What an anchor is held against.
+struct AnchorGround {
+  std::string origin;
+  std::uint64_t entries_end = 0;  ///< size of the record
+  const KeyRanges& keys;
+  RootAt root_at;
+};
+
+/// Holds `head` against the record: of the blocks the valid one with the larger size counts.
+void judge_head(const std::optional<std::vector<Anchor>>& blocks, const AnchorGround& ground,
+                Findings& findings, std::vector<AnchorReport>& reports, std::vector<std::string>& remarks);
+
+/// Holds an anchor of the folder against the record.
+void judge_anchor(const Anchor& anchor, const AnchorGround& ground, Findings& findings,
+                  std::vector<AnchorReport>& reports);
+
+}  // namespace tallygate::audit

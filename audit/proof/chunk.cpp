@@ -1,0 +1,157 @@
+#include "audit/proof/chunk.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tallygate::audit {
+namespace {
+
+const Digest no_predecessor{};
+
+std::string entry_name(std::uint64_t seq) {
+  return "entry " + std::to_string(seq);
+}
+
+}  // namespace
+
+void ChunkScan::begin(std::uint64_t first, std::uint64_t end) {
+  facts_ = {};
+  facts_.first = first;
+  rows_end_ = first;
+  facts_.end = end;
+  facts_.times_ns.assign(static_cast<std::size_t>(end - first), no_time);
+  facts_.ids.reserve(static_cast<std::size_t>(end - first));
+  slots_.assign(static_cast<std::size_t>(end - first) + 1, {});
+  told_.assign(static_cast<std::size_t>(end - first), std::nullopt);
+}
+
+void ChunkScan::row(Sha256& sha, std::uint64_t seq, std::string_view body) {
+  const auto index = static_cast<std::size_t>(seq - facts_.first);
+  Slot& slot = slots_[index];
+  slot.present = true;
+  rows_end_ = seq + 1;
+  const auto entry = read_entry(body);
+  const bool at_its_place = entry && entry->seq == seq;
+  slot.readable = at_its_place;
+  if (at_its_place) {
+    slot.prev = entry->prev;
+  }
+  if (seq == facts_.end) {
+    return;  // looked at for what it says of the last entry; its own chunk judges it
+  }
+  slot.leaf = sha.leaf(body);
+  slot.bytes = body.size();
+  if (!entry) {
+    facts_.findings.add(seq, entry.error().what, entry_name(seq) + ": " + entry.error().detail);
+    slot.suspect = true;
+    return;
+  }
+  if (!at_its_place) {
+    facts_.findings.add(seq, "seq-mismatch",
+                        "the body stored as entry " + std::to_string(seq) + " says it is entry " +
+                            std::to_string(entry->seq));
+    slot.suspect = true;
+    return;
+  }
+  if (!entry->kind_known) {
+    facts_.findings.add(seq, "kind-unknown", entry_name(seq) + ": its kind is not of the catalogue");
+  }
+  facts_.times_ns[index] = entry->time_ns;
+  facts_.ids.push_back({entry->id, seq});
+  if (entry->role != Role::ordinary) {
+    facts_.noted.push_back({seq, entry->role});
+  }
+}
+
+void ChunkScan::forget(std::uint64_t seq) {
+  if (rows_end_ <= seq) {
+    return;
+  }
+  const auto from = static_cast<std::ptrdiff_t>(seq - facts_.first);
+  std::fill(slots_.begin() + from, slots_.end(), Slot{});
+  std::fill(facts_.times_ns.begin() + from, facts_.times_ns.end(), no_time);
+  std::erase_if(facts_.ids, [seq](const IdOfEntry& id) { return id.seq >= seq; });
+  std::erase_if(facts_.noted, [seq](const NotedEntry& entry) { return entry.seq >= seq; });
+  facts_.findings.forget_from(seq);
+  rows_end_ = seq;
+}
+
+void ChunkScan::judge_chain(ChunkFacts& facts) {
+  // Backwards: whether an entry is to be believed about its predecessor depends on what its successor says of
+  // it.
+  for (std::size_t i = told_.size(); i-- > 0;) {
+    const Slot& next = slots_[i + 1];
+    Slot& slot = slots_[i];
+    if (!next.present || !next.readable) {
+      continue;
+    }
+    const std::uint64_t seq = facts.first + i;
+    if (!slot.present) {
+      told_[i] = next.prev;
+    } else if (next.prev != slot.leaf) {
+      if (next.suspect) {
+        facts.findings.add(
+            seq + 1, "chain-broken",
+            "its prev is not the hash of entry " + std::to_string(seq) + ", and it was altered itself");
+        continue;
+      }
+      told_[i] = next.prev;
+      if (!std::exchange(slot.suspect, true)) {
+        facts.findings.add(seq, "body-changed",
+                           "the hash of entry " + std::to_string(seq) + " is " + to_hex(slot.leaf) +
+                               ", its successor recorded " + to_hex(next.prev));
+      }
+    }
+  }
+  const Slot& first = slots_.front();
+  if (facts.first == 0 && first.present && first.readable && first.prev != no_predecessor) {
+    facts.findings.add(0, "chain-broken", "prev of entry 0 is not 64 zeros");
+  }
+}
+
+void ChunkScan::judge_missing(ChunkFacts& facts, const std::function<bool(std::uint64_t)>& absent) {
+  for (std::size_t i = 0; i < told_.size(); ++i) {
+    const std::uint64_t seq = facts.first + i;
+    facts.present += slots_[i].present ? 1 : 0;
+    facts.bytes += slots_[i].bytes;
+    if (!slots_[i].present && !absent(seq)) {
+      facts.findings.add(seq, "entry-missing", entry_name(seq) + " is missing");
+    }
+  }
+}
+
+void ChunkScan::grow(Sha256& sha, ChunkFacts& facts, std::span<const std::uint64_t> sizes,
+                     const StoredLeaf& stored_leaf) {
+  auto wanted = sizes.begin();
+  for (std::size_t i = 0; i < told_.size(); ++i) {
+    const std::uint64_t seq = facts.first + i;
+    // Where the chain and a body disagree, the chain is tried: signed roots show whether it was right.
+    std::optional<Digest> leaf = told_[i];
+    if (!leaf && slots_[i].present) {
+      leaf = slots_[i].leaf;
+    }
+    if (!leaf) {
+      leaf = stored_leaf(seq);
+    }
+    if (!leaf) {
+      facts.unknown_from = seq;
+      return;
+    }
+    facts.inner.append(sha, *leaf);
+    if (wanted != sizes.end() && *wanted == seq + 1) {
+      facts.roots.push_back({seq + 1, facts.inner.root(sha)});
+      ++wanted;
+    }
+  }
+}
+
+ChunkFacts ChunkScan::finish(Sha256& sha, std::span<const std::uint64_t> sizes, const StoredLeaf& stored_leaf,
+                             const std::function<bool(std::uint64_t)>& absent) {
+  judge_chain(facts_);
+  judge_missing(facts_, absent);
+  grow(sha, facts_, sizes, stored_leaf);
+  sort_nearly_sorted(facts_.ids);
+  return std::exchange(facts_, {});
+}
+
+}  // namespace tallygate::audit

@@ -1,0 +1,146 @@
+#include "audit/proof/entry_facts.hpp"
+
+#include "audit/journal/canonical_json.hpp"
+#include "audit/journal/encode.hpp"
+#include "audit/journal/event.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace tallygate::audit {
+namespace {
+
+constexpr std::string_view time_pattern = "0000-00-00T00:00:00.000000000Z";
+constexpr std::int64_t ns_per_second = 1'000'000'000;
+constexpr std::size_t uuid_text_size = 36;
+
+// The text of a JSON string that needs no escapes, without its quotes; a name or a number of ours never needs
+// one.
+std::string_view plain(std::string_view json) noexcept {
+  return json.size() >= 2 && json.front() == '"' ? json.substr(1, json.size() - 2) : std::string_view();
+}
+
+std::int64_t number(std::string_view digits) noexcept {
+  std::int64_t value = 0;
+  for (const char c : digits) {
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
+std::uint8_t hex_value(char c) noexcept {
+  return static_cast<std::uint8_t>(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+std::array<std::uint8_t, 16> uuid_bytes(std::string_view text) noexcept {
+  std::array<std::uint8_t, 16> bytes{};
+  std::size_t at = 0;
+  for (std::size_t i = 0; i + 1 < uuid_text_size; i += 2) {
+    if (text[i] == '-') {
+      ++i;
+    }
+    bytes[at++] = static_cast<std::uint8_t>(hex_value(text[i]) * 16 + hex_value(text[i + 1]));
+  }
+  return bytes;
+}
+
+EntryFault malformed(std::string detail) {
+  return {"entry-malformed", std::move(detail)};
+}
+
+}  // namespace
+
+std::optional<std::int64_t> parse_entry_time(std::string_view text) noexcept {
+  if (text.size() != time_pattern.size()) {
+    return std::nullopt;
+  }
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool fits = time_pattern[i] == '0' ? text[i] >= '0' && text[i] <= '9' : text[i] == time_pattern[i];
+    if (!fits) {
+      return std::nullopt;
+    }
+  }
+  const std::int64_t year = number(text.substr(0, 4));
+  const std::chrono::year_month_day date{std::chrono::year{static_cast<int>(year)},
+                                         std::chrono::month{static_cast<unsigned>(number(text.substr(5, 2)))},
+                                         std::chrono::day{static_cast<unsigned>(number(text.substr(8, 2)))}};
+  const std::int64_t hour = number(text.substr(11, 2));
+  const std::int64_t minute = number(text.substr(14, 2));
+  const std::int64_t second = number(text.substr(17, 2));
+  if (!date.ok() || year < 1970 || year > 2261 || hour > 23 || minute > 59 || second > 59) {
+    return std::nullopt;
+  }
+  const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
+  return (((days * 24 + hour) * 60 + minute) * 60 + second) * ns_per_second + number(text.substr(20, 9));
+}
+
+Role role_of(std::string_view kind) noexcept {
+  // Requests and sessions are nearly everything that is recorded.
+  if (kind.starts_with("access.") || kind.starts_with("session.")) {
+    return Role::ordinary;
+  }
+  constexpr std::pair<std::string_view, Role> roles[] = {
+      {"key.provision", Role::provision}, {"key.rotate", Role::rotate},
+      {"key.revoke", Role::revoke},       {"journal.open", Role::open},
+      {"gateway.stop", Role::stop},       {"journal.recover", Role::recover},
+      {"journal.seal", Role::seal},       {"journal.erase", Role::granted},
+      {"journal.release", Role::granted}, {"writer.enrol", Role::granted},
+      {"writer.revoke", Role::granted},
+  };
+  for (const auto& [name, role] : roles) {
+    if (kind == name) {
+      return role;
+    }
+  }
+  return Role::ordinary;
+}
+
+boost::system::result<EntryFacts, EntryFault> read_entry(std::string_view body) {
+  if (body.size() < 2 || body.size() > body_size_max) {
+    return malformed("the body has " + std::to_string(body.size()) + " bytes, it must have 2 to 65535");
+  }
+  std::array<WantedMember, 7> members = {WantedMember{"gateway", {}}, WantedMember{"id", {}},
+                                         WantedMember{"kind", {}},    WantedMember{"prev", {}},
+                                         WantedMember{"seq", {}},     WantedMember{"time", {}},
+                                         WantedMember{"v", {}}};
+  const auto& [gateway, id, kind, prev, seq, time, version] = members;
+  if (const auto fault = check_canonical_object(body, members)) {
+    return malformed("not canonical JSON at byte " + std::to_string(fault->offset) + ": " + fault->what);
+  }
+  if (version.json != "1") {
+    return malformed("format version (v) is not 1");
+  }
+  EntryFacts facts;
+  const auto seq_value = json_integer(seq.json);
+  if (!seq_value || *seq_value < 0) {
+    return malformed("seq is not an integer from 0 on");
+  }
+  facts.seq = static_cast<std::uint64_t>(*seq_value);
+  const auto prev_value = digest_from_hex(plain(prev.json));
+  if (!prev_value) {
+    return malformed("prev is not 64 lower-case hex digits");
+  }
+  facts.prev = *prev_value;
+  const auto time_value = parse_entry_time(plain(time.json));
+  if (!time_value) {
+    return malformed("time is not RFC 3339 in UTC with nine decimals");
+  }
+  facts.time_ns = *time_value;
+  const std::string_view id_text = plain(id.json);
+  if (!is_uuid7(id_text)) {
+    return malformed("id is not a UUID of version 7 in lower case");
+  }
+  facts.id = uuid_bytes(id_text);
+  if (plain(gateway.json).empty()) {
+    return malformed("gateway does not name who wrote the entry");
+  }
+  const std::string_view kind_text = plain(kind.json);
+  if (kind_text.empty()) {
+    return malformed("kind is missing");
+  }
+  facts.kind_known = is_kind(kind_text);
+  facts.role = role_of(kind_text);
+  return facts;
+}
+
+}  // namespace tallygate::audit

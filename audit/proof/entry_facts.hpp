@@ -1,0 +1,56 @@
+#pragma once
+/// What one entry says about itself, read from its bytes in one pass (journal.md §2).
+
+#include "audit/journal/clock.hpp"
+#include "audit/journal/hash.hpp"
+
+#include <boost/system/result.hpp>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tallygate::audit {
+
+/// What a kind means for the proof; most kinds mean nothing beyond themselves.
+enum class Role : std::uint8_t {
+  ordinary,
+  provision,  ///< key.provision: the charter
+  rotate,     ///< key.rotate: the next signing key
+  revoke,     ///< key.revoke: a signing key no longer counts
+  open,       ///< journal.open: heartbeats are due from here on
+  stop,       ///< gateway.stop: they are not
+  recover,    ///< journal.recover
+  seal,       ///< journal.seal: about the segment before
+  granted     ///< an act that needs a grant of the provisioning key and has no further effect on the proof
+};
+
+/// The members that every entry has. Nothing here is borrowed.
+struct EntryFacts {
+  std::uint64_t seq = 0;
+  Digest prev{};
+  std::int64_t time_ns = 0;           ///< since 1970, UTC
+  std::array<std::uint8_t, 16> id{};  ///< the UUID
+  Role role = Role::ordinary;
+  bool kind_known = true;  ///< whether its kind is of the catalogue
+};
+
+/// Why bytes are no entry: the finding it makes, and what is wrong.
+struct EntryFault {
+  const char* what = "";
+  std::string detail;
+};
+
+/// Reads an entry: length, canonical form, every common member. Pure; allocates only for a fault.
+[[nodiscard]] boost::system::result<EntryFacts, EntryFault> read_entry(std::string_view body);
+
+/// Nanoseconds since 1970 of RFC 3339 UTC with nine decimals, `2026-01-31T23:59:59.123456789Z`; years 1970 to
+/// 2261, what 64 bits of nanoseconds hold. Nothing for every other form.
+[[nodiscard]] std::optional<std::int64_t> parse_entry_time(std::string_view text) noexcept;
+
+/// What the proof does with entries of `kind`.
+[[nodiscard]] Role role_of(std::string_view kind) noexcept;
+
+}  // namespace tallygate::audit

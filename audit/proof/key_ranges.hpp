@@ -1,0 +1,65 @@
+#pragma once
+/// Which signing key may sign a checkpoint of which size (journal.md §6).
+
+#include "audit/journal/note.hpp"
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace tallygate::audit {
+
+/// A signing key and the sizes of the checkpoints that are its to sign.
+struct KeyRange {
+  static constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
+
+  VerifyKey key;
+  std::uint64_t from = 1;              ///< smallest size
+  std::uint64_t until = never;         ///< largest size
+  std::uint64_t revoked_from = never;  ///< from this size on it does not count
+  std::uint64_t revoked_at = never;    ///< seq of the revocation, which may come later
+};
+
+/// What is wrong with the signatures of a checkpoint: the kind of finding, and a sentence.
+struct SignatureFault {
+  const char* what = "";
+  std::string detail;
+};
+
+/// What the signatures of one checkpoint note are worth.
+struct SignatureVerdict {
+  std::vector<SignatureFault> faults;
+  std::optional<std::size_t> signer;  ///< index of a key whose signature is right, in range and not revoked
+  std::vector<std::uint32_t> unknown_ids;  ///< of lines that bear the journal's name and no key known so far
+};
+
+/// The signing keys of a journal in their order, as far as its entries have been read. A plain value.
+class KeyRanges {
+ public:
+  KeyRanges() = default;
+  /// Starts with the charter's key.
+  explicit KeyRanges(VerifyKey first) { ranges_.push_back({std::move(first)}); }
+
+  /// A rotation at `size`: the checkpoint of that size is signed by the key so far (unless `granted`) and by
+  /// `next`, larger ones by `next` only. A key that served before is refused: false, and nothing changes.
+  [[nodiscard]] bool rotate(VerifyKey next, std::uint64_t size, bool granted);
+
+  /// From checkpoints of `size` on, signatures of the key with this vkey do not count, by the entry `seq`;
+  /// those that cover that entry must have another. False where there is no such key.
+  [[nodiscard]] bool revoke(const std::string& vkey, std::uint64_t size, std::uint64_t seq);
+
+  /// Judges the signature lines of a checkpoint of `size`: every key that must have signed has, no other key
+  /// of the journal has, and all its keys' signatures are right.
+  [[nodiscard]] SignatureVerdict judge(const Note& note, std::uint64_t size) const;
+
+  [[nodiscard]] std::span<const KeyRange> ranges() const noexcept { return ranges_; }
+  [[nodiscard]] bool empty() const noexcept { return ranges_.empty(); }
+
+ private:
+  std::vector<KeyRange> ranges_;
+};
+
+}  // namespace tallygate::audit

@@ -1,0 +1,363 @@
+#include "audit/proof/pipeline.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <fstream>
+#include <utility>
+
+namespace tallygate::audit {
+namespace {
+
+constexpr std::size_t file_piece_bytes = 65'536;
+
+// Segments whose entries lie in [first, end).
+template <typename Each>
+void for_segments(const VerifyPlan& plan, std::uint64_t first, std::uint64_t end, const Each& each) {
+  auto segment = std::partition_point(plan.segments.begin(), plan.segments.end(),
+                                      [first](const PlannedSegment& s) { return s.end <= first; });
+  for (; segment != plan.segments.end() && segment->file.first < end; ++segment) {
+    const std::uint64_t from = std::max(first, segment->file.first);
+    const std::uint64_t to = std::min(end, segment->end);
+    if (segment->readable && from < to) {
+      each(static_cast<std::size_t>(segment - plan.segments.begin()), static_cast<std::int64_t>(from),
+           static_cast<std::int64_t>(to));
+    }
+  }
+}
+
+// First entries of the chunks that hold any part of a segment: a gap, however long, is not walked through.
+std::vector<std::uint64_t> chunks_of(const VerifyPlan& plan) {
+  std::vector<std::uint64_t> chunks;
+  for (const PlannedSegment& segment : plan.segments) {
+    std::uint64_t first = segment.file.first / chunk_entries * chunk_entries;
+    if (!chunks.empty() && first <= chunks.back()) {
+      first = chunks.back() + chunk_entries;
+    }
+    for (; segment.readable && first < segment.end; first += chunk_entries) {
+      chunks.push_back(first);
+    }
+  }
+  return chunks;
+}
+
+}  // namespace
+
+std::optional<Digest> file_digest(Sha256& sha, const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::vector<char> piece(file_piece_bytes);
+  sha.begin();
+  while (in) {
+    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    sha.add({piece.data(), static_cast<std::size_t>(in.gcount())});
+  }
+  return in.eof() ? std::optional(sha.finish()) : std::nullopt;
+}
+
+Pipeline::Pipeline(const VerifyPlan& plan, std::vector<std::uint64_t> sizes, unsigned threads,
+                   std::function<void(const VerifyProgress&)> progress)
+    : plan_(plan),
+      sizes_(std::move(sizes)),
+      progress_(std::move(progress)),
+      state_(plan.terms),
+      own_(plan),
+      slots_(std::size_t{threads} * 3 + 1),
+      workers_(plan, threads) {
+  sizes_.push_back(plan.end);
+  for (const PlannedSegment& segment : plan.segments) {
+    sizes_.push_back(segment.end);
+  }
+  std::sort(sizes_.begin(), sizes_.end());
+  sizes_.erase(std::unique(sizes_.begin(), sizes_.end()), sizes_.end());
+  done_.entries_total = plan.end;
+}
+
+PipelineOutcome Pipeline::run() {
+  outcome_.roots[0] = sha_.digest({});
+  const std::vector<std::uint64_t> chunks = chunks_of(plan_);
+  std::size_t submitted = 0;
+  for (std::size_t next = 0; next < chunks.size(); ++next) {
+    for (; submitted < chunks.size() && submitted < next + slots_.size(); ++submitted) {
+      Slot& slot = slots_[submitted % slots_.size()];
+      workers_.submit(
+          [this, first = chunks[submitted], &slot](WorkerContext& worker) { scan(worker, first, slot); });
+    }
+    Slot& slot = slots_[next % slots_.size()];
+    workers_.wait_until([this, &slot] {
+      const std::lock_guard lock(mutex_);
+      return slot.facts.has_value();
+    });
+    ChunkFacts facts;
+    {
+      const std::lock_guard lock(mutex_);
+      facts = std::move(*std::exchange(slot.facts, std::nullopt));
+    }
+    join(std::move(facts));
+  }
+  workers_.drain();
+  for (CheckpointOutcome& checked : checked_) {
+    take(std::move(checked));
+  }
+  ids_.finish([this](std::uint64_t seq, std::uint64_t before) {
+    outcome_.findings.add(seq, "id-repeated", "its id is that of entry " + std::to_string(before));
+  });
+  outcome_.keys = state_.keys();
+  judge_unknown_signers();
+  settle_proof();
+  own_.let_go();
+  outcome_.findings.add(state_.take_findings());
+  outcome_.remarks = state_.take_remarks();
+  outcome_.last_time_ns = state_.last_time_ns();
+  if (const auto root = outcome_.roots.find(plan_.end); root != outcome_.roots.end()) {
+    outcome_.root = root->second;
+  }
+  return std::move(outcome_);
+}
+
+std::vector<std::uint64_t> Pipeline::wanted_sizes(WorkerContext& worker, std::uint64_t first,
+                                                  std::uint64_t end, Findings& findings) {
+  std::vector<std::uint64_t> sizes(std::upper_bound(sizes_.begin(), sizes_.end(), first),
+                                   std::upper_bound(sizes_.begin(), sizes_.end(), end));
+  for_segments(plan_, first, end, [&](std::size_t segment, std::int64_t from, std::int64_t to) {
+    const auto read = worker.with_segment(segment, [&](SegmentReader& reader) -> Result<void> {
+      const auto there = reader.checkpoint_sizes(from + 1, to + 1);
+      if (!there) {
+        return there.error();
+      }
+      sizes.insert(sizes.end(), there->begin(), there->end());
+      return {};
+    });
+    if (!read) {
+      findings.add(static_cast<std::uint64_t>(from), "segment-unreadable", read.error().message);
+    }
+  });
+  std::sort(sizes.begin(), sizes.end());
+  sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
+  return sizes;
+}
+
+void Pipeline::scan(WorkerContext& worker, std::uint64_t first, Slot& slot) {
+  const std::uint64_t end = std::min(first + chunk_entries, plan_.end);
+  Findings findings;
+  const auto sizes = wanted_sizes(worker, first, end, findings);
+  ChunkScan& scan = worker.scan();
+  scan.begin(first, end);
+  // One entry more: the next one tells whether the last one is what it was.
+  for_segments(plan_, first, std::min(end + 1, plan_.end),
+               [&](std::size_t segment, std::int64_t from, std::int64_t to) {
+                 const auto read = worker.with_segment(segment, [&](SegmentReader& reader) {
+                   scan.forget(static_cast<std::uint64_t>(from));
+                   return reader.entries(from, to, [&](std::int64_t seq, std::string_view body) {
+                     scan.row(worker.sha(), static_cast<std::uint64_t>(seq), body);
+                     return true;
+                   });
+                 });
+                 if (!read) {
+                   findings.add(static_cast<std::uint64_t>(from), "segment-unreadable", read.error().message);
+                 }
+               });
+  const auto stored_leaf = [&](std::uint64_t seq) {
+    std::optional<Digest> leaf;
+    for_segments(plan_, seq, seq + 1, [&](std::size_t segment, std::int64_t from, std::int64_t) {
+      static_cast<void>(worker.with_segment(segment, [&](SegmentReader& reader) -> Result<void> {
+        const auto stored = reader.stored_leaf(from);
+        leaf = stored ? *stored : std::nullopt;
+        return {};
+      }));
+    });
+    return leaf;
+  };
+  ChunkFacts facts = scan.finish(worker.sha(), sizes, stored_leaf,
+                                 [this](std::uint64_t seq) { return plan_.is_absent(seq); });
+  findings.add(std::move(facts.findings));
+  facts.findings = std::move(findings);
+  const std::lock_guard lock(mutex_);
+  slot.facts = std::move(facts);
+}
+
+void Pipeline::join(ChunkFacts facts) {
+  if (left_ && left_->size() != facts.first) {
+    left_ = nullptr;
+  }
+  outcome_.present += facts.present;
+  outcome_.findings.add(std::move(facts.findings));
+  state_.take(facts, [this](std::uint64_t seq) {
+    std::optional<std::string> body;
+    for_segments(plan_, seq, seq + 1, [&](std::size_t segment, std::int64_t from, std::int64_t) {
+      static_cast<void>(own_.with_segment(segment, [&](SegmentReader& reader) -> Result<void> {
+        const auto read = reader.entry(from);
+        body = read ? *read : std::nullopt;
+        return {};
+      }));
+    });
+    return body;
+  });
+  own_.rest();
+  ids_.add(facts.ids);
+  PrefixRoots roots(left_, std::move(facts.roots));
+  remember_roots(roots, facts.first, facts.end);
+  submit_checkpoints(facts.first, facts.end, std::move(roots));
+  for (const SealClaim& claim : state_.take_seals()) {
+    check_seal(claim);
+  }
+  grow(facts);
+  std::vector<CheckpointOutcome> checked;
+  {
+    const std::lock_guard lock(mutex_);
+    checked = std::exchange(checked_, {});
+  }
+  for (CheckpointOutcome& one : checked) {
+    take(std::move(one));
+  }
+  done_.entries_done = facts.end;
+  done_.bytes_done += facts.bytes;
+  if (progress_) {
+    progress_(done_);
+  }
+}
+
+void Pipeline::remember_roots(const PrefixRoots& roots, std::uint64_t first, std::uint64_t end) {
+  for (auto size = std::upper_bound(sizes_.begin(), sizes_.end(), first);
+       size != sizes_.end() && *size <= end; ++size) {
+    if (const auto root = roots.at(sha_, *size)) {
+      outcome_.roots[*size] = *root;
+    }
+  }
+}
+
+void Pipeline::grow(const ChunkFacts& facts) {
+  if (!left_ || facts.unknown_from) {
+    left_ = nullptr;
+    return;
+  }
+  auto grown = std::make_shared<CompactRange>(*left_);
+  std::uint64_t rest = facts.inner.size();
+  for (const Digest& subtree : facts.inner.hashes()) {
+    const auto level = static_cast<unsigned>(std::bit_width(rest) - 1);
+    grown->append_subtree(sha_, level, subtree);
+    rest -= std::uint64_t{1} << level;
+  }
+  left_ = std::move(grown);
+}
+
+void Pipeline::check_seal(const SealClaim& claim) {
+  const auto segment = std::find_if(
+      plan_.segments.begin(), plan_.segments.end(),
+      [&claim](const PlannedSegment& s) { return s.file.first == claim.first && s.end == claim.last + 1; });
+  if (segment == plan_.segments.end()) {
+    outcome_.findings.add(
+        claim.seq, "seal-invalid",
+        "no segment holds entries " + std::to_string(claim.first) + " to " + std::to_string(claim.last));
+    return;
+  }
+  const auto root = outcome_.roots.find(segment->end);
+  if (root != outcome_.roots.end() && root->second != claim.root) {
+    outcome_.findings.add(
+        claim.seq, "seal-invalid",
+        "the root it records is not that of the entries up to " + std::to_string(claim.last));
+  }
+  workers_.submit([this, claim, file = segment->file](WorkerContext& worker) {
+    if (file_digest(worker.sha(), file.path) != claim.sha256) {
+      CheckpointOutcome outcome;
+      outcome.findings.add(file.first, "segment-altered",
+                           file.path.filename().string() + " is not the file that entry " +
+                               std::to_string(claim.seq) + " sealed");
+      const std::lock_guard lock(mutex_);
+      checked_.push_back(std::move(outcome));
+    }
+  });
+}
+
+void Pipeline::submit_checkpoints(std::uint64_t first, std::uint64_t end, PrefixRoots roots) {
+  std::vector<RequiredCheckpoint> required = state_.take_required();
+  for (const PlannedSegment& segment : plan_.segments) {
+    const bool here = segment.end > first && segment.end <= end;
+    const bool twice = std::any_of(required.begin(), required.end(),
+                                   [&segment](const RequiredCheckpoint& r) { return r.size == segment.end; });
+    if (here && segment.readable && !twice && !plan_.is_absent(segment.end - 1)) {
+      required.push_back({segment.end, "each segment ends with one"});
+    }
+  }
+  CheckpointCheck check(plan_.terms.origin, std::move(roots), state_.keys());
+  workers_.submit([this, first, end, check = std::move(check), required = std::move(required)](
+                      WorkerContext& worker) { check_checkpoints(worker, first, end, check, required); });
+}
+
+void Pipeline::check_checkpoints(WorkerContext& worker, std::uint64_t first, std::uint64_t end,
+                                 CheckpointCheck check, const std::vector<RequiredCheckpoint>& required) {
+  Findings unreadable;
+  for_segments(plan_, first, end, [&](std::size_t segment, std::int64_t from, std::int64_t to) {
+    const CheckpointCheck before = check;
+    const auto read = worker.with_segment(segment, [&](SegmentReader& reader) {
+      check = before;
+      return reader.checkpoints(from + 1, to + 1, [&](std::int64_t size, std::string_view note) {
+        check.row(worker.sha(), static_cast<std::uint64_t>(size), note);
+        return true;
+      });
+    });
+    if (!read) {
+      unreadable.add(static_cast<std::uint64_t>(from), "segment-unreadable", read.error().message);
+    }
+  });
+  CheckpointOutcome outcome = check.finish(required);
+  outcome.findings.add(std::move(unreadable));
+  const std::lock_guard lock(mutex_);
+  checked_.push_back(std::move(outcome));
+}
+
+void Pipeline::take(CheckpointOutcome outcome) {
+  outcome_.checkpoints_good += outcome.good;
+  for (const auto& [vkey, size] : outcome.proven) {
+    proven_[vkey] = std::max(proven_[vkey], size);
+  }
+  outcome_.findings.add(std::move(outcome.findings));
+  for (const auto& line : outcome.unknown) {
+    if (unknown_.size() < findings_max) {
+      unknown_.push_back(line);
+    }
+  }
+}
+
+void Pipeline::judge_unknown_signers() {
+  const auto ranges = outcome_.keys->ranges();
+  for (const auto& [size, id] : unknown_) {
+    const auto is_its_key = [wanted = id](const KeyRange& range) { return range.key.id == wanted; };
+    if (std::any_of(ranges.begin(), ranges.end(), is_its_key)) {
+      judge_again(size);
+    }
+  }
+}
+
+void Pipeline::settle_proof() {
+  // A key that was revoked from a size on that it proved proves nothing here: which of its sizes remain is
+  // not kept.
+  for (const KeyRange& range : outcome_.keys->ranges()) {
+    const auto proven = proven_.find(range.key.vkey());
+    if (proven != proven_.end() && proven->second < range.revoked_from &&
+        proven->second > outcome_.proven_size) {
+      outcome_.proven_size = proven->second;
+      outcome_.proven_by = proven->first;
+    }
+  }
+}
+
+void Pipeline::judge_again(std::uint64_t size) {
+  for_segments(plan_, size - 1, size, [&](std::size_t segment, std::int64_t from, std::int64_t) {
+    std::vector<SignatureFault> faults;
+    const auto read = own_.with_segment(segment, [&](SegmentReader& reader) {
+      return reader.checkpoints(from + 1, from + 2, [&](std::int64_t, std::string_view bytes) {
+        const auto note = parse_note(bytes);
+        faults = note ? outcome_.keys->judge(*note, size).faults : std::vector<SignatureFault>{};
+        return false;
+      });
+    });
+    if (!read) {
+      faults.push_back({"segment-unreadable", read.error().message});
+    }
+    for (const SignatureFault& wrong : faults) {
+      outcome_.findings.add(size - 1, wrong.what,
+                            "the checkpoint of size " + std::to_string(size) + ": " + wrong.detail);
+    }
+  });
+}
+
+}  // namespace tallygate::audit

@@ -1,0 +1,96 @@
+#pragma once
+/// Drives a verification: chunks are read and hashed side by side, joined in order, their checkpoints judged
+/// side by side again.
+
+#include "audit/proof/checkpoint_check.hpp"
+#include "audit/proof/chunk.hpp"
+#include "audit/proof/plan.hpp"
+#include "audit/proof/record_state.hpp"
+#include "audit/proof/unique_ids.hpp"
+#include "audit/proof/verify.hpp"
+#include "audit/proof/workers.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tallygate::audit {
+
+/// What the entries and checkpoints gave.
+struct PipelineOutcome {
+  std::uint64_t present = 0;
+  std::uint64_t checkpoints_good = 0;
+  std::uint64_t proven_size = 0;
+  std::string proven_by;
+  std::optional<Digest> root;             ///< over all entries
+  std::map<std::uint64_t, Digest> roots;  ///< at the sizes that were asked for, as far as they are known
+  std::shared_ptr<const KeyRanges> keys;
+  std::int64_t last_time_ns = no_time;
+  Findings findings;
+  std::vector<std::string> remarks;
+};
+
+/// One verification. Not reusable.
+class Pipeline {
+ public:
+  /// `sizes` are those whose roots are wanted besides the checkpoints' own. `plan` must outlive this.
+  Pipeline(const VerifyPlan& plan, std::vector<std::uint64_t> sizes, unsigned threads,
+           std::function<void(const VerifyProgress&)> progress);
+
+  /// Throws what reading or memory may throw.
+  [[nodiscard]] PipelineOutcome run();
+
+ private:
+  struct Slot {
+    std::optional<ChunkFacts> facts;
+  };
+  void scan(WorkerContext& worker, std::uint64_t first, Slot& slot);
+  [[nodiscard]] std::vector<std::uint64_t> wanted_sizes(WorkerContext& worker, std::uint64_t first,
+                                                        std::uint64_t end, Findings& findings);
+  void join(ChunkFacts facts);
+  void remember_roots(const PrefixRoots& roots, std::uint64_t first, std::uint64_t end);
+  void grow(const ChunkFacts& facts);
+  void check_seal(const SealClaim& claim);
+  void submit_checkpoints(std::uint64_t first, std::uint64_t end, PrefixRoots roots);
+  void check_checkpoints(WorkerContext& worker, std::uint64_t first, std::uint64_t end, CheckpointCheck check,
+                         const std::vector<RequiredCheckpoint>& required);
+  void take(CheckpointOutcome outcome);
+  // A line of the journal's own name that no key was known for when it was judged: a later key may have
+  // signed it.
+  void judge_unknown_signers();
+  void judge_again(std::uint64_t size);
+  void settle_proof();
+
+  const VerifyPlan& plan_;
+  std::vector<std::uint64_t> sizes_;  // sorted
+  std::function<void(const VerifyProgress&)> progress_;
+
+  // Of the joining thread.
+  Sha256 sha_;
+  RecordState state_;
+  std::shared_ptr<const CompactRange> left_ =
+      std::make_shared<const CompactRange>();  // null once it is not known
+  UniqueIds ids_;
+  WorkerContext own_;
+  VerifyProgress done_;
+  PipelineOutcome outcome_;
+  std::map<std::string, std::uint64_t> proven_;  // by vkey
+
+  // Shared with the workers.
+  std::mutex mutex_;
+  std::vector<Slot> slots_;  // a ring over chunks
+  std::vector<CheckpointOutcome> checked_;
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> unknown_;
+
+  Workers workers_;  // last: its threads use all of the above
+};
+
+/// SHA-256 of a whole file, read piece by piece; nothing where it cannot be read.
+[[nodiscard]] std::optional<Digest> file_digest(Sha256& sha, const std::filesystem::path& file);
+
+}  // namespace tallygate::audit

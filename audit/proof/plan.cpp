@@ -1,0 +1,213 @@
+#include "audit/proof/plan.hpp"
+
+#include "audit/journal/canonical_json.hpp"
+#include "audit/proof/schema_check.hpp"
+#include "audit/proof/segment_reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <system_error>
+
+namespace tallygate::audit {
+namespace {
+
+// No entry takes fewer bytes: its common members alone are longer. A seq that would need a larger file is not
+// believed, so that one row with a huge seq does not send the verifier through an endless gap.
+constexpr std::uint64_t entry_bytes_min = 16;
+
+constexpr int attempts_max = 3;
+constexpr std::int64_t ns_per_second = 1'000'000'000;
+
+void check_meta(SegmentReader& reader, const SegmentFile& file, bool last, const std::string& origin,
+                Findings& findings) {
+  const auto expect = [&](const char* key, const std::string& value) {
+    const auto found = reader.meta(key);
+    if (!found || *found != value) {
+      findings.add(file.first, "meta-altered",
+                   file.path.filename().string() + ": meta." + key + " is not '" + value + "'");
+    }
+  };
+  expect("format", "1");
+  expect("first", std::to_string(file.first));
+  if (!origin.empty()) {
+    expect("origin", origin);
+  }
+  if (!last) {
+    expect("state", "sealed");
+  }
+}
+
+// The seq after the last entry that the segment can be believed to hold.
+std::uint64_t believable_end(const SegmentFile& file, const SegmentExtent& extent, std::uint64_t bytes,
+                             std::optional<std::uint64_t> limit, Findings& findings) {
+  const std::uint64_t most = std::min(limit.value_or(UINT64_MAX), file.first + bytes / entry_bytes_min + 1);
+  const auto first = static_cast<std::int64_t>(file.first);
+  const auto misplaced = [&](const char* what, std::int64_t key, std::int64_t lowest) {
+    if (key < lowest || static_cast<std::uint64_t>(key) > most) {
+      findings.add(file.first, "entry-misplaced",
+                   file.path.filename().string() + " holds " + what + " " + std::to_string(key) +
+                       ", which is not of this segment");
+      return true;
+    }
+    return false;
+  };
+  std::uint64_t end = file.first;
+  if (extent.entry_first) {
+    static_cast<void>(misplaced("an entry of seq", *extent.entry_first, first));
+    const bool beyond =
+        misplaced("an entry of seq", *extent.entry_last + 1, first) && *extent.entry_last >= first;
+    end = beyond
+              ? most
+              : std::max(end, static_cast<std::uint64_t>(std::max<std::int64_t>(*extent.entry_last + 1, 0)));
+  }
+  if (extent.checkpoint_first) {
+    static_cast<void>(misplaced("a checkpoint of size", *extent.checkpoint_first, first + 1));
+    if (!misplaced("a checkpoint of size", *extent.checkpoint_last, first + 1)) {
+      end = std::max(end, static_cast<std::uint64_t>(*extent.checkpoint_last));
+    }
+  }
+  return end;
+}
+
+// What a segment's own file tells. Tried again where a writer takes the file up meanwhile.
+void look_into(PlannedSegment& segment, std::optional<std::uint64_t> next_first, const std::string& origin,
+               Findings& findings) {
+  const SegmentFile& file = segment.file;
+  for (int attempt = 0; attempt < attempts_max; ++attempt) {
+    Findings own;
+    auto reader = SegmentReader::open(segment.source);
+    const auto usable = reader ? check_schema(*reader, file.first, own) : Result<bool>(reader.error());
+    const auto extent = usable && *usable ? reader->extent() : Result<SegmentExtent>(SegmentExtent{});
+    if (!usable || !extent) {
+      own.add(file.first, "segment-unreadable", usable ? extent.error().message : usable.error().message);
+    } else if (*usable) {
+      segment.readable = true;
+      check_meta(*reader, file, segment.last, origin, own);
+      segment.end = believable_end(file, *extent, reader->bytes(), next_first, own);
+    }
+    const bool settled = !reader || reader->undisturbed();
+    if (settled || attempt + 1 == attempts_max) {
+      findings.add(std::move(own));
+      return;
+    }
+  }
+}
+
+// A WAL whose index is missing is read in a copy: one for all connections.
+void settle(PlannedSegment& segment, Findings& findings) {
+  const auto reader = SegmentReader::open(segment.file.path);
+  if (!reader || reader->access() != SegmentAccess::copied) {
+    return;
+  }
+  auto copy = settle_copy(segment.file.path);
+  if (!copy) {
+    findings.add(segment.file.first, "segment-unreadable", copy.error().message);
+    return;
+  }
+  segment.source = copy->file;
+  segment.copied_to = std::make_shared<TemporaryFolder>(std::move(copy->folder));
+}
+
+void plan_segment(VerifyPlan& plan, const SegmentFile& file, std::optional<std::uint64_t> next_first,
+                  const std::string& origin, Findings& findings) {
+  PlannedSegment segment{file, file.path, nullptr, next_first.value_or(file.first), false, !next_first};
+  settle(segment, findings);
+  look_into(segment, next_first, origin, findings);
+  std::error_code error;
+  auto wal = file.path;
+  wal += "-wal";
+  if (!segment.last && std::filesystem::file_size(wal, error) > 0 && !error) {
+    findings.add(file.first, "segment-altered",
+                 file.path.filename().string() + " is sealed and has a WAL beside it");
+  }
+  if (!segment.readable && next_first) {
+    segment.end = *next_first;
+    plan.absent.emplace_back(file.first, *next_first);
+  }
+  if (next_first && segment.end < *next_first) {
+    findings.add(
+        segment.end, "segment-missing",
+        "no segment holds entries " + std::to_string(segment.end) + " to " + std::to_string(*next_first - 1));
+    plan.absent.emplace_back(segment.end, *next_first);
+  }
+  plan.segments.push_back(std::move(segment));
+}
+
+void charter_fault(Findings& findings, std::string detail) {
+  findings.add(0, "charter-forged", std::move(detail));
+}
+
+// Reads entry 0 and, where it is what it must be, sets the terms of the whole record by it.
+void read_charter(VerifyPlan& plan, const VerifyOptions& options, std::string_view body, Findings& findings) {
+  std::array<WantedMember, 3> members = {WantedMember{"charter", {}}, WantedMember{"kind", {}},
+                                         WantedMember{"signature", {}}};
+  if (check_canonical_object(body, members) || members[1].json != "\"key.provision\"") {
+    charter_fault(findings, "entry 0 is not the charter (key.provision)");
+    return;
+  }
+  const std::string_view json = members[0].json;
+  const auto charter =
+      json.empty() ? Result<Charter>(fail(FailureKind::invalid, "there is none")) : parse_charter(json);
+  if (!charter) {
+    charter_fault(findings, "entry 0 has no readable charter: " + charter.error().message);
+    return;
+  }
+  auto key = parse_vkey(charter->key);
+  const auto named_root = parse_vkey(charter->root);
+  if (!key || key->name != charter->origin || !named_root) {
+    charter_fault(findings, "the charter does not name the journal's keys");
+    return;
+  }
+  const auto root = make_verify_key(root_name(charter->origin), options.root.key);
+  const bool same_root =
+      root && *root == *named_root && (options.root.name.empty() || options.root.name == root->name);
+  if (!same_root) {
+    charter_fault(findings, "the charter was made with another provisioning key, " + charter->root);
+  } else if (!verify_charter(*root, json, json_string(members[2].json).value_or(std::string()))) {
+    charter_fault(findings, "the charter is not signed by the provisioning key");
+  } else {
+    plan.charter_holds = true;
+    plan.terms.grants.emplace(charter->journal, *root);
+  }
+  plan.terms.origin = charter->origin;
+  plan.terms.heartbeat_ns = charter->heartbeat.count() * ns_per_second;
+  plan.terms.keys = KeyRanges(std::move(*key));
+}
+
+}  // namespace
+
+bool VerifyPlan::is_absent(std::uint64_t seq) const noexcept {
+  return std::any_of(absent.begin(), absent.end(),
+                     [seq](const auto& range) { return seq >= range.first && seq < range.second; });
+}
+
+Result<VerifyPlan> make_plan(const VerifyOptions& options, Findings& findings) {
+  const auto files = list_segments(options.journal);
+  if (!files) {
+    return files.error();
+  }
+  VerifyPlan plan;
+  const std::uint64_t first = files->empty() ? 0 : files->front().first;
+  if (files->empty() || first != 0) {
+    findings.add(0, "segment-missing",
+                 files->empty() ? std::string("the folder holds no segment of a journal")
+                                : "no segment holds entries 0 to " + std::to_string(first - 1));
+    plan.absent.emplace_back(0, first);
+  } else if (auto reader = SegmentReader::open(files->front().path); reader) {
+    const auto body = reader->entry(0);
+    if (body && *body) {
+      read_charter(plan, options, **body, findings);
+    } else {
+      charter_fault(findings, "there is no entry 0, which holds the charter");
+    }
+  }
+  for (std::size_t i = 0; i < files->size(); ++i) {
+    const bool is_last = i + 1 == files->size();
+    plan_segment(plan, (*files)[i], is_last ? std::nullopt : std::optional((*files)[i + 1].first),
+                 plan.terms.origin, findings);
+  }
+  plan.end = plan.segments.empty() ? 0 : plan.segments.back().end;
+  return plan;
+}
+
+}  // namespace tallygate::audit

@@ -1,0 +1,47 @@
+#pragma once
+/// What there is to verify: segments, their extents, the charter.
+
+#include "audit/journal/charter.hpp"
+#include "audit/proof/findings.hpp"
+#include "audit/proof/folder.hpp"
+#include "audit/proof/record_state.hpp"
+#include "audit/proof/segment_reader.hpp"
+#include "audit/proof/verify.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tallygate::audit {
+
+/// A segment and the part of the record that is its own.
+struct PlannedSegment {
+  SegmentFile file;
+  std::filesystem::path source;                ///< what is read: the file, or a settled copy of it
+  std::shared_ptr<TemporaryFolder> copied_to;  ///< holds that copy
+  std::uint64_t end = 0;                       ///< seq after its last entry
+  bool readable = false;                       ///< its tables can be read
+  bool last = false;
+};
+
+/// Everything that is settled before the entries are read.
+struct VerifyPlan {
+  std::vector<PlannedSegment> segments;
+  std::uint64_t end = 0;  ///< seq after the last entry of the record
+  std::vector<std::pair<std::uint64_t, std::uint64_t>>
+      absent;  ///< [first, end) whose absence is reported already
+  RecordTerms terms;
+  bool charter_holds = false;  ///< the charter is signed by the root that was given
+
+  /// Whether the absence of an entry was reported with its segment.
+  [[nodiscard]] bool is_absent(std::uint64_t seq) const noexcept;
+};
+
+/// Looks at folder, files and charter. Errors: missing, unreadable (the folder).
+[[nodiscard]] Result<VerifyPlan> make_plan(const VerifyOptions& options, Findings& findings);
+
+}  // namespace tallygate::audit

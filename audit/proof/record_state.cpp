@@ -1,0 +1,188 @@
+#include "audit/proof/record_state.hpp"
+
+#include "audit/journal/canonical_json.hpp"
+#include "audit/journal/note.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace tallygate::audit {
+namespace {
+
+constexpr std::size_t remarks_max = 100;
+// A heartbeat is due when the promised time is over, and is recorded a commit later.
+constexpr std::int64_t heartbeat_grace_ns = 5'000'000'000;
+
+std::string seconds(std::int64_t ns) {
+  return std::to_string(ns / 1'000'000'000) + " s";
+}
+
+std::string member_text(std::string_view body, std::string_view name) {
+  std::array<WantedMember, 1> member = {WantedMember{name, {}}};
+  static_cast<void>(check_canonical_object(body, member));
+  return json_string(member[0].json).value_or(std::string());
+}
+
+std::optional<std::uint64_t> member_size(std::string_view body, std::string_view name) {
+  std::array<WantedMember, 1> member = {WantedMember{name, {}}};
+  static_cast<void>(check_canonical_object(body, member));
+  const auto value = json_integer(member[0].json);
+  return value && *value >= 0 ? std::optional(static_cast<std::uint64_t>(*value)) : std::nullopt;
+}
+
+bool has_member(std::string_view body, std::string_view name) {
+  std::array<WantedMember, 1> member = {WantedMember{name, {}}};
+  return !check_canonical_object(body, member) && !member[0].json.empty();
+}
+
+// A hash as a checkpoint writes it or in hex.
+std::optional<Digest> digest_of(const std::string& text) {
+  if (auto hex = digest_from_hex(text)) {
+    return hex;
+  }
+  const auto raw = base64_decode(text);
+  if (!raw || raw->size() != sizeof(Digest)) {
+    return std::nullopt;
+  }
+  Digest digest;
+  std::copy(raw->begin(), raw->end(), digest.begin());
+  return digest;
+}
+
+}  // namespace
+
+void RecordState::take(const ChunkFacts& chunk, const Fetch& fetch) {
+  auto next = chunk.noted.begin();
+  for (std::size_t i = 0; i < chunk.times_ns.size(); ++i) {
+    const std::uint64_t seq = chunk.first + i;
+    const bool is_noted = next != chunk.noted.end() && next->seq == seq;
+    if (chunk.times_ns[i] != no_time) {
+      clock(seq, chunk.times_ns[i], is_noted ? next->role : Role::ordinary);
+    }
+    if (is_noted) {
+      noted(*next, chunk.times_ns[i], fetch);
+      ++next;
+    }
+  }
+}
+
+void RecordState::clock(std::uint64_t seq, std::int64_t time_ns, Role role) {
+  if (newest_ns_ != no_time && time_ns < newest_ns_ - clock_back_max_ns) {
+    findings_.add(seq, "time-backward",
+                  "entry " + std::to_string(seq) + " is " + seconds(newest_ns_ - time_ns) +
+                      " older than an entry before it");
+  }
+  const std::int64_t limit = terms_.heartbeat_ns + heartbeat_grace_ns + terms_.heartbeat_ns / 10;
+  if (beating_ && terms_.heartbeat_ns > 0 && last_ns_ != no_time && time_ns - last_ns_ > limit) {
+    const std::string gap =
+        seconds(time_ns - last_ns_) + " without an entry before entry " + std::to_string(seq);
+    if (role != Role::open && role != Role::recover) {
+      findings_.add(seq, "heartbeat-gap",
+                    gap + "; the charter promises one every " + seconds(terms_.heartbeat_ns));
+    } else if (remarks_.size() < remarks_max) {
+      remarks_.push_back(gap + ": the writer ended without gateway.stop");
+    }
+  }
+  beating_ = role == Role::open || (beating_ && role != Role::stop);
+  newest_ns_ = std::max(newest_ns_, time_ns);
+  last_ns_ = time_ns;
+}
+
+void RecordState::noted(const NotedEntry& entry, std::int64_t time_ns, const Fetch& fetch) {
+  if (entry.role == Role::open || entry.role == Role::stop) {
+    return;
+  }
+  if (entry.role == Role::provision) {
+    if (entry.seq != 0) {
+      findings_.add(entry.seq, "charter-forged", "a journal has one charter, in entry 0");
+    }
+    return;
+  }
+  const auto body = fetch(entry.seq);
+  if (!body) {
+    findings_.add(entry.seq, "segment-unreadable",
+                  "entry " + std::to_string(entry.seq) + " cannot be read again");
+    return;
+  }
+  switch (entry.role) {
+    case Role::rotate:
+      rotate(entry.seq, time_ns, *body);
+      break;
+    case Role::revoke:
+      revoke(entry.seq, time_ns, *body);
+      break;
+    case Role::seal:
+      seal(entry.seq, *body);
+      break;
+    case Role::recover:
+      // Going on after a crash needs no grant; giving up what an anchor had acknowledged does, and carries
+      // one.
+      if (has_member(*body, "grant") || has_member(*body, "abandoned")) {
+        static_cast<void>(granted(entry.seq, time_ns, *body));
+      }
+      break;
+    default:
+      static_cast<void>(granted(entry.seq, time_ns, *body));
+  }
+}
+
+bool RecordState::granted(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
+  if (!terms_.grants) {
+    return false;  // without a charter there is nothing to hold a grant against; that is a finding already
+  }
+  const auto used = terms_.grants->use(body, member_text(body, "kind"), time_ns);
+  if (!used) {
+    findings_.add(seq, used.error().what, "entry " + std::to_string(seq) + ": " + used.error().detail);
+  }
+  return static_cast<bool>(used);
+}
+
+void RecordState::rotate(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
+  const auto key = parse_vkey(member_text(body, "key"));
+  const auto size = member_size(body, "size");
+  if (!key || key->name != terms_.origin || size != seq + 1) {
+    findings_.add(seq, "rotation-invalid",
+                  "entry " + std::to_string(seq) + " does not name a key of the journal and the size " +
+                      std::to_string(seq + 1));
+    return;
+  }
+  const bool out_of_turn = has_member(body, "grant") && granted(seq, time_ns, body);
+  KeyRanges next = *keys_;
+  if (!next.rotate(*key, *size, out_of_turn)) {
+    findings_.add(seq, "rotation-invalid",
+                  "entry " + std::to_string(seq) + " brings back a key that served before");
+    return;
+  }
+  keys_ = std::make_shared<const KeyRanges>(std::move(next));
+  required_.push_back({*size, "the signing key changes there"});
+}
+
+void RecordState::revoke(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
+  const auto size = member_size(body, "size");
+  if (!granted(seq, time_ns, body)) {
+    return;  // a revocation that was not allowed takes nothing away
+  }
+  KeyRanges next = *keys_;
+  if (!size || !next.revoke(member_text(body, "key"), *size, seq)) {
+    findings_.add(seq, "rotation-invalid",
+                  "entry " + std::to_string(seq) + " does not name a key of the journal and a size");
+    return;
+  }
+  keys_ = std::make_shared<const KeyRanges>(std::move(next));
+}
+
+void RecordState::seal(std::uint64_t seq, const std::string& body) {
+  const auto first = member_size(body, "first");
+  const auto last = member_size(body, "last");
+  const auto root = digest_of(member_text(body, "root"));
+  const auto sha256 = digest_of(member_text(body, "sha256"));
+  if (!first || !last || !root || !sha256 || *last + 1 != seq || *first > *last) {
+    findings_.add(
+        seq, "seal-invalid",
+        "entry " + std::to_string(seq) + " does not name the segment before it (first, last, root, sha256)");
+    return;
+  }
+  seals_.push_back({seq, *first, *last, *root, *sha256});
+}
+
+}  // namespace tallygate::audit

@@ -1,0 +1,87 @@
+#pragma once
+/// The part of a verification that must go through the record in order: clock, heartbeats, keys, grants,
+/// seals.
+
+#include "audit/proof/chunk.hpp"
+#include "audit/proof/findings.hpp"
+#include "audit/proof/grant_check.hpp"
+#include "audit/proof/key_ranges.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tallygate::audit {
+
+/// How far the clock may step back (journal.md §2).
+inline constexpr std::int64_t clock_back_max_ns = 5'000'000'000;
+
+/// What a `journal.seal` says of the segment before it.
+struct SealClaim {
+  std::uint64_t seq = 0;  ///< of the journal.seal
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  Digest root{};
+  Digest sha256{};
+};
+
+/// A size that must have a checkpoint.
+struct RequiredCheckpoint {
+  std::uint64_t size = 0;
+  const char* why = "";
+};
+
+/// What the charter settles for the whole record.
+struct RecordTerms {
+  std::string origin;
+  std::int64_t heartbeat_ns = 0;  ///< 0: none promised
+  KeyRanges keys;                 ///< the charter's signing key; empty where there is no charter
+  std::optional<GrantBook> grants;
+};
+
+/// Takes the chunks of a record in their order. One thread.
+class RecordState {
+ public:
+  explicit RecordState(RecordTerms terms)
+      : terms_(std::move(terms)), keys_(std::make_shared<const KeyRanges>(terms_.keys)) {}
+
+  /// The body of an entry; nothing where it can't be read any more.
+  using Fetch = std::function<std::optional<std::string>(std::uint64_t seq)>;
+
+  /// Goes through a chunk. Findings and what follows are kept until they are taken.
+  void take(const ChunkFacts& chunk, const Fetch& fetch);
+
+  /// The signing keys as far as the record was read; immutable, to be shared with other threads.
+  [[nodiscard]] std::shared_ptr<const KeyRanges> keys() const noexcept { return keys_; }
+  /// Sizes of the chunk taken last that must have a checkpoint.
+  [[nodiscard]] std::vector<RequiredCheckpoint> take_required() { return std::exchange(required_, {}); }
+  [[nodiscard]] std::vector<SealClaim> take_seals() { return std::exchange(seals_, {}); }
+  [[nodiscard]] Findings take_findings() { return std::exchange(findings_, {}); }
+  [[nodiscard]] std::vector<std::string> take_remarks() { return std::exchange(remarks_, {}); }
+  /// Time of the newest entry read; no_time before the first.
+  [[nodiscard]] std::int64_t last_time_ns() const noexcept { return last_ns_; }
+
+ private:
+  void clock(std::uint64_t seq, std::int64_t time_ns, Role role);
+  void noted(const NotedEntry& entry, std::int64_t time_ns, const Fetch& fetch);
+  void rotate(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
+  void revoke(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
+  void seal(std::uint64_t seq, const std::string& body);
+  [[nodiscard]] bool granted(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
+
+  RecordTerms terms_;
+  std::shared_ptr<const KeyRanges> keys_;
+  std::int64_t newest_ns_ = no_time;
+  std::int64_t last_ns_ = no_time;
+  bool beating_ = false;  // between journal.open and gateway.stop
+  std::vector<RequiredCheckpoint> required_;
+  std::vector<SealClaim> seals_;
+  Findings findings_;
+  std::vector<std::string> remarks_;
+};
+
+}  // namespace tallygate::audit

@@ -1,0 +1,192 @@
+#include "audit/proof/verify.hpp"
+
+#include "audit/journal/provision.hpp"
+#include "audit/proof/anchors.hpp"
+#include "audit/proof/checkpoint_check.hpp"
+#include "audit/proof/pipeline.hpp"
+#include "audit/proof/plan.hpp"
+
+#include <date/date.h>
+
+#include <algorithm>
+#include <exception>
+#include <fstream>
+#include <sstream>
+#include <thread>
+#include <utility>
+
+namespace tallygate::audit {
+namespace {
+
+constexpr std::string_view pem_start = "-----BEGIN";
+constexpr unsigned threads_max = 256;
+
+std::string trimmed(std::string text) {
+  const auto is_space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
+  while (!text.empty() && is_space(text.back())) {
+    text.pop_back();
+  }
+  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), is_space));
+  return text;
+}
+
+std::string time_text(std::int64_t ns) {
+  return date::format("%FT%TZ", Time(std::chrono::nanoseconds(ns)));
+}
+
+void judge_age(const VerifyOptions& options, std::int64_t newest_ns, std::uint64_t end, Findings& findings) {
+  if (!options.age_max) {
+    return;
+  }
+  const std::int64_t now_ns = options.now.time_since_epoch().count();
+  const std::int64_t age_max_ns = std::chrono::nanoseconds(*options.age_max).count();
+  if (newest_ns == no_time || now_ns - newest_ns > age_max_ns) {
+    findings.add(end == 0 ? 0 : end - 1, "stale",
+                 newest_ns == no_time
+                     ? std::string("there is no entry whose time could be read")
+                     : "the newest entry is of " + time_text(newest_ns) + ", older than is allowed");
+  }
+}
+
+struct Sources {
+  std::optional<std::optional<std::vector<Anchor>>> head;
+  std::vector<Anchor> anchors;
+};
+
+// Anchors come first: a writer that goes on meanwhile can only put the record further ahead of them.
+Result<Sources> read_anchors(const VerifyOptions& options) {
+  Sources sources;
+  if (options.head) {
+    auto head = read_head_anchors(head_file(*options.head));
+    if (!head) {
+      return head.error();
+    }
+    sources.head = std::move(*head);
+  }
+  if (options.anchors) {
+    auto anchors = read_anchor_folder(*options.anchors);
+    if (!anchors) {
+      return anchors.error();
+    }
+    sources.anchors = std::move(*anchors);
+  }
+  return sources;
+}
+
+std::vector<std::uint64_t> anchor_sizes(const Sources& sources) {
+  std::vector<std::uint64_t> sizes;
+  const auto add = [&sizes](const std::vector<Anchor>& anchors) {
+    for (const Anchor& anchor : anchors) {
+      if (anchor.checkpoint) {
+        sizes.push_back(anchor.checkpoint->size);
+      }
+    }
+  };
+  if (sources.head && *sources.head) {
+    add(**sources.head);
+  }
+  add(sources.anchors);
+  return sizes;
+}
+
+void judge_anchors(const Sources& sources, const AnchorGround& ground, Findings& findings,
+                   VerifyReport& report) {
+  if (sources.head) {
+    judge_head(*sources.head, ground, findings, report.anchors, report.remarks);
+  } else {
+    report.remarks.emplace_back("no head was given: whether the newest entries were cut cannot be told");
+  }
+  for (const Anchor& anchor : sources.anchors) {
+    judge_anchor(anchor, ground, findings, report.anchors);
+  }
+}
+
+VerifyReport verify_plan(const VerifyOptions& options, const Sources& sources, const VerifyPlan& plan,
+                         Findings findings) {
+  const unsigned hardware = std::max(1U, std::thread::hardware_concurrency());
+  const unsigned threads = std::clamp(options.threads == 0 ? hardware : options.threads, 1U, threads_max);
+  Pipeline pipeline(plan, anchor_sizes(sources), threads, options.progress);
+  PipelineOutcome outcome = pipeline.run();
+  findings.add(std::move(outcome.findings));
+  VerifyReport report;
+  report.entries = outcome.present;
+  report.last = plan.end == 0 ? 0 : plan.end - 1;
+  report.checkpoints = outcome.checkpoints_good;
+  report.root = outcome.root;
+  report.origin = plan.terms.origin;
+  report.remarks = std::move(outcome.remarks);
+  if (plan.charter_holds) {
+    report.proven_size = outcome.proven_size;
+    report.proven_by = outcome.proven_by;
+  }
+  if (outcome.last_time_ns != no_time) {
+    report.newest_time = time_text(outcome.last_time_ns);
+  }
+  const AnchorGround ground{plan.terms.origin, plan.end, *outcome.keys, [&outcome](std::uint64_t size) {
+                              const auto root = outcome.roots.find(size);
+                              return root == outcome.roots.end() ? std::nullopt : std::optional(root->second);
+                            }};
+  judge_anchors(sources, ground, findings, report);
+  judge_age(options, outcome.last_time_ns, plan.end, findings);
+  report.findings_unlisted = findings.unlisted();
+  report.findings = findings.take();
+  if (report.findings_unlisted > 0) {
+    report.findings.push_back({report.last, "more-findings",
+                               std::to_string(report.findings_unlisted) + " further findings are not listed",
+                               1});
+  }
+  report.ok = report.findings.empty();
+  return report;
+}
+
+}  // namespace
+
+Result<RootKey> load_root_key(const std::string& text) {
+  std::string content = text;
+  const auto as_vkey = [](const std::string& vkey) -> std::optional<RootKey> {
+    auto key = parse_vkey(vkey);
+    return key ? std::optional(RootKey{key->key, key->name}) : std::nullopt;
+  };
+  if (auto key = as_vkey(trimmed(content))) {
+    return std::move(*key);
+  }
+  if (!text.starts_with(pem_start)) {
+    std::ifstream file(text, std::ios::binary);
+    if (!file) {
+      return fail(FailureKind::missing,
+                  text +
+                      ": is no vkey and cannot be read as a file; give the provisioning public "
+                      "key as a PEM file or as a vkey (name+id+base64)");
+    }
+    content.resize(note_bytes_max);
+    file.read(content.data(), static_cast<std::streamsize>(content.size()));
+    content.resize(static_cast<std::size_t>(file.gcount()));
+    if (auto key = as_vkey(trimmed(content))) {
+      return std::move(*key);
+    }
+  }
+  const auto pem = Ed25519Verifier::from_pem(content);
+  if (!pem) {
+    return fail(FailureKind::invalid, text + ": " + pem.error().message);
+  }
+  return RootKey{*pem, {}};
+}
+
+Result<VerifyReport> verify_journal(const VerifyOptions& options) {
+  try {
+    const auto sources = read_anchors(options);
+    if (!sources) {
+      return sources.error();
+    }
+    Findings findings;
+    const auto plan = make_plan(options, findings);
+    if (!plan) {
+      return plan.error();
+    }
+    return verify_plan(options, *sources, *plan, std::move(findings));
+  } catch (const std::exception& error) {
+    return fail(FailureKind::unreadable, options.journal.string() + ": cannot be verified: " + error.what());
+  }
+}
+
+}  // namespace tallygate::audit

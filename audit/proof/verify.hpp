@@ -1,0 +1,55 @@
+#pragma once
+/// Verifies a whole journal (journal.md §9).
+
+#include "audit/journal/clock.hpp"
+#include "audit/journal/failure.hpp"
+#include "audit/journal/note.hpp"
+#include "audit/proof/findings.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tallygate::audit {
+
+/// The provisioning public key, the one thing that is believed.
+struct RootKey {
+  Ed25519Verifier key;
+  std::string name;  ///< of a vkey; empty for a PEM, which has none
+};
+
+/// Reads `--root`: a vkey, a file that holds one, or a PEM file. Errors: invalid (says what would be right),
+/// missing.
+[[nodiscard]] Result<RootKey> load_root_key(const std::string& text);
+
+/// How far a verification has come.
+struct VerifyProgress {
+  std::uint64_t entries_done = 0;
+  std::uint64_t entries_total = 0;
+  std::uint64_t bytes_done = 0;
+};
+
+/// What to verify, and against what.
+struct VerifyOptions {
+  std::filesystem::path journal;  ///< the folder
+  RootKey root;
+  std::optional<std::filesystem::path> head;  ///< the companion head: its file, or the folder that holds it
+  std::optional<std::filesystem::path> anchors;  ///< a folder with one checkpoint note a file
+  std::optional<std::chrono::seconds> age_max;   ///< an older newest entry is a finding
+  Time now{};                                    ///< what age_max is measured against
+  unsigned threads = 0;                          ///< 0: one for each processor
+  /// Called on the calling thread now and then, and at the end.
+  std::function<void(const VerifyProgress&)> progress;
+};
+
+/// Reads every byte of the record that is evidence and reports what it finds; never stops at the first
+/// finding. Changes nothing in the folder, and may run while the journal is written: what was committed when
+/// it began is verified. Memory does not grow with the record. Errors: missing or unreadable, only where the
+/// folder, the anchors' folder or the head file cannot be read at all; everything else is a finding.
+[[nodiscard]] Result<VerifyReport> verify_journal(const VerifyOptions& options);
+
+}  // namespace tallygate::audit
