@@ -1,0 +1,67 @@
+#pragma once
+/// Everything known about one request, filled strictly left to right, and the verdict that follows from it.
+#include "gateway/access/ids.hpp"
+#include "gateway/http/message.hpp"
+#include "gateway/http/strict.hpp"
+#include "gateway/identity/authenticator.hpp"
+#include "gateway/identity/client_certificate.hpp"
+#include "gateway/net/tls_context.hpp"
+#include "gateway/settings.hpp"
+#include "policy/evaluate/evaluate.hpp"
+#include "policy/request/canonical.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tallygate::access {
+
+/// What a connection is, established once. Immutable afterwards.
+struct ConnectionFacts {
+  policy::Address address;  ///< of the socket
+  std::string address_text;
+  std::uint16_t port = 0;
+  net::TlsFacts tls;
+  std::optional<identity::ClientCertificate> certificate;
+};
+
+/// One request. Every field begins as "not allowed", so a stage that is forgotten denies. A stage reads only
+/// what stands before it. Threads: the connection's. Borrows the head, which lives as long as the
+/// connection's buffer.
+struct Exchange {
+  const ConnectionFacts* connection = nullptr;
+  UuidText id{};
+  SystemTime now{};  ///< when the request was read
+  std::string traceparent;
+  std::string_view line;                    ///< the first line as sent, for requests that go no further
+  const http::RequestHead* head = nullptr;  ///< null where the head could not be read
+  http::HeadFault head_fault = http::HeadFault::first_line;
+  policy::RejectCode target_fault = policy::RejectCode::request_line;
+  policy::CanonicalRequest* target = nullptr;  ///< filled where target_fault is `none`
+  bool host_known = false;                     ///< some route lives on this host
+  policy::Address client;                      ///< effective address (policy.md N16)
+  identity::IdentityPtr identity;              ///< null: refused, or not asked yet
+  std::optional<identity::RejectCode> identity_fault;
+  const RouteSettings* route = nullptr;
+  bool websocket = false;                    ///< the request asks for a WebSocket
+  bool origin_ok = false;                    ///< of a WebSocket: Origin is absent or this host
+  std::optional<policy::Decision> decision;  ///< none: the policy was not asked
+  std::uint32_t microseconds = 0;            ///< of the decision
+};
+
+/// What to do with a request.
+struct Verdict {
+  bool forward = false;
+  unsigned status = 503;                   ///< of the refusal
+  std::string_view reason = "not-judged";  ///< code for record, page and metrics
+};
+
+/// The verdict, the record aside. Pure; its truth table is its test.
+[[nodiscard]] Verdict judge(const Exchange& exchange) noexcept;
+
+/// The verdict once the record has answered: nothing happens that is not on record. `readable_only` is
+/// `when_unwritable: allow_read_only`.
+[[nodiscard]] Verdict confirm(Verdict judged, bool durable, bool readable_only,
+                              std::string_view method) noexcept;
+
+}  // namespace tallygate::access

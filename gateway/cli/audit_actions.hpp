@@ -1,0 +1,50 @@
+#pragma once
+/// The verbs of `tallygate audit`. Each prints its answer and gives the exit code.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace tallygate::cli {
+
+struct AuditVerifyOptions {
+  std::string journal;
+  std::string root;
+  std::string head;     ///< empty: not given
+  std::string anchors;  ///< empty: not given
+  std::string age_max;  ///< empty: not given
+  unsigned threads = 0;
+  bool json = false;
+};
+int audit_verify(const AuditVerifyOptions& options);
+
+struct AuditShowOptions {
+  std::string journal;
+  std::uint64_t seq = 0;
+  bool json = false;
+};
+int audit_show(const AuditShowOptions& options);
+
+/// Filters and form of `query`, `tail` and `stats`; empty: not given.
+struct AuditQueryOptions {
+  std::string journal;
+  std::string from;
+  std::string to;
+  std::string user;
+  std::string kind;
+  std::string effect;
+  std::string route;
+  std::string path;
+  std::string ip;
+  std::string session;
+  std::string rule;
+  std::string text;
+  std::string format = "table";
+  std::size_t limit = 0;  ///< newest matches shown; 0: all
+  bool follow = false;
+};
+int audit_query(const AuditQueryOptions& options);
+int audit_tail(const AuditQueryOptions& options);
+int audit_stats(const AuditQueryOptions& options);
+
+}  // namespace tallygate::cli

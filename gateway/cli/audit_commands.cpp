@@ -1,0 +1,134 @@
+#include "gateway/cli/audit_actions.hpp"
+#include "gateway/cli/commands.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+
+namespace tallygate::cli {
+namespace {
+
+/// Digits alone, few enough for a number: the library would take -1 for a very large one.
+CLI::Validator whole_number() {
+  constexpr std::size_t digits_max = 18;
+  const auto check = [](std::string& text) -> std::string {
+    const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+    return digits && text.size() <= digits_max ? "" : "'" + text + "' is not a whole number from 0 up";
+  };
+  return {check, "N", "whole number"};
+}
+
+constexpr unsigned threads_max = 256;
+constexpr std::size_t tail_shown = 10;
+
+void add_journal(CLI::App& verb, std::string& journal) {
+  verb.add_option("--journal", journal, "Folder of the journal")->type_name("DIR")->required();
+}
+
+void add_verify(CLI::App& audit, int& exit_code) {
+  auto options = std::make_shared<AuditVerifyOptions>();
+  CLI::App* verify = audit.add_subcommand("verify", "Prove that nothing was altered, inserted or removed");
+  add_journal(*verify, options->journal);
+  verify
+      ->add_option("--root", options->root,
+                   "The provisioning public key: a PEM file, a vkey, or a file that holds one")
+      ->type_name("KEY")
+      ->required();
+  verify->add_option("--head", options->head, "The companion head: without it a cut tail cannot be told")
+      ->type_name("F");
+  verify->add_option("--anchors", options->anchors, "Folder with one checkpoint note a file")->type_name("F");
+  verify->add_option("--max-age", options->age_max, "An older newest entry is a finding, such as 15m")
+      ->type_name("D");
+  verify->add_option("--threads", options->threads, "Threads; one for each processor if left out")
+      ->type_name("N")
+      ->check(CLI::Range(1U, threads_max));
+  verify->add_flag("--json", options->json, "One JSON document on stdout");
+  verify->callback([options, &exit_code] { exit_code = audit_verify(*options); });
+}
+
+void add_show(CLI::App& audit, int& exit_code) {
+  auto options = std::make_shared<AuditShowOptions>();
+  CLI::App* show = audit.add_subcommand("show", "Show one entry");
+  show->add_option("SEQ", options->seq, "Its number")->required()->check(whole_number());
+  add_journal(*show, options->journal);
+  show->add_flag("--json", options->json, "As it is recorded, on one line");
+  show->callback([options, &exit_code] { exit_code = audit_show(*options); });
+}
+
+void add_filters(CLI::App& verb, AuditQueryOptions& options) {
+  verb.add_option("--from", options.from, "Recorded at or after: RFC 3339, a date, or how long ago (2h, 7d)")
+      ->type_name("TIME");
+  verb.add_option("--to", options.to, "Recorded before")->type_name("TIME");
+  verb.add_option("--user", options.user, "Subject or email of the actor")->type_name("NAME");
+  verb.add_option("--kind", options.kind, "A kind, such as access.deny, or a group, such as access")
+      ->type_name("KIND");
+  verb.add_option("--effect", options.effect, "Effect of the decision: allow or deny")
+      ->type_name("EFFECT")
+      ->check(CLI::IsMember({"allow", "deny"}));
+  verb.add_option("--route", options.route, "Name of the route")->type_name("NAME");
+  verb.add_option("--path", options.path, "Beginning of the request's path")->type_name("PREFIX");
+  verb.add_option("--ip", options.ip, "Address of the client")->type_name("ADDRESS");
+  verb.add_option("--session", options.session, "Id of the session")->type_name("ID");
+  verb.add_option("--rule", options.rule, "Rule that decided")->type_name("ID");
+  verb.add_option("--text", options.text, "Text anywhere in the entry")->type_name("TEXT");
+}
+
+void add_format(CLI::App& verb, AuditQueryOptions& options) {
+  verb.add_option("--format", options.format, "How entries are written")
+      ->check(CLI::IsMember({"table", "json", "jsonl", "csv"}))
+      ->capture_default_str();
+}
+
+void add_query(CLI::App& audit, int& exit_code) {
+  auto options = std::make_shared<AuditQueryOptions>();
+  CLI::App* query = audit.add_subcommand("query", "Find entries; all conditions must hold");
+  add_journal(*query, options->journal);
+  add_filters(*query, *options);
+  query->add_option("--limit", options->limit, "The newest N matches only")
+      ->type_name("N")
+      ->check(whole_number());
+  add_format(*query, *options);
+  query->callback([options, &exit_code] { exit_code = audit_query(*options); });
+}
+
+void add_tail(CLI::App& audit, int& exit_code) {
+  auto options = std::make_shared<AuditQueryOptions>();
+  options->limit = tail_shown;
+  CLI::App* tail = audit.add_subcommand("tail", "Show the newest entries");
+  add_journal(*tail, options->journal);
+  add_filters(*tail, *options);
+  tail->add_flag("-f,--follow", options->follow, "Go on with what is recorded from now on");
+  tail->add_option("-n,--limit", options->limit, "How many")
+      ->type_name("N")
+      ->check(whole_number())
+      ->capture_default_str();
+  add_format(*tail, *options);
+  tail->callback([options, &exit_code] { exit_code = audit_tail(*options); });
+}
+
+void add_stats(CLI::App& audit, int& exit_code) {
+  auto options = std::make_shared<AuditQueryOptions>();
+  CLI::App* stats = audit.add_subcommand("stats", "Count entries by kind, user, route and day");
+  add_journal(*stats, options->journal);
+  add_filters(*stats, *options);
+  auto json = std::make_shared<bool>(false);
+  stats->add_flag("--json", *json, "One JSON document on stdout");
+  stats->callback([options, json, &exit_code] {
+    options->format = *json ? "json" : "table";
+    exit_code = audit_stats(*options);
+  });
+}
+
+}  // namespace
+
+void add_audit_commands(CLI::App& app, int& exit_code) {
+  CLI::App* audit = app.add_subcommand("audit", "Verify and read the journal");
+  audit->require_subcommand(1);
+  add_verify(*audit, exit_code);
+  add_show(*audit, exit_code);
+  add_tail(*audit, exit_code);
+  add_query(*audit, exit_code);
+  add_stats(*audit, exit_code);
+}
+
+}  // namespace tallygate::cli

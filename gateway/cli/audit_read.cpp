@@ -1,0 +1,233 @@
+#include "audit/search/escape.hpp"
+#include "audit/search/query.hpp"
+#include "audit/search/reader.hpp"
+#include "audit/search/stats.hpp"
+#include "gateway/cli/audit_actions.hpp"
+#include "gateway/cli/audit_arguments.hpp"
+#include "gateway/cli/audit_print.hpp"
+#include "gateway/cli/commands.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/core.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+namespace tallygate::cli {
+namespace {
+
+using audit::Result;
+
+constexpr auto follow_poll = std::chrono::milliseconds(250);
+constexpr std::size_t stats_shown = 20;
+
+Result<audit::Query> query_of(const AuditQueryOptions& options) {
+  audit::QueryFilter filter{
+      {},           {},         options.user,    options.kind, options.effect, options.route,
+      options.path, options.ip, options.session, options.rule, options.text};
+  const audit::Time now = audit::system_clock()();
+  const std::pair<const std::string*, std::optional<std::int64_t>*> moments[] = {
+      {&options.from, &filter.from_ns}, {&options.to, &filter.to_ns}};
+  for (const auto& [text, value] : moments) {
+    if (text->empty()) {
+      continue;
+    }
+    *value = parse_moment(*text, now);
+    if (!*value) {
+      return audit::fail(
+          audit::FailureKind::invalid,
+          std::string(text == &options.from ? "--from" : "--to") + ": '" + *text +
+              "' is no time: give 2026-01-31T12:00:00Z, 2026-01-31, or how long ago, such as 2h or 7d");
+    }
+  }
+  return audit::Query(std::move(filter));
+}
+
+// Entries from `first` on that match, as they come.
+Result<std::uint64_t> print_up(audit::JournalReader& reader, const audit::Query& query, std::uint64_t first,
+                               EntryPrinter& printer) {
+  const auto end = reader.end();
+  if (!end) {
+    return end;
+  }
+  const auto read = reader.up(first, *end, [&](std::uint64_t seq, std::string_view body) {
+    if (const auto entry = query.match(body)) {
+      printer.entry(seq, body, *entry);
+    }
+    return std::ferror(stdout) == 0;
+  });
+  if (!read) {
+    return read.error();
+  }
+  return std::max(first, *end);
+}
+
+// The newest `limit` that match, oldest first. Gives the seq to go on from.
+Result<std::uint64_t> print_newest(audit::JournalReader& reader, const audit::Query& query, std::size_t limit,
+                                   EntryPrinter& printer) {
+  struct Match {
+    std::uint64_t seq;
+    std::string body;
+    boost::json::value entry;
+  };
+  const auto end = reader.end();
+  if (!end) {
+    return end;
+  }
+  std::vector<Match> matches;
+  const auto read = reader.down(0, *end, [&](std::uint64_t seq, std::string_view body) {
+    if (auto entry = query.match(body)) {
+      matches.push_back({seq, std::string(body), std::move(*entry)});
+    }
+    return matches.size() < limit;
+  });
+  if (!read) {
+    return read.error();
+  }
+  for (auto match = matches.rbegin(); match != matches.rend(); ++match) {
+    printer.entry(match->seq, match->body, match->entry);
+  }
+  return *end;
+}
+
+void print_counts(const char* title, const audit::Stats::Counts& counts) {
+  fmt::print("\n{}\n", title);
+  for (const auto& [value, count] : audit::largest(counts, stats_shown)) {
+    fmt::print("{:>12}  {}\n", count, audit::inert_text(value));
+  }
+  if (counts.size() > stats_shown) {
+    fmt::print("{:>12}  {} more\n", "", counts.size() - stats_shown);
+  }
+}
+
+boost::json::object counts_json(const audit::Stats::Counts& counts) {
+  boost::json::object object;
+  for (const auto& [value, count] : counts) {
+    object[value] = count;
+  }
+  return object;
+}
+
+/// Waits for a poll interval, unless whoever reads our output leaves before it is over.
+bool reader_left(std::chrono::milliseconds interval) {
+  pollfd output{STDOUT_FILENO, 0, 0};
+  return ::poll(&output, 1, static_cast<int>(interval.count())) > 0 &&
+         (output.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+}  // namespace
+
+int audit_show(const AuditShowOptions& options) {
+  auto reader = audit::JournalReader::open(options.journal);
+  if (!reader) {
+    return report_failure(reader.error());
+  }
+  const auto body = reader->entry(options.seq);
+  if (!body) {
+    return report_failure(body.error());
+  }
+  if (!*body) {
+    fmt::print(stderr, "tallygate: the journal has no entry {}\n", options.seq);
+    return ExitCode::answer_is_no;
+  }
+  boost::system::error_code error;
+  const boost::json::value entry = boost::json::parse(**body, error);
+  if (options.json || error) {
+    fmt::print("{}\n", error ? audit::inert_text(**body) : audit::inert_json(**body));
+  } else {
+    fmt::print("{}\n", indented_json(entry));
+  }
+  return finish_output(ExitCode::done);
+}
+
+int audit_query(const AuditQueryOptions& options) {
+  const auto query = query_of(options);
+  if (!query) {
+    return report_failure(query.error());
+  }
+  auto reader = audit::JournalReader::open(options.journal);
+  if (!reader) {
+    return report_failure(reader.error());
+  }
+  EntryPrinter printer(options.format);
+  const auto printed = options.limit == 0 ? print_up(*reader, *query, 0, printer)
+                                          : print_newest(*reader, *query, options.limit, printer);
+  if (!printed) {
+    return report_failure(printed.error());
+  }
+  printer.finish();
+  return finish_output(ExitCode::done);
+}
+
+int audit_tail(const AuditQueryOptions& options) {
+  const auto query = query_of(options);
+  if (!query) {
+    return report_failure(query.error());
+  }
+  auto reader = audit::JournalReader::open(options.journal);
+  if (!reader) {
+    return report_failure(reader.error());
+  }
+  EntryPrinter printer(options.format);
+  auto next = options.limit == 0 ? reader->end() : print_newest(*reader, *query, options.limit, printer);
+  while (next && options.follow && std::fflush(stdout) == 0 && !reader_left(follow_poll)) {
+    const auto changed = reader->changed();
+    if (!changed) {
+      return report_failure(changed.error());
+    }
+    if (*changed) {
+      next = print_up(*reader, *query, *next, printer);
+    }
+  }
+  if (!next) {
+    return report_failure(next.error());
+  }
+  printer.finish();
+  return finish_output(ExitCode::done);
+}
+
+int audit_stats(const AuditQueryOptions& options) {
+  const auto query = query_of(options);
+  if (!query) {
+    return report_failure(query.error());
+  }
+  auto reader = audit::JournalReader::open(options.journal);
+  if (!reader) {
+    return report_failure(reader.error());
+  }
+  const auto end = reader->end();
+  if (!end) {
+    return report_failure(end.error());
+  }
+  audit::Stats stats;
+  const auto read = reader->up(0, *end, [&](std::uint64_t seq, std::string_view body) {
+    if (const auto entry = query->match(body)) {
+      stats.add(audit::row_of(seq, *entry));
+    }
+    return true;
+  });
+  if (!read) {
+    return report_failure(read.error());
+  }
+  if (options.format == "json") {
+    const boost::json::object document = {{"entries", stats.entries()},
+                                          {"kinds", counts_json(stats.kinds())},
+                                          {"users", counts_json(stats.users())},
+                                          {"routes", counts_json(stats.routes())},
+                                          {"days", counts_json(stats.days())}};
+    fmt::print("{}\n", audit::inert_json(boost::json::serialize(document)));
+  } else {
+    fmt::print("{:>12}  entries\n", stats.entries());
+    print_counts("by kind", stats.kinds());
+    print_counts("by user", stats.users());
+    print_counts("by route", stats.routes());
+    print_counts("by day (UTC)", stats.days());
+  }
+  return finish_output(ExitCode::done);
+}
+
+}  // namespace tallygate::cli

@@ -1,0 +1,157 @@
+#include "audit/proof/verify.hpp"
+#include "audit/search/escape.hpp"
+#include "gateway/cli/audit_actions.hpp"
+#include "gateway/cli/audit_arguments.hpp"
+#include "gateway/cli/commands.hpp"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+namespace tallygate::cli {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+constexpr std::size_t bar_width = 30;
+constexpr auto redraw_every = std::chrono::milliseconds(100);
+
+// One line on a terminal's stderr, drawn over and taken away at the end.
+class ProgressBar {
+ public:
+  ProgressBar() : shown_(::isatty(STDERR_FILENO) == 1), begun_(Steady::now()), drawn_(begun_) {}
+  ~ProgressBar() {
+    if (dirty_) {
+      fmt::print(stderr, "\r\033[K");
+    }
+  }
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  void operator()(const audit::VerifyProgress& progress) {
+    const auto now = Steady::now();
+    if (!shown_ || progress.entries_total == 0 || now - drawn_ < redraw_every) {
+      return;
+    }
+    drawn_ = now;
+    dirty_ = true;
+    const double seconds = std::chrono::duration<double>(now - begun_).count();
+    const double part =
+        static_cast<double>(progress.entries_done) / static_cast<double>(progress.entries_total);
+    const double rate = static_cast<double>(progress.entries_done) / seconds;
+    const double megabytes = static_cast<double>(progress.bytes_done) / seconds / 1e6;
+    const auto full = static_cast<std::size_t>(part * static_cast<double>(bar_width));
+    fmt::print(stderr, "\r\033[K[{:#<{}}{:.<{}}] {:3.0f} %  {:.0f} entries/s  {:.0f} MB/s  {} left", "", full,
+               "", bar_width - std::min(full, bar_width), part * 100, rate, megabytes,
+               time_left(part > 0 ? seconds / part - seconds : 0));
+    std::fflush(stderr);
+  }
+
+ private:
+  static std::string time_left(double seconds) {
+    const auto whole = static_cast<long>(seconds);  // NOLINT(google-runtime-int)
+    return whole < 60 ? fmt::format("{} s", whole + 1)
+                      : fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  }
+
+  bool shown_;
+  bool dirty_ = false;
+  Steady::time_point begun_;
+  Steady::time_point drawn_;
+};
+
+bool colours() {
+  const char* const none = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): before any thread
+  return ::isatty(STDOUT_FILENO) == 1 && (none == nullptr || *none == '\0');
+}
+
+void print_line(const char* name, const std::string& text) {
+  fmt::print("{:<9} {}\n", name, audit::inert_text(text));
+}
+
+void print_report(const audit::VerifyReport& report) {
+  const bool colour = colours();
+  const char* const good = colour ? "\033[32m" : "";
+  const char* const bad = colour ? "\033[31m" : "";
+  const char* const plain = colour ? "\033[0m" : "";
+  if (!report.origin.empty()) {
+    print_line("journal", report.origin);
+  }
+  print_line("entries", report.entries == 0 ? std::string("none")
+                                            : fmt::format("{} ({} to {}), the newest of {}", report.entries,
+                                                          report.first, report.last, report.newest_time));
+  print_line("proven", report.proven_size == 0
+                           ? std::string("nothing")
+                           : fmt::format("entries 0 to {}, by {} and {} checkpoints{}",
+                                         report.proven_size - 1, report.proven_by, report.checkpoints,
+                                         report.ok ? "" : ", but for what the findings name"));
+  if (report.root) {
+    print_line("root", audit::to_hex(*report.root));
+  }
+  for (const audit::AnchorReport& anchor : report.anchors) {
+    print_line("anchor", fmt::format("{} of size {} {}", anchor.name, anchor.size,
+                                     anchor.agrees ? "agrees" : "does not agree"));
+  }
+  for (const std::string& remark : report.remarks) {
+    print_line("remark", remark);
+  }
+  for (const audit::Finding& finding : report.findings) {
+    fmt::print("{}finding{}   seq {} {}: {}\n", bad, plain, finding.seq, finding.what,
+               audit::inert_text(finding.detail));
+  }
+  if (report.ok) {
+    fmt::print("{}The record is whole.{}\n", good, plain);
+  } else {
+    fmt::print("{}{} finding{}: this record was altered, or is not complete.{}\n", bad,
+               report.findings.size() + report.findings_unlisted, report.findings.size() == 1 ? "" : "s",
+               plain);
+  }
+}
+
+audit::Result<audit::VerifyReport> verify_with_bar(audit::VerifyOptions options) {
+  ProgressBar bar;  // gone from the terminal before the answer is printed
+  options.progress = [&bar](const audit::VerifyProgress& progress) { bar(progress); };
+  return audit::verify_journal(options);
+}
+
+}  // namespace
+
+int audit_verify(const AuditVerifyOptions& options) {
+  const auto root = audit::load_root_key(options.root);
+  if (!root) {
+    return report_failure(root.error());
+  }
+  audit::VerifyOptions verify{options.journal,         *root,           {}, {}, {},
+                              audit::system_clock()(), options.threads, {}};
+  if (!options.head.empty()) {
+    verify.head = options.head;
+  }
+  if (!options.anchors.empty()) {
+    verify.anchors = options.anchors;
+  }
+  if (!options.age_max.empty()) {
+    verify.age_max = parse_duration(options.age_max);
+    if (!verify.age_max) {
+      return report_failure(
+          audit::fail(audit::FailureKind::invalid,
+                      "--max-age: '" + options.age_max + "' is no duration such as 15m or 2h"));
+    }
+  }
+  const auto report = verify_with_bar(std::move(verify));
+  if (!report) {
+    return report_failure(report.error());
+  }
+  if (options.json) {
+    fmt::print("{}\n", audit::inert_json(to_json(*report)));
+  } else {
+    print_report(*report);
+  }
+  return finish_output(report->ok ? ExitCode::done : ExitCode::answer_is_no);
+}
+
+}  // namespace tallygate::cli

@@ -1,0 +1,47 @@
+#pragma once
+/// What `tallygate policy …` does once its options are read. Results go to stdout, everything else to stderr.
+#include "gateway/cli/commands.hpp"
+
+#include <string>
+#include <vector>
+
+namespace tallygate::cli {
+
+struct PolicyCheckOptions {
+  std::vector<std::string> files;  ///< the files of one policy
+  std::string config;              ///< gateway.yaml, whose routes `route:` resources must name; may be empty
+  bool json = false;
+};
+/// Loads and compiles; says what was loaded, or every mistake. Routes that nobody looked up are a note.
+[[nodiscard]] ExitCode policy_check(const PolicyCheckOptions& options);
+
+struct PolicyTestOptions {
+  std::vector<std::string> files;  ///< suites
+  std::string format = "text";     ///< text, json, junit, tap
+  std::string filter;
+};
+/// Runs suites.
+[[nodiscard]] ExitCode policy_test(const PolicyTestOptions& options);
+
+struct PolicyExplainOptions {
+  std::vector<std::string> files;
+  std::string user;
+  std::vector<std::string> groups;
+  std::vector<std::string> claims;  ///< k=v
+  std::string method = "GET";
+  std::string url;
+  std::string route;
+  std::string ip;
+  std::string time;  ///< RFC 3339; empty: now
+  std::string mfa_age;
+  std::string auth_age;
+  std::string auth_method;
+  std::vector<std::string> device;   ///< k=v
+  std::vector<std::string> headers;  ///< k=v
+  std::string expect;
+  bool json = false;
+};
+/// Decides one request and says why.
+[[nodiscard]] ExitCode policy_explain(const PolicyExplainOptions& options);
+
+}  // namespace tallygate::cli

@@ -1,0 +1,98 @@
+#include "gateway/cli/commands.hpp"
+#include "gateway/cli/policy_actions.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+
+namespace tallygate::cli {
+namespace {
+
+void add_check(CLI::App& policy, int& exit_code) {
+  auto options = std::make_shared<PolicyCheckOptions>();
+  CLI::App* check =
+      policy.add_subcommand("check", "Check the files of a policy: syntax, references, canonical form");
+  check->add_option("FILE", options->files, "The policy; several files are merged")->required();
+  check->add_option("--config", options->config, "gateway.yaml, to look up the routes that resources name");
+  check->add_flag("--json", options->json, "One JSON document on stdout");
+  check->callback([options, &exit_code] { exit_code = policy_check(*options); });
+}
+
+void add_test(CLI::App& policy, int& exit_code) {
+  auto options = std::make_shared<PolicyTestOptions>();
+  auto json = std::make_shared<bool>(false);
+  CLI::App* test = policy.add_subcommand("test", "Run suites of policy tests");
+  test->add_option("FILE", options->files, "Suites; each names its policy")->required();
+  CLI::Option* format = test->add_option("--format", options->format, "How the results are written")
+                            ->check(CLI::IsMember({"text", "json", "junit", "tap"}))
+                            ->capture_default_str();
+  test->add_flag("--json", *json, "Short for --format json")->excludes(format);
+  test->add_option(
+          "--filter", options->filter,
+          "Only these cells: key=value,value;key=value with the keys suite, test, principal, request, "
+          "context, rule, outcome")
+      ->type_name("FILTER");
+  test->callback([options, json, &exit_code] {
+    if (*json) {
+      options->format = "json";
+    }
+    exit_code = policy_test(*options);
+  });
+}
+
+void add_explain_circumstances(CLI::App& explain, PolicyExplainOptions& options) {
+  explain.add_option("--ip", options.ip, "Address of the client")->type_name("ADDRESS");
+  explain.add_option("--time", options.time, "When, in RFC 3339; now if left out")->type_name("TIME");
+  explain.add_option("--mfa-age", options.mfa_age, "Time since the last second factor, such as 5m")
+      ->type_name("DURATION");
+  explain.add_option("--auth-age", options.auth_age, "Time since the login")->type_name("DURATION");
+  explain
+      .add_option("--auth-method", options.auth_method,
+                  "How the person signed in: oidc, mtls, token or local")
+      ->type_name("METHOD");
+  explain
+      .add_option("--device", options.device, "Attributes of the device: managed=true,disk_encrypted=true")
+      ->delimiter(',')
+      ->type_name("K=V,...");
+  explain.add_option("--header", options.headers, "A header line; may be repeated")->type_name("NAME=VALUE");
+}
+
+void add_explain(CLI::App& policy, int& exit_code) {
+  auto options = std::make_shared<PolicyExplainOptions>();
+  CLI::App* explain =
+      policy.add_subcommand("explain",
+                            "Decide one request and say why. Without --user, --groups and --claim "
+                            "the request is anonymous; what is not given is unknown");
+  explain->add_option("FILE", options->files, "The policy; several files are merged")->required();
+  explain->add_option("--user", options->user, "Who asks")->type_name("NAME");
+  explain->add_option("--groups", options->groups, "Groups of the person")
+      ->delimiter(',')
+      ->type_name("A,B,...");
+  explain->add_option("--claim", options->claims, "A claim; may be repeated")->type_name("K=V");
+  explain->add_option("--method", options->method, "HTTP method")->capture_default_str();
+  explain->add_option("--url", options->url, "URL as sent, not cleaned; with --route the path")->required();
+  explain->add_option("--route", options->route, "Ask on a route of gateway.yaml")->type_name("NAME");
+  add_explain_circumstances(*explain, *options);
+  explain
+      ->add_option("--expect", options->expect,
+                   "What should come out, as in a cell of a suite; exit 1 if it does not")
+      ->type_name("CELL");
+  explain->add_flag("--json", options->json, "One JSON document on stdout");
+  // One word each, so that FILE may stand behind them.
+  for (const char* name : {"--groups", "--claim", "--device", "--header"}) {
+    explain->get_option(name)->allow_extra_args(false);
+  }
+  explain->callback([options, &exit_code] { exit_code = policy_explain(*options); });
+}
+
+}  // namespace
+
+void add_policy_commands(CLI::App& app, int& exit_code) {
+  CLI::App* policy = app.add_subcommand("policy", "Check, test and explain policies");
+  policy->require_subcommand(1);
+  add_check(*policy, exit_code);
+  add_test(*policy, exit_code);
+  add_explain(*policy, exit_code);
+}
+
+}  // namespace tallygate::cli

@@ -1,0 +1,240 @@
+#include "gateway/cli/policy_actions.hpp"
+#include "gateway/cli/policy_files.hpp"
+#include "policy/explain/explain.hpp"
+#include "policy/language/loader.hpp"
+#include "policy/language/yaml_scalar.hpp"
+#include "policy/program/program.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <iterator>
+#include <utility>
+
+namespace tallygate::cli {
+namespace {
+
+using policy::ParseError;
+using policy::ParseResult;
+
+/// Everything about the question that the options give.
+struct Asked {
+  policy::Principal principal;
+  policy::WrittenRequest request;
+  policy::Circumstances circumstances;
+  policy::TimePoint now;
+};
+
+/// A value typed as in a policy: `true`, `42`, `1.5`, all else text; `"42"` in double quotes is text.
+policy::Value typed_value(std::string_view text) {
+  using policy::yaml::Kind;
+  if (text.size() >= 2 && text.starts_with('"') && text.ends_with('"')) {
+    return std::string(text.substr(1, text.size() - 2));
+  }
+  const Kind kind = policy::yaml::kind_of_plain(text);
+  if (kind == Kind::boolean) {
+    return text == "true";
+  }
+  if (kind == Kind::integer || kind == Kind::number) {
+    double number = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size()) {
+      return policy::number_value(number);
+    }
+  }
+  return std::string(text);
+}
+
+/// Cuts `k=v`.
+ParseResult<std::pair<std::string, std::string>> cut_pair(std::string_view text, std::string_view option) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    return ParseError{std::string(option) + ": '" + policy::printable(text) +
+                      "' is no pair; write name=value"};
+  }
+  return std::pair(std::string(text.substr(0, equals)), std::string(text.substr(equals + 1)));
+}
+
+/// Collects pairs; a name given again adds a value.
+std::optional<ParseError> read_attributes(const std::vector<std::string>& pairs, std::string_view option,
+                                          std::vector<policy::Attribute>& out) {
+  for (const std::string& text : pairs) {
+    const auto pair = cut_pair(text, option);
+    if (pair.has_error()) {
+      return pair.error();
+    }
+    const auto same = [&pair](const policy::Attribute& each) { return each.name == pair->first; };
+    auto found = std::find_if(out.begin(), out.end(), same);
+    if (found == out.end()) {
+      found = out.insert(out.end(), {pair->first, {}});
+    }
+    found->values.push_back(typed_value(pair->second));
+  }
+  return std::nullopt;
+}
+
+std::optional<ParseError> read_age(const std::string& text, std::string_view option,
+                                   std::optional<std::chrono::seconds>& out) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  out = policy::yaml::parse_duration(text);
+  if (out) {
+    return std::nullopt;
+  }
+  return ParseError{std::string(option) + ": '" + policy::printable(text) +
+                    "' is no duration; write a number and one of s, m, h, d, such as 15m"};
+}
+
+std::optional<ParseError> read_identity(const PolicyExplainOptions& options, policy::Principal& principal) {
+  principal.user = options.user;
+  // `--groups ''` is somebody without groups.
+  std::copy_if(options.groups.begin(), options.groups.end(), std::back_inserter(principal.groups),
+               [](const std::string& group) { return !group.empty(); });
+  principal.anonymous = options.user.empty() && options.groups.empty() && options.claims.empty();
+  return read_attributes(options.claims, "--claim", principal.claims);
+}
+
+std::optional<ParseError> read_address_and_method(const PolicyExplainOptions& options,
+                                                  policy::Circumstances& circumstances) {
+  if (!options.ip.empty()) {
+    circumstances.client = policy::parse_address(options.ip);
+    if (!circumstances.client) {
+      return ParseError{"--ip: '" + policy::printable(options.ip) + "' is not an IP address"};
+    }
+  }
+  if (!options.auth_method.empty()) {
+    circumstances.auth_method = policy::auth_method_from(options.auth_method);
+    if (!circumstances.auth_method) {
+      return ParseError{"--auth-method: '" + policy::printable(options.auth_method) +
+                        "' is none of oidc, mtls, token, local"};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<ParseError> read_circumstances(const PolicyExplainOptions& options,
+                                             policy::Circumstances& circumstances) {
+  if (auto error = read_address_and_method(options, circumstances)) {
+    return error;
+  }
+  if (auto error = read_age(options.mfa_age, "--mfa-age", circumstances.mfa_age)) {
+    return error;
+  }
+  if (auto error = read_age(options.auth_age, "--auth-age", circumstances.auth_age)) {
+    return error;
+  }
+  if (!options.device.empty()) {
+    circumstances.device.emplace();
+    if (auto error = read_attributes(options.device, "--device", *circumstances.device)) {
+      return error;
+    }
+  }
+  for (const std::string& text : options.headers) {
+    auto pair = cut_pair(text, "--header");
+    if (pair.has_error()) {
+      return pair.error();
+    }
+    circumstances.headers.add(std::move(pair->first), std::move(pair->second));
+  }
+  return std::nullopt;
+}
+
+ParseResult<Asked> read_question(const PolicyExplainOptions& options) {
+  Asked asked;
+  if (auto error = read_identity(options, asked.principal)) {
+    return *std::move(error);
+  }
+  if (auto error = read_circumstances(options, asked.circumstances)) {
+    return *std::move(error);
+  }
+  const std::string prefix = options.route.empty() ? "" : "route " + options.route + " ";
+  auto request = policy::read_request(prefix + options.method + " " + options.url);
+  if (request.has_error()) {
+    return ParseError{"--method, --url: " + request.error().message};
+  }
+  asked.request = *std::move(request);
+  asked.now = std::chrono::system_clock::now();
+  if (!options.time.empty()) {
+    const auto time = policy::parse_timestamp(options.time);
+    if (!time) {
+      return ParseError{"--time: '" + policy::printable(options.time) +
+                        "' is no time; write it like 2026-03-04T10:00:00Z"};
+    }
+    asked.now = *time;
+  }
+  return asked;
+}
+
+/// `--expect`, empty if not given.
+ParseResult<std::optional<policy::Expectation>> read_expectation(const std::string& text,
+                                                                 const policy::Policy& policy) {
+  if (text.empty()) {
+    return std::optional<policy::Expectation>{};
+  }
+  auto expected = policy::read_cell(text);
+  if (expected.has_error()) {
+    return ParseError{"--expect: " + expected.error().message};
+  }
+  if (auto problem = policy::find_name_problem(*expected, policy)) {
+    return ParseError{"--expect: " + *problem};
+  }
+  return std::optional(*std::move(expected));
+}
+
+std::string rendered(const policy::Program& program, const policy::Explanation& explanation,
+                     const std::optional<policy::Expectation>& expected, bool json) {
+  const bool met = !expected || meets(explanation.verdict, *expected);
+  if (json) {
+    boost::json::object document = to_json(program, explanation);
+    if (expected) {
+      document["expected"] = to_string(*expected);
+      document["ok"] = met;
+    }
+    return boost::json::serialize(document) + "\n";
+  }
+  const policy::Style style = stdout_style();
+  std::string text = to_text(program, explanation, {style, true, {}});
+  if (expected) {
+    text += style.strong("expected    ") + to_string(*expected) + ": " +
+            (met ? style.good("met") : style.bad("not met")) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+ExitCode policy_explain(const PolicyExplainOptions& options) {
+  const auto files = read_files(options.files);
+  if (const auto* code = std::get_if<ExitCode>(&files)) {
+    return *code;
+  }
+  const auto program = policy::load_program(std::get<0>(files));
+  if (program.has_error()) {
+    std::fputs(policy::yaml::to_string(program.error()).c_str(), stderr);
+    return ExitCode::usage_error;
+  }
+  const auto asked = read_question(options);
+  if (asked.has_error()) {
+    complain(asked.error().message);
+    return ExitCode::usage_error;
+  }
+  const auto expected = read_expectation(options.expect, (*program)->policy());
+  if (expected.has_error()) {
+    complain(expected.error().message);
+    return ExitCode::usage_error;
+  }
+  const policy::Explanation explanation =
+      explain(**program, {asked->principal, asked->request, asked->circumstances, asked->now});
+  const std::optional<policy::Expectation>& wanted = *expected;
+  if (!print(rendered(**program, explanation, wanted, options.json))) {
+    return ExitCode::not_possible;
+  }
+  const bool met = !wanted || meets(explanation.verdict, *wanted);
+  return met ? ExitCode::done : ExitCode::answer_is_no;
+}
+
+}  // namespace tallygate::cli

@@ -1,0 +1,46 @@
+#include "gateway/cli/policy_files.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace tallygate::cli {
+
+std::variant<std::vector<policy::yaml::SourceFile>, ExitCode> read_files(
+    const std::vector<std::string>& paths) {
+  std::vector<policy::yaml::SourceFile> files;
+  bool all = true;
+  for (const std::string& path : paths) {
+    auto file = policy::yaml::read_source(path);
+    if (file.has_error()) {
+      complain(path + ": can't be read: " + file.error().message());
+      all = false;
+    } else {
+      files.push_back(*std::move(file));
+    }
+  }
+  if (!all) {
+    return ExitCode::not_possible;
+  }
+  return files;
+}
+
+policy::Style stdout_style() {
+  // The environment is read before any thread starts.
+  const char* no_color = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe)
+  const char* term = std::getenv("TERM");          // NOLINT(concurrency-mt-unsafe)
+  const bool wanted = no_color == nullptr || *no_color == '\0';
+  const bool able = term != nullptr && std::string_view(term) != "dumb" && isatty(STDOUT_FILENO) == 1;
+  return {wanted && able};
+}
+
+bool print(std::string_view text) {
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+}
+
+void complain(std::string_view text) {
+  std::fprintf(stderr, "tallygate: %.*s\n", static_cast<int>(text.size()), text.data());
+}
+
+}  // namespace tallygate::cli

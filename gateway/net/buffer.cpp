@@ -1,0 +1,76 @@
+#include "gateway/net/buffer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tallygate::net {
+
+std::unique_ptr<char[]> BufferPool::take() {
+  if (free_.empty()) {
+    return std::make_unique_for_overwrite<char[]>(block_bytes_);
+  }
+  auto block = std::move(free_.back());
+  free_.pop_back();
+  return block;
+}
+
+void BufferPool::give(std::unique_ptr<char[]> block) noexcept {
+  if (free_.size() >= kept_) {
+    return;
+  }
+  if (free_.capacity() == free_.size()) {
+    try {
+      free_.reserve(std::max<std::size_t>(16, free_.size() * 2));
+    } catch (...) {
+      return;  // no memory to remember the block: the block itself is freed, which is a remedy
+    }
+  }
+  free_.push_back(std::move(block));
+}
+
+std::span<char> Buffer::prepare(std::size_t limit) {
+  if (!block_) {
+    block_ = pool_->take();
+    capacity_ = pool_->block_bytes();
+    begin_ = end_ = 0;
+  }
+  if (end_ == capacity_ && begin_ > 0) {
+    std::memmove(block_.get(), block_.get() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  if (end_ == capacity_ && capacity_ < limit) {
+    const std::size_t larger = std::min(limit, capacity_ * 2);
+    auto block = std::make_unique_for_overwrite<char[]>(larger);
+    std::memcpy(block.get(), block_.get(), end_);
+    if (capacity_ == pool_->block_bytes()) {
+      pool_->give(std::move(block_));
+    }
+    block_ = std::move(block);
+    capacity_ = larger;
+  }
+  return {block_.get() + end_, capacity_ - end_};
+}
+
+void Buffer::consume(std::size_t bytes) noexcept {
+  begin_ += bytes;
+  if (begin_ == end_) {
+    begin_ = end_ = 0;
+  }
+}
+
+void Buffer::release_if_empty() noexcept {
+  if (empty()) {
+    release();
+  }
+}
+
+void Buffer::release() noexcept {
+  if (block_ && capacity_ == pool_->block_bytes()) {
+    pool_->give(std::move(block_));
+  }
+  block_.reset();
+  capacity_ = begin_ = end_ = 0;
+}
+
+}  // namespace tallygate::net

@@ -1,0 +1,356 @@
+#include "gateway/server.hpp"
+
+#include "gateway/access/json.hpp"
+#include "gateway/review/metrics_text.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <thread>
+#include <utility>
+
+namespace tallygate {
+namespace {
+
+namespace asio = boost::asio;
+constexpr auto nothrow = asio::as_tuple(asio::deferred);
+
+constexpr net::Milliseconds house_every{1'000};
+// Every attempt may leave a little behind in a plugin that hangs, so they become rare.
+constexpr net::Milliseconds plugin_retry{1'000};
+constexpr net::Milliseconds plugin_retry_longest{16'000};
+constexpr net::Milliseconds drain_poll{20};
+constexpr net::Milliseconds abort_wait{2'000};
+
+void exit_loudly(const std::exception_ptr& failure, Log& log) {
+  if (!failure) {
+    return;
+  }
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    log.error("internal error in the control loop", {{"error", error.what()}});
+  }
+}
+
+}  // namespace
+
+std::string plugin_path(const std::string& plugin) {
+  if (plugin != "journal") {
+    return plugin;
+  }
+  constexpr const char* file = "tallygate-journal.so";
+  std::error_code error;
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  for (const auto& candidate : {folder / file, folder / ".." / "lib" / "tallygate" / "plugins" / file}) {
+    if (std::filesystem::exists(candidate, error)) {
+      return candidate.string();
+    }
+  }
+  return (folder / file).string();
+}
+
+boost::system::result<std::unique_ptr<Server>, StartError> Server::make(Settings settings, Log& log) {
+  auto persistent = make_persistent(settings);
+  if (!persistent) {
+    return StartError{persistent.error(), true};
+  }
+  auto snapshot = build_snapshot(std::move(settings), **persistent);
+  if (!snapshot) {
+    return StartError{snapshot.error(), true};
+  }
+  std::unique_ptr<Server> server(new Server(std::move(*persistent), std::move(*snapshot), log));
+  if (std::string error = server->bind(); !error.empty()) {
+    return StartError{std::move(error), false};
+  }
+  return server;
+}
+
+Server::Server(std::unique_ptr<Persistent> persistent, std::shared_ptr<const Snapshot> snapshot, Log& log)
+    : log_(log),
+      persistent_(std::move(persistent)),
+      snapshot_(std::move(snapshot)),
+      deadlines_(io_),
+      recorder_(io_, deadlines_, snapshot_->settings.limits.timeouts.record),
+      signals_(io_),
+      timer_(io_),
+      retry_timer_(io_) {}
+
+Server::~Server() {
+  for (auto& worker : workers_) {
+    worker->stop();
+  }
+  for (auto& worker : workers_) {
+    worker->join();
+  }
+  for (auto& worker : workers_) {
+    worker->unwind();
+    worker->recorder.set_host(nullptr);
+  }
+  recorder_.set_host(nullptr);
+  host_.reset();  // closes the plugin while everything that it may still answer to exists
+}
+
+std::string Server::bind() {
+  const Settings& settings = snapshot_->settings;
+  const unsigned threads =
+      settings.threads != 0 ? settings.threads : std::max(1U, std::thread::hardware_concurrency());
+  https_port_ = settings.listen.https.port;
+  for (unsigned at = 0; at < threads; ++at) {
+    auto& worker = workers_.emplace_back(std::make_unique<Worker>(*persistent_, snapshot_, nullptr));
+    const auto port = worker->listen(settings.listen.https.address, https_port_, true);
+    if (!port) {
+      return port.error();
+    }
+    https_port_ = *port;
+  }
+  review::AdminSources sources;
+  sources.ready = [this] { return ready_answer(); };
+  sources.metrics = [this](bool open_metrics) { return metrics_answer(open_metrics); };
+  auto admin =
+      review::Admin::open(io_, settings.listen.admin.address, settings.listen.admin.port, std::move(sources));
+  if (!admin) {
+    return admin.error();
+  }
+  admin_ = std::move(*admin);
+  return {};
+}
+
+void Server::run() {
+  const auto done = [this](std::exception_ptr failure) { exit_loudly(failure, log_); };
+  signals_.add(SIGTERM);
+  signals_.add(SIGINT);
+  signals_.add(SIGHUP);
+  for (auto& worker : workers_) {
+    worker->start();
+  }
+  admin_->start();
+  asio::co_spawn(io_, deadlines_.run(), asio::detached);
+  asio::co_spawn(io_, watch_signals(), done);
+  asio::co_spawn(io_, open_plugin(), done);
+  asio::co_spawn(io_, keep_house(), done);
+  asio::co_spawn(io_, refresh_keys(), done);
+  io_.run();
+}
+
+void Server::stop() {
+  asio::post(io_, [this] {
+    if (!stopping_) {
+      asio::co_spawn(io_, drain(), [this](std::exception_ptr failure) { exit_loudly(failure, log_); });
+    }
+  });
+}
+
+void Server::reload() {
+  asio::post(io_, [this] {
+    asio::co_spawn(io_, reload_now(), [this](std::exception_ptr failure) { exit_loudly(failure, log_); });
+  });
+}
+
+asio::awaitable<void> Server::watch_signals() {
+  for (;;) {
+    auto [error, signal] = co_await signals_.async_wait(nothrow);
+    if (error) {
+      co_return;
+    }
+    if (signal == SIGHUP) {
+      co_await reload_now();
+    } else if (stopping_) {
+      hurry_ = true;  // asked twice: requests under way are cut
+    } else {
+      asio::co_spawn(io_, drain(), [this](std::exception_ptr failure) { exit_loudly(failure, log_); });
+    }
+  }
+}
+
+asio::awaitable<void> Server::sleep(net::Milliseconds time) {
+  asio::steady_timer timer(io_, time);
+  auto [error] = co_await timer.async_wait(nothrow);
+  if (error) {
+    co_return;
+  }
+}
+
+asio::awaitable<void> Server::open_plugin() {
+  const AuditSettings& audit = snapshot_->settings.audit;
+  const std::string path = plugin_path(audit.plugin);
+  auto pause = plugin_retry;
+  for (std::string said; !stopping_;) {
+    auto host = plugin::PluginHost::load(
+        path, plugin_config_json(snapshot_->settings), [this](tg_log_level level, std::string_view message) {
+          log_.write(static_cast<LogLevel>(level), message, {{"from", "plugin"}});
+        });
+    if (host) {
+      host_ = std::move(*host);
+      recorder_.set_host(host_);
+      busy_ = true;
+      const bool known = co_await introduce();
+      busy_ = false;
+      if (std::exchange(reload_wanted_, false)) {
+        reload();
+      }
+      if (known) {
+        break;
+      }
+      const std::string refusal = recorder_.last_refusal();
+      plugin_error_ = "the plugin '" + path + "' does not record the gateway's start: " +
+                      (refusal.empty() ? "it does not answer in time" : refusal);
+      recorder_.set_host(nullptr);
+      host_.reset();
+    } else {
+      plugin_error_ = host.error().message;
+    }
+    if (plugin_error_ != said) {
+      log_.error("no request is served: the record is not available", {{"reason", plugin_error_}});
+    }
+    said = plugin_error_;
+    retry_timer_.expires_after(pause);
+    pause = std::min(pause * 2, plugin_retry_longest);
+    auto [error] = co_await retry_timer_.async_wait(nothrow);
+    if (error) {
+      co_return;
+    }
+  }
+  if (stopping_) {
+    co_return;
+  }
+  plugin_error_.clear();
+  for (auto& worker : workers_) {
+    worker->set_host(host_);
+  }
+  log_.info("serving",
+            {{"https", snapshot_->settings.listen.https.address + ":" + std::to_string(https_port_)},
+             {"admin", snapshot_->settings.listen.admin.address + ":" + std::to_string(admin_->port())},
+             {"policy", snapshot_->program->digest_hex()},
+             {"plugin", std::string(host_->name())}});
+  if (ready_callback_) {
+    ready_callback_();
+  }
+}
+
+asio::awaitable<void> Server::keep_house() {
+  while (!stopping_) {
+    timer_.expires_after(house_every);
+    auto [error] = co_await timer_.async_wait(nothrow);
+    if (error || stopping_) {
+      co_return;
+    }
+    const auto now = std::chrono::system_clock::now();
+    co_await record_session_events(persistent_->sessions->sweep(now));
+  }
+}
+
+/// Beside the house-keeping: an issuer that does not answer must not delay the end of sessions.
+asio::awaitable<void> Server::refresh_keys() {
+  while (!stopping_) {
+    co_await sleep(house_every);
+    const auto jwt = snapshot_->jwt;
+    if (jwt && !stopping_) {
+      co_await jwt->refresh_due(std::chrono::system_clock::now());
+    }
+  }
+}
+
+asio::awaitable<void> Server::drain() {
+  stopping_ = true;
+  log_.info("draining", {{"connections", std::to_string(persistent_->counts.connections_open.load())}});
+  retry_timer_.cancel();
+  timer_.cancel();
+  for (auto& worker : workers_) {
+    worker->drain();
+  }
+  const auto open = [this] {
+    return persistent_->counts.connections_open.load(std::memory_order_relaxed) > 0;
+  };
+  const auto deadline = net::Clock::now() + snapshot_->settings.limits.timeouts.drain;
+  while (open() && !hurry_ && net::Clock::now() < deadline) {
+    co_await sleep(drain_poll);
+  }
+  const bool cut = open();
+  if (cut) {
+    for (auto& worker : workers_) {
+      worker->abort();
+    }
+    const auto last = net::Clock::now() + abort_wait;
+    while (open() && net::Clock::now() < last) {
+      co_await sleep(drain_poll);
+    }
+  }
+  const std::function<void(access::EventText&)> fill = [cut](access::EventText& text) {
+    text.member("reason");
+    text.text() += cut ? "\"drain-limit\"" : "\"signal\"";
+  };
+  const bool recorded = co_await record("gateway.stop", fill);
+  log_.info("stopped", {{"recorded", recorded ? "yes" : "no"}, {"cut", cut ? "yes" : "no"}});
+  admin_->close();
+  signals_.cancel();
+  deadlines_.stop();
+  io_.stop();
+}
+
+Server::Readiness Server::readiness() {
+  constexpr std::chrono::seconds silence{10};
+  if (stopping_) {
+    return {false, "draining"};
+  }
+  if (!host_ || !introduced_) {
+    return {false, plugin_error_};
+  }
+  const tg_health health = host_->health();
+  if (health.status != TG_OK) {
+    return {false, std::string("the record is not writable: ") + health.reason};
+  }
+  std::uint64_t timeouts = 0;
+  for (const auto& worker : workers_) {
+    timeouts += worker->recorder.counts().timed_out.load(std::memory_order_relaxed);
+  }
+  const auto now = net::Clock::now();
+  if (timeouts != timeouts_seen_) {
+    timeouts_seen_ = timeouts;
+    timeouts_at_ = now;
+  }
+  if (timeouts_seen_ != 0 && now - timeouts_at_ < silence) {
+    return {false, "the plugin does not answer in time"};
+  }
+  return {true, ""};
+}
+
+review::AdminAnswer Server::ready_answer() {
+  const Readiness state = readiness();
+  review::AdminAnswer answer;
+  answer.status = state.ready ? 200 : 503;
+  answer.body = state.ready ? "{\"ready\":true" : "{\"ready\":false,";
+  if (!state.ready) {
+    access::append_json_text(answer.body, "reason", state.reason, access::recorded_path_bytes);
+  }
+  answer.body += "}\n";
+  return answer;
+}
+
+review::AdminAnswer Server::metrics_answer(bool open_metrics) {
+  review::MetricsView view;
+  view.counts = &persistent_->counts;
+  tg_health health{};
+  if (host_) {
+    health = host_->health();
+    view.journal = &health;
+  }
+  view.servers = persistent_->servers.all();
+  view.certificates = snapshot_->tls->certificates();
+  view.sessions = persistent_->sessions->size();
+  view.ready = readiness().ready;
+  review::AdminAnswer answer;
+  answer.content_type = open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                     : "text/plain; version=0.0.4; charset=utf-8";
+  answer.body = review::metrics_text(view, open_metrics);
+  return answer;
+}
+
+}  // namespace tallygate

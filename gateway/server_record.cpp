@@ -1,0 +1,236 @@
+// What the gateway records of itself: its start and stop, its configuration and its policy.
+#include "gateway/access/json.hpp"
+#include "gateway/identity/users.hpp"
+#include "gateway/server.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace tallygate {
+namespace {
+
+namespace asio = boost::asio;
+
+/// A part of a policy's text in one entry: at most so many bytes (journal.md §3), and so many as JSON, which
+/// the escapes of a text full of quotes could double.
+constexpr std::size_t part_bytes = 32'768;
+constexpr std::size_t part_json_bytes = 60'000;
+
+/// The longest start of `text` that fits one entry and ends between code points.
+std::string_view first_part(std::string_view text) {
+  std::size_t length = std::min(text.size(), part_bytes);
+  for (;;) {
+    while (length < text.size() && length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) {
+      --length;
+    }
+    std::string json;
+    access::append_json_string(json, text.substr(0, length));
+    if (json.size() <= part_json_bytes) {
+      return text.substr(0, length);
+    }
+    length /= 2;
+  }
+}
+
+struct Part {
+  std::string file;
+  std::string_view text;
+};
+
+/// A sentence for settings that only a start can take up; a reload that ignored them would be a lie.
+std::string needs_restart(const Settings& now, const Settings& next) {
+  std::string keys;
+  const auto compare = [&keys](std::string_view key, bool same) {
+    if (!same) {
+      keys.append(keys.empty() ? "" : ", ").append(key);
+    }
+  };
+  compare("listen.https", now.listen.https == next.listen.https);
+  compare("listen.admin", now.listen.admin == next.listen.admin);
+  compare("threads", now.threads == next.threads);
+  compare("gateway", now.gateway == next.gateway);
+  compare("audit.plugin", now.audit.plugin == next.audit.plugin);
+  compare("audit.journal or audit.options", plugin_config_json(now) == plugin_config_json(next));
+  if (keys.empty()) {
+    return {};
+  }
+  return next.file.string() + ": a changed " + keys + " needs a restart";
+}
+
+std::vector<Part> parts_of(const std::vector<policy::yaml::SourceFile>& sources) {
+  std::vector<Part> parts;
+  for (const auto& source : sources) {
+    std::string_view rest = source.text;
+    do {
+      const std::string_view part = first_part(rest);
+      parts.push_back({source.name, part});
+      rest.remove_prefix(part.size());
+    } while (!rest.empty());
+  }
+  return parts;
+}
+
+}  // namespace
+
+asio::awaitable<bool> Server::record(std::string_view kind,
+                                     const std::function<void(access::EventText&)>& fill) {
+  event_.clear();
+  fill(event_);
+  const access::UuidText id = ids_.uuid7(std::chrono::system_clock::now());
+  auto pending = recorder_.begin(event_.finish(kind, access::text_of(id), TG_EVENT_AWAITED));
+  const access::Answer answer = co_await recorder_.wait(std::move(pending));
+  co_return answer.durable();
+}
+
+asio::awaitable<bool> Server::introduce() {
+  const std::shared_ptr<const Snapshot> snapshot = snapshot_;
+  const std::string file = snapshot_->settings.file.string();
+  const auto fill_start = [](access::EventText& text) {
+    text.member("process");
+    text.text() += "{\"pid\":";
+    access::append_json_integer(text.text(), getpid());
+    text.text() += ",\"version\":\"" TALLYGATE_VERSION "\"}";
+  };
+  if (!co_await record("gateway.start", fill_start)) {
+    co_return false;
+  }
+  const auto fill_config = [&file](access::EventText& text) {
+    text.member("config");
+    text.text() += '{';
+    access::append_json_text(text.text(), "file", file, access::recorded_path_bytes);
+    text.text() += '}';
+  };
+  if (!co_await record("config.load", fill_config)) {
+    co_return false;
+  }
+  introduced_ = co_await record_policy(*snapshot);
+  co_return introduced_;
+}
+
+asio::awaitable<bool> Server::record_policy(const Snapshot& snapshot) {
+  const std::vector<Part> parts = parts_of(snapshot.policy_sources);
+  for (std::size_t at = 0; at < parts.size(); ++at) {
+    const auto fill = [&](access::EventText& text) {
+      std::string& out = text.text();
+      text.member("part");
+      access::append_json_integer(out, static_cast<std::int64_t>(at + 1));
+      text.member("parts");
+      access::append_json_integer(out, static_cast<std::int64_t>(parts.size()));
+      text.member("policy");
+      out += "{\"digest\":\"" + snapshot.program->digest_hex() + "\",";
+      access::append_json_text(out, "file", parts[at].file, access::recorded_path_bytes);
+      out += ",";
+      access::append_json_text(out, "name", snapshot.program->policy().name, access::recorded_header_bytes);
+      out += ",\"text\":";
+      access::append_json_string(out, parts[at].text);
+      out += "}";
+    };
+    if (!co_await record("policy.load", fill)) {
+      co_return false;
+    }
+  }
+  co_return true;
+}
+
+asio::awaitable<void> Server::record_session_events(std::vector<identity::SessionEvent> events) {
+  for (const identity::SessionEvent& event : events) {
+    const auto fill = [&event](access::EventText& text) {
+      for (const auto& member : event.members) {
+        text.member(member.name);
+        text.text() += member.json;
+      }
+    };
+    if (!co_await record(event.kind, fill)) {
+      log_.warning("a session's end is not on record", {{"kind", event.kind}});
+    }
+  }
+}
+
+void Server::withdraw_sessions(const Snapshot& next, std::vector<identity::SessionEvent>& events) {
+  const auto unwanted = [&next](const identity::Identity& identity) {
+    if (identity.method != identity::Method::local) {
+      return false;
+    }
+    const identity::LocalUser* user = next.users ? next.users->find(identity.user) : nullptr;
+    return user == nullptr || user->groups != identity.groups;
+  };
+  auto ended = persistent_->sessions->withdraw_if(unwanted, std::chrono::system_clock::now());
+  std::move(ended.begin(), ended.end(), std::back_inserter(events));
+}
+
+asio::awaitable<void> Server::reload_now() {
+  if (std::exchange(busy_, true)) {
+    reload_wanted_ = true;  // after what is under way: its records must not be mixed with these
+    co_return;
+  }
+  do {
+    reload_wanted_ = false;
+    co_await reload_once();
+  } while (reload_wanted_);
+  busy_ = false;
+}
+
+asio::awaitable<void> Server::reload_once() {
+  const std::filesystem::path file = snapshot_->settings.file;
+  std::string failure;
+  std::shared_ptr<const Snapshot> next;
+  if (auto settings = load_settings(file); !settings) {
+    failure = policy::yaml::to_string(settings.error());
+  } else if (auto built = build_snapshot(std::move(*settings), *persistent_); !built) {
+    failure = built.error();
+  } else {
+    next = std::move(*built);
+    failure = needs_restart(snapshot_->settings, next->settings);
+    if (!failure.empty()) {
+      next.reset();
+    }
+  }
+  const auto fill_config = [&](access::EventText& text) {
+    text.member("config");
+    text.text() += '{';
+    access::append_json_text(text.text(), "file", file.string(), access::recorded_path_bytes);
+    text.text() += '}';
+    if (failure.empty()) {
+      return;
+    }
+    text.member("reason");
+    std::string reason;
+    access::append_json_text(reason, "", failure, access::recorded_path_bytes);
+    text.text() += reason.substr(reason.find(':') + 1);
+  };
+  if (!next) {
+    access::count(persistent_->counts.config_rejects);
+    log_.error("reload refused, the old configuration stays in force", {{"reason", failure}});
+    if (!co_await record("config.reject", fill_config)) {
+      log_.warning("the refused reload is not on record");
+    }
+    co_return;
+  }
+  const bool policy_changed = next->program->digest() != snapshot_->program->digest();
+  // Nobody is judged by a policy that is not on record.
+  bool recorded = co_await record("config.load", fill_config);
+  if (recorded && policy_changed) {
+    recorded = co_await record_policy(*next);
+  }
+  if (!recorded) {
+    access::count(persistent_->counts.config_rejects);
+    log_.error("reload refused, the old configuration stays in force",
+               {{"reason", "the record does not take it"}});
+    co_return;
+  }
+  snapshot_ = next;
+  log_.set_level(next->settings.log.level);
+  for (auto& worker : workers_) {
+    worker->set_snapshot(next);
+  }
+  std::vector<identity::SessionEvent> events;
+  withdraw_sessions(*next, events);
+  co_await record_session_events(std::move(events));
+  access::count(persistent_->counts.config_reloads);
+  log_.info("reloaded", {{"policy", next->program->digest_hex()}});
+}
+
+}  // namespace tallygate

@@ -1,0 +1,241 @@
+#pragma once
+/// What gateway.yaml says, as plain values: every key has its default and its unit here. Immutable once
+/// loaded; a reload makes a new one. Threads: safe to read from any.
+#include "policy/language/yaml_error.hpp"
+#include "policy/request/address.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tallygate {
+
+using std::chrono::milliseconds;
+
+/// An address to listen on. Port 0 lets the system choose, which tests do.
+struct Endpoint {
+  std::string address;  ///< IP literal without brackets
+  std::uint16_t port = 0;
+
+  bool operator==(const Endpoint&) const = default;
+};
+
+struct ListenSettings {
+  Endpoint https{"0.0.0.0", 8443};
+  Endpoint admin{"127.0.0.1", 9443};  ///< plain HTTP: health, readiness, metrics; never public
+};
+
+/// A certificate chain and its key, both PEM, the leaf first. Paths are absolute.
+struct CertificateSettings {
+  std::filesystem::path cert;
+  std::filesystem::path key;
+};
+
+enum class TlsVersion : std::uint8_t { tls12, tls13 };
+
+struct TlsSettings {
+  std::vector<CertificateSettings> certificates;  ///< the first is served where no name fits; default:
+                                                  ///< tls/cert.pem and tls/key.pem beside the file
+  std::optional<std::filesystem::path>
+      client_ca;  ///< PEM; with it client certificates are asked for, not required
+  TlsVersion minimum = TlsVersion::tls12;
+};
+
+enum class SignatureAlgorithm : std::uint8_t { rs256, es256, eddsa };
+
+/// Where a JSON Web Key Set comes from: exactly one of the two is set.
+struct JwksSource {
+  std::optional<std::filesystem::path> file;
+  std::optional<std::string> url;           ///< https, or http on a loopback address
+  std::optional<std::filesystem::path> ca;  ///< PEM of the authorities for `url`; default: the system's
+};
+
+/// One issuer of bearer tokens.
+struct JwtSettings {
+  std::string issuer;                 ///< compared exactly with `iss`
+  std::vector<std::string> audience;  ///< any of these in `aud`; at least one
+  std::vector<SignatureAlgorithm> algorithms{SignatureAlgorithm::rs256, SignatureAlgorithm::es256,
+                                             SignatureAlgorithm::eddsa};
+  JwksSource jwks;
+  std::string user_claim = "sub";
+  std::string email_claim = "email";
+  std::string groups_claim = "groups";  ///< a string, a list of strings, or a path `a.b` to one
+  milliseconds jwks_refresh{std::chrono::minutes{15}};  ///< age at which a fetched key set is fetched again
+};
+
+enum class CertificateName : std::uint8_t { san_uri, san_dns, san_email, subject_cn };
+
+struct MtlsSettings {
+  CertificateName subject_from = CertificateName::san_uri;
+};
+
+/// How the gateway signs what it tells an upstream (X-Tallygate-Assertion, ES256).
+struct AssertionSettings {
+  std::optional<std::filesystem::path> key;  ///< P-256 PEM; default: a key made at each start
+  std::string issuer = "tallygate";          ///< `iss`
+};
+
+struct IdentitySettings {
+  std::vector<JwtSettings> jwt;
+  std::optional<MtlsSettings> mtls;             ///< only together with tls.client_ca
+  std::optional<std::filesystem::path> tokens;  ///< hashed service tokens
+  std::optional<std::filesystem::path> users;   ///< local accounts
+  AssertionSettings assertion;
+};
+
+struct SessionSettings {
+  milliseconds idle{std::chrono::minutes{30}};
+  milliseconds lifetime{std::chrono::hours{12}};
+  std::string cookie = "__Host-tallygate";
+  std::size_t sessions = 100'000;      ///< at once; further logins are refused
+  std::size_t sessions_per_user = 50;  ///< at once; the oldest ends when another begins
+};
+
+/// The gateway's own pages: login, denial.
+struct PagesSettings {
+  std::string title = "Tallygate";
+  std::string contact;  ///< whom a refused person may ask: an address, URL or words
+};
+
+enum class Balance : std::uint8_t { round_robin, least_connections };
+
+/// One server behind a route.
+struct UpstreamServer {
+  std::string host;  ///< name or IP literal, without brackets
+  std::uint16_t port = 80;
+
+  bool operator==(const UpstreamServer&) const = default;
+};
+
+/// Deadlines of the talk with an upstream. Zero: none.
+struct UpstreamTimeouts {
+  milliseconds connect{std::chrono::seconds{5}};
+  milliseconds first_byte{
+      std::chrono::seconds{30}};  ///< from the last byte of the request to the first of the answer
+  milliseconds idle{std::chrono::seconds{60}};  ///< between two reads or two writes; WebSockets too
+  milliseconds whole{0};                        ///< the whole exchange
+};
+
+/// Which headers tell the upstream who is asking.
+struct IdentityHeaders {
+  bool jwt = true;     ///< X-Tallygate-Assertion
+  bool user = true;    ///< X-Forwarded-User
+  bool email = true;   ///< X-Forwarded-Email
+  bool groups = true;  ///< X-Forwarded-Groups
+};
+
+struct RouteSettings {
+  std::string name;                       ///< unique; `route:` of a policy names it
+  std::vector<std::string> hosts;         ///< as policy.md N15 writes them: exact or `*.example.com`
+  std::vector<std::string> paths{"/**"};  ///< as policy.md N11 writes them
+  std::vector<UpstreamServer> servers;    ///< at least one; plain HTTP
+  Balance balance = Balance::round_robin;
+  UpstreamTimeouts timeouts;  ///< the route's own, or those of `limits`
+  bool websocket = false;
+  IdentityHeaders identity_headers;
+  std::vector<std::string>
+      query_values;  ///< parameters recorded in the clear: audit's and the route's own, sorted
+};
+
+enum class Acknowledge : std::uint8_t { before_upstream, before_response, queued };
+enum class WhenUnwritable : std::uint8_t { deny, allow_read_only };
+
+/// Where the key-encryption key is: the name of a file, of an environment variable, or of a systemd
+/// credential.
+struct KekSource {
+  enum class Kind : std::uint8_t { file, env, credential };
+  Kind kind = Kind::file;
+  std::string name;  ///< an absolute path where kind is `file`
+};
+
+enum class CheckpointEvery : std::uint8_t { batch, entry };
+
+/// The journal of the audit plugin (journal.md §1).
+struct JournalSettings {
+  std::filesystem::path path;     ///< folder of the segments; default `journal` beside the file
+  std::filesystem::path head;     ///< the file `head` in the folder of that key; default `head/head`
+  std::filesystem::path keyring;  ///< file; default `keyring.db` in the folder of `head`
+  KekSource kek;                  ///< default: file `kek` in the folder of `head`
+  CheckpointEvery checkpoint = CheckpointEvery::batch;
+  milliseconds heartbeat{std::chrono::minutes{10}};  ///< at most what the charter says
+  std::size_t queue = 65'536;  ///< entries waiting for their commit; a further one is refused
+  std::size_t batch = 1'024;   ///< most entries of one commit
+};
+
+struct RecordSettings {
+  bool end = true;                        ///< an `access.end` entry when a forwarded request is over
+  std::vector<std::string> query_values;  ///< query parameters recorded in the clear on every route
+};
+
+struct AuditSettings {
+  std::string plugin = "journal";  ///< `journal`, or the absolute path of a shared object
+  Acknowledge acknowledge = Acknowledge::before_upstream;
+  WhenUnwritable when_unwritable = WhenUnwritable::deny;
+  JournalSettings journal;          ///< only where plugin is `journal`
+  std::string options_json = "{}";  ///< `options` of another plugin, handed to its open() as JSON
+  RecordSettings record;
+};
+
+/// Deadlines of each phase of a client's connection. Zero: none.
+struct ClientTimeouts {
+  milliseconds handshake{std::chrono::seconds{10}};
+  milliseconds head{std::chrono::seconds{15}};  ///< from the first byte of a request to the end of its head
+  milliseconds body_idle{std::chrono::seconds{30}};   ///< between two reads or two writes of a body
+  milliseconds keep_alive{std::chrono::seconds{75}};  ///< idle, waiting for the next request
+  milliseconds drain{std::chrono::seconds{20}};       ///< for requests under way after SIGTERM
+  milliseconds record{std::chrono::seconds{5}};       ///< for the plugin's receipt; then 503
+};
+
+struct LimitSettings {
+  std::size_t connections = 10'000;  ///< open client connections; a further one is closed at once
+  std::size_t connections_per_address = 1'000;
+  std::size_t head_bytes = 32 * 1024;  ///< first line and header lines together
+  std::size_t header_count = 100;
+  std::optional<std::uint64_t> body_bytes;  ///< of a request; none: streamed without a limit
+  std::size_t idle_upstreams = 64;          ///< kept for reuse, for each server and thread
+  milliseconds idle_upstream_age{std::chrono::seconds{60}};
+  ClientTimeouts timeouts;
+  UpstreamTimeouts upstream;  ///< for routes that do not say otherwise
+};
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+enum class LogFormat : std::uint8_t { automatic, json, text };  ///< automatic: text on a terminal, else JSON
+
+struct LogSettings {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::automatic;
+};
+
+/// Everything gateway.yaml says. Paths are absolute; relative ones were read as relative to the file.
+struct Settings {
+  std::filesystem::path file;         ///< where it was read from; empty if made in memory
+  std::string gateway = "tallygate";  ///< who writes the record: `gateway` of each entry
+  ListenSettings listen;
+  unsigned threads = 0;  ///< 0: one for each processor
+  TlsSettings tls;
+  IdentitySettings identity;
+  SessionSettings session;
+  PagesSettings pages;
+  std::vector<policy::Network> trusted_proxies;  ///< peers whose X-Forwarded-For is believed; none by default
+  std::vector<std::filesystem::path> policy;     ///< at least one
+  std::vector<RouteSettings>
+      routes;  ///< at least one, no two with a host and a path in common; the most specific match wins
+  AuditSettings audit;
+  LimitSettings limits;
+  LogSettings log;
+};
+
+/// Reads gateway.yaml: types, ranges and names are checked, `${NAME}` is replaced, files that are named must
+/// exist. Errors: all mistakes of the file at once, each with its place. Threads: any, but reads the
+/// environment.
+[[nodiscard]] policy::yaml::Result<Settings> load_settings(const std::filesystem::path& path);
+
+/// The audit plugin's configuration, one JSON object for its open(): path, head, keyring, gateway, kek,
+/// heartbeat_s, queue_max, batch_max, checkpoint; or the options of another plugin.
+[[nodiscard]] std::string plugin_config_json(const Settings& settings);
+
+}  // namespace tallygate

@@ -1,0 +1,159 @@
+#include "gateway/settings_reader.hpp"
+#include "policy/language/yaml_reader.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace tallygate {
+namespace {
+
+namespace yaml = policy::yaml;
+
+constexpr std::size_t queue_max = 1'048'576;
+constexpr std::size_t batch_max = 16'384;
+constexpr milliseconds heartbeat_max{std::chrono::hours{24}};
+
+boost::json::value to_json(const yaml::Node& node) {
+  switch (node.kind()) {
+    case yaml::Kind::null:
+      return nullptr;
+    case yaml::Kind::boolean:
+      return node.scalar() == "true";
+    case yaml::Kind::integer: {
+      std::int64_t value = 0;
+      const std::string& text = node.scalar();
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+      return error == std::errc{} && end == text.data() + text.size() ? boost::json::value(value)
+                                                                      : boost::json::value(text);
+    }
+    case yaml::Kind::number:  // as text: a plugin's author decides how a fraction is read
+    case yaml::Kind::text:
+      return boost::json::value(node.scalar());
+    case yaml::Kind::list: {
+      boost::json::array items;
+      for (std::size_t i = 0; i < node.size(); ++i) {
+        items.push_back(to_json(node.item(i)));
+      }
+      return items;
+    }
+    case yaml::Kind::map: {
+      boost::json::object object;
+      for (std::size_t i = 0; i < node.size(); ++i) {
+        const auto [key, value] = node.entry(i);
+        object[key.scalar()] = to_json(value);
+      }
+      return object;
+    }
+  }
+  return nullptr;
+}
+
+void read_kek(SettingsMap& journal, const std::filesystem::path& head_folder, KekSource& kek) {
+  kek = {KekSource::Kind::file, (head_folder / "kek").string()};
+  const auto text = journal.text("kek");
+  if (!text) {
+    return;
+  }
+  const auto at = *journal.map().find("kek");
+  const std::size_t colon = text->find(':');
+  const std::string kind = text->substr(0, colon);
+  const std::string name = colon == std::string::npos ? "" : text->substr(colon + 1);
+  if (!name.empty() && kind == "file") {
+    if (const auto path = journal.to_path(at, name, false)) {
+      kek.name = path->string();
+    }
+  } else if (!name.empty() && kind == "env") {
+    kek = {KekSource::Kind::env, name};
+  } else if (!name.empty() && kind == "credential" && name.find('/') == std::string::npos) {
+    kek = {KekSource::Kind::credential, name};
+  } else {
+    // The value is not repeated: somebody may have put the key itself there.
+    journal.error(at, "'kek' must be file:PATH, env:NAME or credential:NAME, never the key itself");
+  }
+}
+
+void read_journal(SettingsMap& journal, JournalSettings& settings) {
+  const auto at = journal.node();
+  settings.path = journal.path("path", false).value_or(*journal.to_path(at, "journal", false));
+  const auto folder = journal.path("head", false).value_or(*journal.to_path(at, "head", false));
+  settings.head = folder / "head";
+  settings.keyring = journal.path("keyring", false).value_or(folder / "keyring.db");
+  read_kek(journal, folder, settings.kek);
+  journal.word("checkpoint", settings.checkpoint,
+               {{"batch", CheckpointEvery::batch}, {"entry", CheckpointEvery::entry}});
+  journal.duration("heartbeat", settings.heartbeat);
+  if (settings.heartbeat > heartbeat_max) {
+    journal.error(*journal.map().find("heartbeat"),
+                  "'heartbeat' must be at most 24h: a missing tail has to show");
+  }
+  journal.count("queue", settings.queue, 1, queue_max);
+  journal.count("batch", settings.batch, 1, batch_max);
+  journal.later("segment");
+  journal.later("keep");
+  journal.finish();
+}
+
+void read_plugin(SettingsMap& audit, AuditSettings& settings) {
+  if (const auto plugin = audit.text("plugin"); plugin && *plugin != "journal") {
+    const auto at = *audit.map().find("plugin");
+    if (plugin->find('/') == std::string::npos && !plugin->ends_with(".so")) {
+      audit.error(
+          at, fmt::format("'plugin' is '{}', but must be journal, or the path of a shared object", *plugin));
+    } else if (const auto path = audit.to_path(at, *plugin, true)) {
+      settings.plugin = path->string();
+    }
+  }
+  if (const auto options = audit.map().find("options")) {
+    if (settings.plugin == "journal") {
+      audit.error(*options, "'options' are for another plugin; the journal's settings stand under 'journal'");
+    } else if (options->kind() != yaml::Kind::map) {
+      audit.error(*options, "'options' must be a map");
+    } else {
+      settings.options_json = boost::json::serialize(to_json(*options));
+    }
+  }
+}
+
+void read_record(SettingsMap& audit, RecordSettings& settings) {
+  const auto node = audit.map().find("record");
+  if (!node) {
+    return;
+  }
+  SettingsMap record(*node, "record", audit.context());
+  record.boolean("end", settings.end);
+  for (auto& [value, at] : record.texts("query_values", true)) {
+    settings.query_values.push_back(std::move(value));
+  }
+  record.finish();
+}
+
+void read_audit_map(SettingsMap& audit, AuditSettings& settings) {
+  read_plugin(audit, settings);
+  audit.word("acknowledge", settings.acknowledge,
+             {{"before_upstream", Acknowledge::before_upstream},
+              {"before_response", Acknowledge::before_response},
+              {"queued", Acknowledge::queued}});
+  audit.word("when_unwritable", settings.when_unwritable,
+             {{"deny", WhenUnwritable::deny}, {"allow_read_only", WhenUnwritable::allow_read_only}});
+  read_record(audit, settings.record);
+}
+
+}  // namespace
+
+void read_audit(SettingsMap& root, Settings& settings) {
+  const auto audit_node = root.map().find("audit");
+  // Where a map is missing its defaults still have to become absolute paths: an empty document stands for it.
+  const auto nothing = yaml::parse("{}", "defaults").value();
+  SettingsMap audit(audit_node.value_or(nothing.root()), "audit", root.context());
+  read_audit_map(audit, settings.audit);
+  const auto journal_node = audit.map().find("journal");
+  SettingsMap journal(journal_node.value_or(nothing.root()), "journal", root.context());
+  read_journal(journal, settings.audit.journal);
+  audit.finish();
+}
+
+}  // namespace tallygate

@@ -1,0 +1,66 @@
+#include "gateway/settings_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+namespace tallygate {
+namespace {
+
+namespace yaml = policy::yaml;
+
+constexpr std::size_t connections_max = 1'000'000;
+constexpr std::size_t head_min = 8 * 1024;  ///< browsers send cookies of this size
+constexpr std::size_t head_max = 1024 * 1024;
+constexpr std::size_t header_count_max = 1'000;
+constexpr std::size_t idle_upstreams_max = 10'000;
+
+void read_body(SettingsMap& limits, std::optional<std::uint64_t>& body) {
+  const auto node = limits.map().find("body");
+  if (!node || (node->kind() == yaml::Kind::text && node->scalar() == "none")) {
+    return;
+  }
+  body = yaml::byte_count(*node, "body", limits.context().errors);
+}
+
+void read_timeouts(SettingsMap& limits, LimitSettings& settings) {
+  const auto node = limits.map().find("timeouts");
+  if (!node) {
+    return;
+  }
+  SettingsMap timeouts(*node, "timeouts", limits.context());
+  ClientTimeouts& client = settings.timeouts;
+  timeouts.duration("handshake", client.handshake);
+  timeouts.duration("head", client.head);
+  timeouts.duration("body_idle", client.body_idle);
+  timeouts.duration("keep_alive", client.keep_alive);
+  timeouts.duration("connect", settings.upstream.connect);
+  timeouts.duration("first_byte", settings.upstream.first_byte);
+  timeouts.duration("upstream_idle", settings.upstream.idle);
+  timeouts.duration("whole", settings.upstream.whole, true);
+  timeouts.duration("drain", client.drain);
+  timeouts.duration("record", client.record);
+  timeouts.finish();
+}
+
+}  // namespace
+
+void read_limits(SettingsMap& root, Settings& settings) {
+  const auto node = root.map().find("limits");
+  if (!node) {
+    return;
+  }
+  SettingsMap limits(*node, "limits", root.context());
+  LimitSettings& values = settings.limits;
+  limits.count("connections", values.connections, 1, connections_max);
+  limits.count("connections_per_address", values.connections_per_address, 1, connections_max);
+  limits.bytes("head", values.head_bytes, head_min, head_max);
+  limits.count("headers", values.header_count, 16, header_count_max);
+  read_body(limits, values.body_bytes);
+  limits.count("idle_upstreams", values.idle_upstreams, 0, idle_upstreams_max);
+  limits.duration("idle_upstream_age", values.idle_upstream_age);
+  read_timeouts(limits, values);
+  limits.finish();
+}
+
+}  // namespace tallygate

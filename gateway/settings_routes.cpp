@@ -1,0 +1,208 @@
+#include "gateway/settings_reader.hpp"
+#include "policy/request/host.hpp"
+#include "policy/request/pattern.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+namespace tallygate {
+namespace {
+
+namespace yaml = policy::yaml;
+
+constexpr std::size_t name_max = 128;
+constexpr std::uint16_t http_port = 80;
+constexpr std::string_view own_prefix = "/.tallygate";
+
+/// The names of policy-details.md L16, since policies name routes.
+bool is_route_name(std::string_view name) {
+  const auto letter = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  return !name.empty() && name.size() <= name_max && letter(name.front()) &&
+         std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || c == '.' || c == '-'; });
+}
+
+void read_name(SettingsMap& entry, const std::vector<RouteSettings>& routes, std::string& name) {
+  const auto text = entry.require_text("name");
+  if (!text) {
+    return;
+  }
+  const auto at = *entry.map().find("name");
+  name = *text;
+  if (!is_route_name(name)) {
+    entry.error(
+        at, fmt::format("'{}' is no name for a route: use letters, digits, '_', '.' and '-', the first not "
+                        "'.' or '-', at most {}",
+                        name, name_max));
+  } else if (name == "journal") {
+    entry.error(
+        at, "'journal' is the route under which policies speak of the record itself: choose another name");
+  } else if (std::any_of(routes.begin(), routes.end(),
+                         [&](const auto& other) { return other.name == name; })) {
+    entry.error(at, fmt::format("there are two routes called '{}'", name));
+  }
+}
+
+void read_paths(SettingsMap& match, std::vector<std::string>& paths) {
+  if (!match.map().find("path")) {
+    return;
+  }
+  paths.clear();
+  for (const auto& [text, at] : match.texts("path")) {
+    const auto pattern = policy::PathPattern::parse(text, policy::PathOptions{});
+    if (!pattern) {
+      match.error(at, pattern.error().message);
+    } else if (text == own_prefix || text.starts_with(std::string(own_prefix) + "/")) {
+      match.error(at, fmt::format("{} is the gateway's own on every host", own_prefix));
+    } else {
+      paths.push_back(pattern->text());
+    }
+  }
+}
+
+void read_match(SettingsMap& entry, RouteSettings& route) {
+  const auto node = entry.map().require("match");
+  if (!node) {
+    return;
+  }
+  SettingsMap match(*node, "match", entry.context());
+  if (match.map().require("host")) {
+    for (const auto& [text, at] : match.texts("host")) {
+      if (const auto pattern = policy::HostPattern::parse(text)) {
+        route.hosts.push_back(pattern->text());
+      } else {
+        match.error(at, pattern.error().message);
+      }
+    }
+  }
+  read_paths(match, route.paths);
+  match.finish();
+}
+
+std::optional<UpstreamServer> parse_server(std::string_view text) {
+  constexpr std::string_view scheme = "http://";
+  if (!text.starts_with(scheme)) {
+    return std::nullopt;
+  }
+  text.remove_prefix(scheme.size());
+  if (text.ends_with('/')) {
+    text.remove_suffix(1);
+  }
+  policy::CanonicalHost host;
+  if (policy::canonical_host(text, host) != policy::RejectCode::none || host.port == std::uint16_t{0}) {
+    return std::nullopt;
+  }
+  UpstreamServer server{host.name, host.port.value_or(http_port)};
+  if (server.host.starts_with('[')) {
+    server.host = server.host.substr(1, server.host.size() - 2);
+  }
+  return server;
+}
+
+void read_servers(SettingsMap& upstream, RouteSettings& route) {
+  if (!upstream.map().require("servers")) {
+    return;
+  }
+  for (const auto& [text, at] : upstream.texts("servers")) {
+    if (text.starts_with("https://")) {
+      upstream.error(at, "https:// to an upstream is not available in this version (" TALLYGATE_VERSION
+                         "): use http:// on a network you trust");
+      continue;
+    }
+    const auto server = parse_server(text);
+    if (!server) {
+      upstream.error(
+          at, fmt::format("'{}' is no upstream server: write http://HOST or http://HOST:PORT, without a "
+                          "path",
+                          text));
+    } else if (std::find(route.servers.begin(), route.servers.end(), *server) != route.servers.end()) {
+      upstream.error(at, fmt::format("'{}' is listed twice", text));
+    } else {
+      route.servers.push_back(*server);
+    }
+  }
+}
+
+void read_upstream(SettingsMap& entry, RouteSettings& route) {
+  const auto node = entry.map().require("upstream");
+  if (!node) {
+    return;
+  }
+  SettingsMap upstream(*node, "upstream", entry.context());
+  read_servers(upstream, route);
+  upstream.word("balance", route.balance,
+                {{"round_robin", Balance::round_robin}, {"least_connections", Balance::least_connections}});
+  upstream.duration("timeout", route.timeouts.first_byte);
+  upstream.duration("connect_timeout", route.timeouts.connect);
+  upstream.duration("idle_timeout", route.timeouts.idle);
+  upstream.duration("whole_timeout", route.timeouts.whole, true);
+  upstream.later("health");
+  upstream.finish();
+}
+
+void read_identity_headers(SettingsMap& entry, IdentityHeaders& headers) {
+  const auto node = entry.map().find("identity_headers");
+  if (!node) {
+    return;
+  }
+  headers = {false, false, false, false};
+  for (const auto& item : yaml::list(*node, "identity_headers", entry.context().errors, true)) {
+    bool IdentityHeaders::* header = nullptr;
+    if (entry.word(item, "identity_headers", header,
+                   {{"jwt", &IdentityHeaders::jwt},
+                    {"user", &IdentityHeaders::user},
+                    {"email", &IdentityHeaders::email},
+                    {"groups", &IdentityHeaders::groups}})) {
+      headers.*header = true;
+    }
+  }
+}
+
+void read_route(const yaml::Node& node, SettingsContext& context, Settings& settings) {
+  SettingsMap entry(node, "route", context);
+  RouteSettings route;
+  route.timeouts = settings.limits.upstream;
+  read_name(entry, settings.routes, route.name);
+  read_match(entry, route);
+  read_upstream(entry, route);
+  entry.boolean("websocket", route.websocket);
+  read_identity_headers(entry, route.identity_headers);
+  route.query_values = settings.audit.record.query_values;
+  for (auto& [value, at] : entry.texts("query_values", true)) {
+    route.query_values.push_back(std::move(value));
+  }
+  std::sort(route.query_values.begin(), route.query_values.end());
+  route.query_values.erase(std::unique(route.query_values.begin(), route.query_values.end()),
+                           route.query_values.end());
+  entry.finish();
+  settings.routes.push_back(std::move(route));
+}
+
+}  // namespace
+
+void read_routes(SettingsMap& root, Settings& settings) {
+  if (!root.map().require("routes")) {
+    return;
+  }
+  std::map<std::pair<std::string, std::string>, std::string> taken;
+  for (const auto& item : root.map().list("routes")) {
+    read_route(item, root.context(), settings);
+    const RouteSettings& route = settings.routes.back();
+    for (const auto& host : route.hosts) {
+      for (const auto& path : route.paths) {
+        const auto [other, fresh] = taken.try_emplace({host, path}, route.name);
+        if (!fresh) {
+          root.error(
+              item, fmt::format("host {} with path {} is matched by '{}' already: it cannot go to two routes",
+                                host, path, other->second));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace tallygate

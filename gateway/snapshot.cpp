@@ -1,0 +1,212 @@
+#include "gateway/snapshot.hpp"
+
+#include "gateway/identity/client_certificate.hpp"
+#include "gateway/identity/sessions.hpp"
+#include "gateway/identity/tokens.hpp"
+#include "gateway/identity/users.hpp"
+
+#include <chrono>
+#include <fstream>
+#include <iterator>
+
+namespace tallygate {
+namespace {
+
+using Failure = std::string;
+
+identity::Algorithm to_algorithm(SignatureAlgorithm algorithm) {
+  switch (algorithm) {
+    case SignatureAlgorithm::rs256:
+      return identity::Algorithm::rs256;
+    case SignatureAlgorithm::es256:
+      return identity::Algorithm::es256;
+    case SignatureAlgorithm::eddsa:
+      return identity::Algorithm::eddsa;
+  }
+  return identity::Algorithm::rs256;
+}
+
+identity::CertificateNameKind to_kind(CertificateName name) {
+  switch (name) {
+    case CertificateName::san_uri:
+      return identity::CertificateNameKind::san_uri;
+    case CertificateName::san_dns:
+      return identity::CertificateNameKind::san_dns;
+    case CertificateName::san_email:
+      return identity::CertificateNameKind::san_email;
+    case CertificateName::subject_cn:
+      return identity::CertificateNameKind::subject_cn;
+  }
+  return identity::CertificateNameKind::san_uri;
+}
+
+Failure load_policy(Snapshot& snapshot) {
+  for (const auto& path : snapshot.settings.policy) {
+    auto source = policy::yaml::read_source(path.string());
+    if (!source) {
+      return path.string() + ": " + source.error().message();
+    }
+    snapshot.policy_sources.push_back(std::move(*source));
+  }
+  auto program = policy::load_program(snapshot.policy_sources);
+  if (!program) {
+    return policy::yaml::to_string(program.error());
+  }
+  snapshot.program = std::move(*program);
+  return {};
+}
+
+Failure load_routes(Snapshot& snapshot, Persistent& persistent) {
+  auto routes = upstream::Routes::build(snapshot.settings.routes);
+  if (!routes) {
+    return snapshot.settings.file.string() + ": " + routes.error();
+  }
+  snapshot.routes = std::move(*routes);
+  for (const RouteSettings& route : snapshot.routes.all()) {
+    auto& states = snapshot.servers.emplace_back();
+    for (const UpstreamServer& server : route.servers) {
+      states.push_back(persistent.servers.get(server));
+    }
+    snapshot.route_counts.push_back(persistent.counts.route(route.name));
+  }
+  snapshot.no_route_counts = persistent.counts.route("");
+  return {};
+}
+
+Failure load_tls(Snapshot& snapshot) {
+  net::ServerTls tls;
+  for (const CertificateSettings& certificate : snapshot.settings.tls.certificates) {
+    tls.certificates.push_back({certificate.cert, certificate.key});
+  }
+  tls.client_authorities = snapshot.settings.tls.client_ca;
+  tls.tls13_only = snapshot.settings.tls.minimum == TlsVersion::tls13;
+  auto server = net::TlsServer::make(tls);
+  if (!server) {
+    return server.error();
+  }
+  snapshot.tls = std::move(*server);
+  return {};
+}
+
+Failure add_jwt(Snapshot& snapshot, std::vector<std::shared_ptr<identity::Authenticator>>& ways) {
+  std::vector<identity::Issuer> issuers;
+  for (const JwtSettings& settings : snapshot.settings.identity.jwt) {
+    identity::Issuer issuer;
+    issuer.rules.issuer = settings.issuer;
+    issuer.rules.audience = settings.audience;
+    issuer.rules.algorithms.clear();
+    for (const auto algorithm : settings.algorithms) {
+      issuer.rules.algorithms.push_back(to_algorithm(algorithm));
+    }
+    issuer.rules.user_claim = settings.user_claim;
+    issuer.rules.email_claim = settings.email_claim;
+    issuer.rules.groups_claim = settings.groups_claim;
+    identity::JwksLocation location;
+    location.file = settings.jwks.file;
+    location.url = settings.jwks.url;
+    location.ca = settings.jwks.ca;
+    location.refresh = settings.jwks_refresh;
+    issuer.keys = std::make_shared<identity::Jwks>(std::move(location));
+    if (const auto loaded = issuer.keys->load_file(std::chrono::system_clock::now()); !loaded) {
+      return loaded.error().message;
+    }
+    issuers.push_back(std::move(issuer));
+  }
+  if (issuers.empty()) {
+    return {};
+  }
+  snapshot.jwt = std::make_shared<identity::JwtAuthenticator>(std::move(issuers));
+  ways.push_back(snapshot.jwt);
+  return {};
+}
+
+Failure load_identity(Snapshot& snapshot, const Persistent& persistent) {
+  const IdentitySettings& settings = snapshot.settings.identity;
+  std::vector<std::shared_ptr<identity::Authenticator>> ways;
+  ways.push_back(std::make_shared<identity::SessionAuthenticator>(persistent.sessions,
+                                                                  snapshot.settings.session.cookie));
+  if (Failure failure = add_jwt(snapshot, ways); !failure.empty()) {
+    return failure;
+  }
+  if (settings.tokens) {
+    auto tokens = identity::ServiceTokens::load(*settings.tokens);
+    if (!tokens) {
+      return policy::yaml::to_string(tokens.error());
+    }
+    ways.push_back(std::make_shared<identity::TokenAuthenticator>(std::move(*tokens)));
+  }
+  if (settings.mtls) {
+    ways.push_back(
+        std::make_shared<identity::CertificateAuthenticator>(to_kind(settings.mtls->subject_from)));
+  }
+  identity::PagesConfig pages;
+  pages.title = snapshot.settings.pages.title;
+  pages.contact = snapshot.settings.pages.contact;
+  pages.cookie = snapshot.settings.session.cookie;
+  if (settings.users) {
+    auto users = identity::LocalUsers::load(*settings.users);
+    if (!users) {
+      return policy::yaml::to_string(users.error());
+    }
+    snapshot.users = *users;
+    pages.users = std::move(*users);
+  }
+  snapshot.authenticators = std::make_shared<const identity::Authenticators>(std::move(ways));
+  snapshot.pages = std::make_shared<const identity::Pages>(std::move(pages), persistent.sessions,
+                                                           persistent.login, persistent.assertions);
+  return {};
+}
+
+}  // namespace
+
+boost::system::result<std::shared_ptr<const Snapshot>, std::string> build_snapshot(Settings settings,
+                                                                                   Persistent& persistent) {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->settings = std::move(settings);
+  std::string failures;
+  const auto note = [&failures](Failure failure) {
+    if (failure.empty()) {
+      return;
+    }
+    failures += failure;
+    if (failures.back() != '\n') {
+      failures += '\n';
+    }
+  };
+  note(load_policy(*snapshot));
+  note(load_routes(*snapshot, persistent));
+  note(load_tls(*snapshot));
+  note(load_identity(*snapshot, persistent));
+  if (!failures.empty()) {
+    failures.pop_back();
+    return failures;
+  }
+  return std::shared_ptr<const Snapshot>(std::move(snapshot));
+}
+
+boost::system::result<std::unique_ptr<Persistent>, std::string> make_persistent(const Settings& settings) {
+  auto persistent = std::make_unique<Persistent>();
+  identity::SessionLimits limits;
+  limits.idle = settings.session.idle;
+  limits.lifetime = settings.session.lifetime;
+  limits.total = settings.session.sessions;
+  limits.per_user = settings.session.sessions_per_user;
+  persistent->sessions = std::make_shared<identity::Sessions>(limits);
+  persistent->login = std::make_shared<identity::PasswordLogin>();
+  const AssertionSettings& assertion = settings.identity.assertion;
+  if (!assertion.key) {
+    persistent->assertions =
+        std::make_shared<identity::Assertions>(identity::AssertionKey::generate(), assertion.issuer);
+    return persistent;
+  }
+  std::ifstream file(*assertion.key, std::ios::binary);
+  const std::string pem{std::istreambuf_iterator<char>(file), {}};
+  auto key = identity::AssertionKey::from_pem(pem);
+  if (!key) {
+    return assertion.key->string() + ": " + key.error();
+  }
+  persistent->assertions = std::make_shared<identity::Assertions>(std::move(*key), assertion.issuer);
+  return persistent;
+}
+
+}  // namespace tallygate

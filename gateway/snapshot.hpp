@@ -1,0 +1,60 @@
+#pragma once
+/// Everything a request is judged by, as one immutable value: a reload makes a whole new one or leaves the
+/// old.
+#include "gateway/access/connection_limits.hpp"
+#include "gateway/access/metrics.hpp"
+#include "gateway/identity/assertion.hpp"
+#include "gateway/identity/authenticator.hpp"
+#include "gateway/identity/bearer.hpp"
+#include "gateway/identity/pages.hpp"
+#include "gateway/net/tls_context.hpp"
+#include "gateway/settings.hpp"
+#include "gateway/upstream/pool.hpp"
+#include "gateway/upstream/routes.hpp"
+#include "policy/program/program.hpp"
+
+#include <boost/system/result.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace tallygate {
+
+/// What outlives reloads. Threads: the loader's, but what is behind the pointers is safe from any.
+struct Persistent {
+  std::shared_ptr<identity::Sessions> sessions;
+  std::shared_ptr<identity::PasswordLogin> login;
+  std::shared_ptr<identity::Assertions> assertions;
+  upstream::ServerStates servers;
+  access::Counts counts;
+  access::ConnectionLimits connections;
+};
+
+/// Immutable. Threads: any.
+struct Snapshot {
+  Settings settings;
+  std::vector<policy::yaml::SourceFile> policy_sources;
+  std::shared_ptr<const policy::Program> program;
+  upstream::Routes routes;
+  std::vector<std::vector<std::shared_ptr<upstream::ServerState>>> servers;  ///< by position of the route
+  std::vector<std::shared_ptr<access::RouteCounts>> route_counts;            ///< likewise
+  std::shared_ptr<access::RouteCounts> no_route_counts;
+  std::shared_ptr<const net::TlsServer> tls;
+  std::shared_ptr<identity::JwtAuthenticator> jwt;  ///< null if no issuer is configured
+  std::shared_ptr<const identity::Authenticators> authenticators;
+  std::shared_ptr<const identity::LocalUsers> users;  ///< null: no local accounts
+  std::shared_ptr<const identity::Pages> pages;
+};
+
+/// Builds a snapshot from settings: reads the policy, certificates, keys, accounts and tokens they name.
+/// Errors: one or more lines, each with file:line:column where there is a file. Changes nothing in
+/// `persistent` on error but the servers it knows of.
+[[nodiscard]] boost::system::result<std::shared_ptr<const Snapshot>, std::string> build_snapshot(
+    Settings settings, Persistent& persistent);
+
+/// The parts of Persistent that settings shape at the first start. Errors: a sentence.
+[[nodiscard]] boost::system::result<std::unique_ptr<Persistent>, std::string> make_persistent(
+    const Settings& settings);
+
+}  // namespace tallygate

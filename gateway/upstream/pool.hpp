@@ -1,0 +1,93 @@
+#pragma once
+/// Connections to the servers of routes, kept alive between requests. One pool a thread.
+#include "gateway/net/deadlines.hpp"
+#include "gateway/net/stream.hpp"
+#include "gateway/settings.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace tallygate::upstream {
+
+/// What all threads know about one server; counters are relaxed. Owned by ServerStates.
+struct ServerState {
+  std::string name;                     ///< "host:port"
+  std::atomic<std::int64_t> active{0};  ///< requests under way
+  std::atomic<std::int64_t> down_until_ms{
+      0};                                  ///< steady clock; a server that failed is passed over until then
+  std::atomic<std::uint32_t> failures{0};  ///< in a row
+  std::atomic<std::uint64_t> connects{0};
+  std::atomic<std::uint64_t> connect_failures{0};
+
+  /// Remembers how a connect or a request went. A failing server is passed over for a growing while.
+  void succeeded() noexcept;
+  void failed(net::Clock::time_point now) noexcept;
+  [[nodiscard]] bool down(net::Clock::time_point now) const noexcept;
+};
+
+/// The servers of all routes, kept over reloads by name. Threads: get() from the loader; the states from any.
+class ServerStates {
+ public:
+  [[nodiscard]] std::shared_ptr<ServerState> get(const UpstreamServer& server);
+  [[nodiscard]] std::vector<std::shared_ptr<ServerState>> all() const;
+
+ private:
+  std::map<std::string, std::shared_ptr<ServerState>> states_;
+};
+
+/// A connection taken out of the pool, or a new one. Owns the stream.
+struct Lease {
+  std::unique_ptr<net::Stream> stream;
+  bool reused = false;  ///< it was idle in the pool, so the server may have closed it unseen
+};
+
+/// Threads: its io_context's only. Owns the idle connections.
+class Pool {
+ public:
+  Pool(boost::asio::io_context& io, net::Deadlines& deadlines, std::size_t idle_max,
+       net::Milliseconds idle_age)
+      : io_(io), deadlines_(deadlines), idle_max_(idle_max), idle_age_(idle_age) {}
+
+  /// An idle connection of the server, the newest first, or a fresh one. `fresh` insists on a new one.
+  /// Errors: of resolving and connecting; timed_out after `connect`.
+  boost::asio::awaitable<net::Result<Lease>> take(const UpstreamServer& server, ServerState& state,
+                                                  net::Milliseconds connect, bool fresh);
+  /// An idle connection without waiting, or none.
+  [[nodiscard]] std::unique_ptr<net::Stream> take_idle(const std::string& server);
+  /// Gives back a connection on which nothing is left to read or write.
+  void give(const std::string& server, std::unique_ptr<net::Stream> stream);
+  /// Closes what has been idle too long.
+  void sweep(net::Clock::time_point now);
+  void clear() { idle_.clear(); }
+  [[nodiscard]] net::Deadlines& deadlines() noexcept { return deadlines_; }
+  [[nodiscard]] std::size_t idle() const noexcept;
+
+ private:
+  struct Idle {
+    std::unique_ptr<net::Stream> stream;
+    net::Clock::time_point since;
+  };
+  boost::asio::awaitable<net::Result<std::unique_ptr<net::Stream>>> connect(UpstreamServer server,
+                                                                            net::Milliseconds limit);
+
+  boost::asio::io_context& io_;
+  net::Deadlines& deadlines_;
+  std::size_t idle_max_;
+  net::Milliseconds idle_age_;
+  std::map<std::string, std::vector<Idle>, std::less<>> idle_;
+};
+
+/// Chooses a server of a route: those that are down only if all are. `turn` advances round-robin.
+[[nodiscard]] std::size_t choose_server(const std::vector<std::shared_ptr<ServerState>>& servers,
+                                        Balance balance, std::size_t& turn,
+                                        net::Clock::time_point now) noexcept;
+
+}  // namespace tallygate::upstream

@@ -1,0 +1,56 @@
+#include "gateway/review/metrics_text.hpp"
+
+#include <gtest/gtest.h>
+
+namespace tallygate::review {
+namespace {
+
+TEST(MetricsText, CountsRequestsByRouteAndEffect) {
+  access::Counts counts;
+  access::count(counts.route("wiki")->allowed, 3);
+  access::count(counts.route("wiki")->denied);
+  MetricsView view;
+  view.counts = &counts;
+  const std::string text = metrics_text(view, false);
+  EXPECT_NE(text.find("tallygate_requests_total{effect=\"allow\",route=\"wiki\"} 3"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("tallygate_requests_total{effect=\"deny\",route=\"wiki\"} 1"), std::string::npos);
+  EXPECT_NE(text.find("# TYPE tallygate_requests_total counter"), std::string::npos);
+}
+
+TEST(MetricsText, OpenMetricsNamesFamiliesWithoutTotalAndSaysWhereItEnds) {
+  access::Counts counts;
+  access::count(counts.route("wiki")->allowed);
+  MetricsView view;
+  view.counts = &counts;
+  const std::string text = metrics_text(view, true);
+  EXPECT_NE(text.find("# TYPE tallygate_requests counter"), std::string::npos) << text;
+  EXPECT_NE(text.find("tallygate_requests_total{effect=\"allow\",route=\"wiki\"} 1"), std::string::npos);
+  EXPECT_TRUE(text.ends_with("# EOF\n"));
+}
+
+TEST(MetricsText, HistogramsAreCumulativeAndEndAtInfinity) {
+  access::Counts counts;
+  counts.decision.observe(300);
+  counts.decision.observe(900);
+  counts.decision.observe(50'000'000);
+  MetricsView view;
+  view.counts = &counts;
+  const std::string text = metrics_text(view, false);
+  EXPECT_NE(text.find("tallygate_decision_seconds_count 3"), std::string::npos) << text;
+  EXPECT_NE(text.find("tallygate_decision_seconds_bucket{le=\"+Inf\"} 3"), std::string::npos);
+}
+
+TEST(MetricsText, ShowsTheJournalOnlyWhileThereIsOne) {
+  access::Counts counts;
+  MetricsView view;
+  view.counts = &counts;
+  EXPECT_EQ(metrics_text(view, false).find("tallygate_journal_queued"), std::string::npos);
+  tg_health health{};
+  health.queued = 7;
+  view.journal = &health;
+  EXPECT_NE(metrics_text(view, false).find("tallygate_journal_queued 7"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tallygate::review

@@ -1,0 +1,145 @@
+// What lies in config/ is what people copy: it loads, it shows the true defaults, and the schema knows the
+// same keys.
+#include "gateway/settings_reader.hpp"
+#include "policy/language/yaml_reader.hpp"
+
+#include <boost/json/parse.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+#include <sstream>
+
+namespace tallygate {
+namespace {
+
+std::string content(const std::string& name) {
+  std::ifstream file(std::string(TALLYGATE_SOURCE_DIR "/config/") + name, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The file with each key that stands behind a `#` brought in force.
+std::string uncommented(const std::string& text) {
+  const std::regex hidden(R"(^( *)# ( *(- )?[a-z_]+: ?.*)$)");
+  std::istringstream lines(text);
+  std::string out;
+  for (std::string line; std::getline(lines, line);) {
+    out += std::regex_replace(line, hidden, "$1$2") + "\n";
+  }
+  return out;
+}
+
+Settings read(const std::string& text) {
+  SettingsEnvironment environment;
+  environment.folder = "/etc/tg";
+  environment.variable = [](const std::string&) { return std::nullopt; };
+  environment.exists = [](const std::filesystem::path&) { return true; };
+  auto settings = read_settings(text, "gateway.yaml", environment);
+  EXPECT_TRUE(settings.has_value()) << (settings.has_value() ? ""
+                                                             : policy::yaml::to_string(settings.error()));
+  return settings.has_value() ? *settings : Settings{};
+}
+
+void keys_of(const policy::yaml::Node& node, std::set<std::string>& keys) {
+  for (std::size_t i = 0; i < node.size(); ++i) {
+    if (node.kind() == policy::yaml::Kind::map) {
+      const auto [key, value] = node.entry(i);
+      keys.insert(key.scalar());
+      keys_of(value, keys);
+    } else if (node.kind() == policy::yaml::Kind::list) {
+      keys_of(node.item(i), keys);
+    }
+  }
+}
+
+void properties_of(const boost::json::value& schema, std::set<std::string>& keys) {
+  if (const auto* object = schema.if_object()) {
+    for (const auto& [name, value] : *object) {
+      if (name == "properties") {
+        for (const auto& [key, property] : value.as_object()) {
+          keys.insert(std::string(key));
+          properties_of(property, keys);
+        }
+      } else {
+        properties_of(value, keys);
+      }
+    }
+  } else if (const auto* array = schema.if_array()) {
+    for (const auto& item : *array) {
+      properties_of(item, keys);
+    }
+  }
+}
+
+TEST(ConfigFiles, GatewayYamlLoadsAsItIs) {
+  EXPECT_EQ(read(content("gateway.yaml")).routes.size(), 1U);
+}
+
+TEST(ConfigFiles, WhatGatewayYamlShowsAsDefaultsAreTheDefaults) {
+  const Settings plain = read(content("gateway.yaml"));
+  const Settings shown = read(uncommented(content("gateway.yaml")));
+  EXPECT_EQ(shown.gateway, plain.gateway);
+  EXPECT_EQ(shown.threads, plain.threads);
+  EXPECT_EQ(shown.tls.minimum, plain.tls.minimum);
+  EXPECT_EQ(shown.session.idle, plain.session.idle);
+  EXPECT_EQ(shown.session.lifetime, plain.session.lifetime);
+  EXPECT_EQ(shown.session.cookie, plain.session.cookie);
+  EXPECT_EQ(shown.session.sessions, plain.session.sessions);
+  EXPECT_EQ(shown.session.sessions_per_user, plain.session.sessions_per_user);
+  EXPECT_EQ(shown.pages.title, plain.pages.title);
+  EXPECT_EQ(shown.identity.assertion.issuer, plain.identity.assertion.issuer);
+  EXPECT_EQ(shown.audit.acknowledge, plain.audit.acknowledge);
+  EXPECT_EQ(shown.audit.when_unwritable, plain.audit.when_unwritable);
+  EXPECT_EQ(shown.audit.record.end, plain.audit.record.end);
+  EXPECT_EQ(plugin_config_json(shown), plugin_config_json(plain));
+  EXPECT_EQ(shown.log.level, plain.log.level);
+  EXPECT_EQ(shown.log.format, plain.log.format);
+  ASSERT_EQ(shown.identity.jwt.size(), 1U);
+  EXPECT_EQ(shown.identity.jwt[0].user_claim, JwtSettings{}.user_claim);
+  EXPECT_EQ(shown.identity.jwt[0].email_claim, JwtSettings{}.email_claim);
+  EXPECT_EQ(shown.identity.jwt[0].groups_claim, JwtSettings{}.groups_claim);
+  EXPECT_EQ(shown.identity.jwt[0].algorithms, JwtSettings{}.algorithms);
+  EXPECT_EQ(shown.identity.jwt[0].jwks_refresh, JwtSettings{}.jwks_refresh);
+}
+
+TEST(ConfigFiles, TheLimitsThatGatewayYamlShowsAreTheDefaults) {
+  const Settings settings = read(uncommented(content("gateway.yaml")));
+  const LimitSettings& shown = settings.limits;
+  const LimitSettings plain;
+  EXPECT_EQ(shown.connections, plain.connections);
+  EXPECT_EQ(shown.connections_per_address, plain.connections_per_address);
+  EXPECT_EQ(shown.head_bytes, plain.head_bytes);
+  EXPECT_EQ(shown.header_count, plain.header_count);
+  EXPECT_EQ(shown.body_bytes, plain.body_bytes);
+  EXPECT_EQ(shown.idle_upstreams, plain.idle_upstreams);
+  EXPECT_EQ(shown.idle_upstream_age, plain.idle_upstream_age);
+  EXPECT_EQ(shown.timeouts.handshake, plain.timeouts.handshake);
+  EXPECT_EQ(shown.timeouts.head, plain.timeouts.head);
+  EXPECT_EQ(shown.timeouts.body_idle, plain.timeouts.body_idle);
+  EXPECT_EQ(shown.timeouts.keep_alive, plain.timeouts.keep_alive);
+  EXPECT_EQ(shown.timeouts.drain, plain.timeouts.drain);
+  EXPECT_EQ(shown.timeouts.record, plain.timeouts.record);
+  for (const UpstreamTimeouts& timeouts : {shown.upstream, settings.routes[0].timeouts}) {
+    EXPECT_EQ(timeouts.connect, plain.upstream.connect);
+    EXPECT_EQ(timeouts.first_byte, plain.upstream.first_byte);
+    EXPECT_EQ(timeouts.idle, plain.upstream.idle);
+    EXPECT_EQ(timeouts.whole, plain.upstream.whole);
+  }
+}
+
+TEST(ConfigFiles, GatewayYamlShowsEveryKeyThatItsSchemaHas) {
+  std::set<std::string> shown;
+  const auto document = policy::yaml::parse(uncommented(content("gateway.yaml")), "gateway.yaml");
+  ASSERT_TRUE(document.has_value());
+  keys_of(document->root(), shown);
+  shown.insert({"options", "key"});  // spoken of in its comments, since both have no default to show
+  std::set<std::string> schema;
+  properties_of(boost::json::parse(content("gateway.schema.json")), schema);
+  EXPECT_THAT(shown, testing::ContainerEq(schema));
+}
+
+}  // namespace
+}  // namespace tallygate

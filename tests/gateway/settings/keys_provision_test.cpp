@@ -1,0 +1,128 @@
+#include "gateway/cli/keys_provision.hpp"
+
+#include "gateway/cli/keys_list.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace tallygate::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+class KeysProvision : public testing::Test {
+ protected:
+  KeysProvision() {
+    std::string pattern = (fs::temp_directory_path() / "tallygate-keys-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) {
+      throw std::runtime_error("no temporary folder");
+    }
+    root = pattern;
+    request.origin = "gw.example.com/journal";
+    request.key = root / "root.pem";
+    request.passphrase = "correct horse battery";
+  }
+  ~KeysProvision() override { fs::remove_all(root); }
+
+  [[nodiscard]] audit::ProvisionOptions journal_options() const {
+    audit::ProvisionOptions options;
+    options.journal = root / "j/journal";
+    options.head = root / "h/head";
+    options.keyring = root / "h/keyring.db";
+    options.kek = {audit::KekSource::Kind::file, (root / "h/kek").string()};
+    options.gateway = "gw";
+    return options;
+  }
+
+  fs::path root;
+  KeysProvisionRequest request;
+};
+
+TEST_F(KeysProvision, MakesAKeyAndItsPublicHalf) {
+  const auto made = provision_keys(request);
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  EXPECT_EQ(made->public_key, root / "root.pub.pem");
+  EXPECT_TRUE(fs::exists(root / "root.pub.pem"));
+  EXPECT_EQ(fs::status(root / "root.pem").permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_TRUE(made->made.root.starts_with("gw.example.com/journal/root+"));
+  EXPECT_TRUE(made->made.fingerprint.starts_with("SHA256:"));
+}
+
+TEST_F(KeysProvision, AKeyMadeBeforeMakesAJournalLater) {
+  const auto key = provision_keys(request);
+  ASSERT_TRUE(key.has_value());
+  request.make_key = false;
+  request.journal = journal_options();
+  const auto made = provision_keys(request);
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  EXPECT_EQ(made->made.root, key->made.root);
+  EXPECT_TRUE(fs::exists(root / "j/journal/000000000000.db"));
+  EXPECT_TRUE(fs::exists(root / "h/kek"));
+}
+
+TEST_F(KeysProvision, NeverOverwritesAKey) {
+  std::ofstream(root / "root.pem") << "precious";
+  EXPECT_EQ(provision_keys(request).error().kind, audit::FailureKind::exists);
+  std::ifstream file(root / "root.pem");
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "precious");
+}
+
+TEST_F(KeysProvision, AWrongPassphraseOpensNothingAndLeavesNothing) {
+  ASSERT_TRUE(provision_keys(request).has_value());
+  request.make_key = false;
+  request.passphrase = "something else";
+  request.journal = journal_options();
+  EXPECT_FALSE(provision_keys(request).has_value());
+  EXPECT_FALSE(fs::exists(root / "j"));
+  EXPECT_FALSE(fs::exists(root / "h"));
+}
+
+TEST_F(KeysProvision, LeavesNothingBehindWhenTheJournalCannotBeMade) {
+  request.journal = journal_options();
+  request.journal->heartbeat = std::chrono::seconds{0};
+  EXPECT_FALSE(provision_keys(request).has_value());
+  EXPECT_TRUE(fs::is_empty(root));
+}
+
+TEST_F(KeysProvision, AJournalThatIsThereIsLeftAlone) {
+  request.journal = journal_options();
+  ASSERT_TRUE(provision_keys(request).has_value());
+  const auto size = fs::file_size(root / "j/journal/000000000000.db");
+  request.key = root / "other.pem";
+  EXPECT_EQ(provision_keys(request).error().kind, audit::FailureKind::exists);
+  EXPECT_EQ(fs::file_size(root / "j/journal/000000000000.db"), size);
+  EXPECT_TRUE(fs::exists(root / "h/kek"));
+  EXPECT_FALSE(fs::exists(root / "other.pem"));
+}
+
+TEST_F(KeysProvision, TheKeysOfAJournalAreListed) {
+  request.journal = journal_options();
+  const auto made = provision_keys(request);
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  const auto list = list_keys(root / "j/journal");
+  ASSERT_TRUE(list.has_value()) << list.error().message;
+  EXPECT_EQ(list->origin, "gw.example.com/journal");
+  ASSERT_EQ(list->keys.size(), 2U);
+  EXPECT_EQ(list->keys[0].vkey, made->made.root);
+  EXPECT_EQ(list->keys[0].fingerprint, made->made.fingerprint);
+  EXPECT_EQ(list->keys[1].vkey, made->made.key);
+  EXPECT_EQ(list->keys[1].role, "signing");
+  EXPECT_NE(to_text(*list).find(made->made.fingerprint), std::string::npos);
+  EXPECT_NE(to_json(*list).find(made->made.key), std::string::npos);
+}
+
+TEST_F(KeysProvision, AFolderWithoutAJournalHasNoKeysToList) {
+  EXPECT_FALSE(list_keys(root).has_value());
+  EXPECT_FALSE(list_keys(root / "nowhere").has_value());
+}
+
+TEST_F(KeysProvision, ThePublicHalfIsCalledAfterThePrivateOne) {
+  EXPECT_EQ(public_key_path("a/root.pem"), "a/root.pub.pem");
+  EXPECT_EQ(public_key_path("root.key"), "root.key.pub.pem");
+}
+
+}  // namespace
+}  // namespace tallygate::cli
