@@ -1,0 +1,291 @@
+"""The applications behind the gateway: nginx, and one that notes every byte it gets."""
+
+import base64
+import hashlib
+import json
+import os
+import random
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from .websocket import frame, read_frame
+from .wire import ProtocolError, Reader
+
+WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+def free_port():
+    """A port nobody listens on, below the range from which the system gives ports to clients."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def wait_until(condition, seconds=20, what="condition"):
+    """Polls until `condition()` is true; its value. Fails, naming `what`, when the time is over."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {seconds} s")
+        time.sleep(0.02)
+
+
+def accepts(port):
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Nginx:
+    """nginx as an application: files under `files`, and a text that shows what it was told at every other path."""
+
+    def __init__(self, root):
+        self.root = Path(root)
+        self.files = self.root / "files"
+        self.files.mkdir(parents=True)
+        self.access_log = self.root / "access.log"
+        for _ in range(20):
+            self.port = free_port()
+            self._configure()
+            self.process = subprocess.Popen(
+                ["nginx", "-c", str(self.root / "nginx.conf"), "-p", str(self.root), "-e",
+                 str(self.root / "error.log")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                wait_until(lambda: self.process.poll() is not None or accepts(self.port), what="nginx")
+            except AssertionError:
+                self.stop()
+                raise
+            if self.process.poll() is None:
+                return
+        raise AssertionError("nginx does not start: " + (self.root / "error.log").read_text()[-2000:])
+
+    def _configure(self):
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        (self.root / "nginx.conf").write_text(f"""{user}daemon off; worker_processes 1; pid nginx.pid;
+events {{ worker_connections 2048; }}
+http {{
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi;
+  scgi_temp_path scgi; client_max_body_size 0; keepalive_requests 1000000; default_type text/plain;
+  log_format one '$request_method $request_uri $status $http_x_request_id $http_x_forwarded_user';
+  access_log access.log one;
+  server {{
+    listen 127.0.0.1:{self.port} backlog=4096;
+    location / {{
+      return 200 "nginx: $request_method $request_uri user=$http_x_forwarded_user groups=$http_x_forwarded_groups\\n";
+    }}
+    location /files/ {{ alias {self.files}/; }}
+    location = /empty {{ return 204; }}
+    location = /unchanged {{ return 304; }}
+    location = /missing {{ return 404 "no such page\\n"; }}
+  }}
+}}
+""")
+
+    def log_lines(self):
+        return self.access_log.read_text().splitlines() if self.access_log.exists() else []
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(20)
+
+
+class App:
+    """An application that reads strictly, notes each request with every byte, and does what the path asks for.
+
+    /echo body and trailers back, framed as they came · /headers what it got, as JSON · /sha256 of the body, streamed
+    · /chunks answer in chunks with a trailer · /bytes/N · /204 · /304 · /ws echoes WebSocket frames · /early
+    answers without reading the body · /hold answers when the test lets it · /close without a length, ended by closing
+    """
+
+    def __init__(self):
+        self.requests = []   # Message, in the order they were complete
+        self.garbage = []    # what was no request
+        self.cut_short = 0   # requests that ended before they were whole
+        self.heads = 0       # heads seen, complete or not
+        self.accepted = 0    # connections, ever
+        self.held = threading.Semaphore(0)
+        self.holding = 0
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port = self._listener.getsockname()[1]
+        self._open = set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self):
+        self._listener.close()
+        self.cut()
+        for _ in range(100):
+            self.held.release()
+
+    def cut(self):
+        """Closes every connection."""
+        with self._lock:
+            for sock in self._open:
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def connections(self):
+        with self._lock:
+            return len(self._open)
+
+    def clear(self):
+        with self._lock:
+            self.requests.clear()
+            self.garbage.clear()
+            self.cut_short = 0
+            self.heads = 0
+
+    def release(self):
+        self.held.release()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                self._open.add(sock)
+                self.accepted += 1
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        reader = Reader(sock)
+        try:
+            while self._one(sock, reader):
+                pass
+        except ProtocolError as wrong:
+            with self._lock:
+                if str(wrong).startswith("stream ended"):
+                    self.cut_short += 1
+                else:
+                    self.garbage.append(str(wrong))
+        except OSError:
+            pass
+        finally:
+            with self._lock:
+                self._open.discard(sock)
+            sock.close()
+
+    def _one(self, sock, reader):
+        request = reader.head()
+        if request is None:
+            return False
+        with self._lock:
+            self.heads += 1
+        parts = request.first_line.split(" ")
+        if len(parts) != 3 or parts[2] not in ("HTTP/1.1", "HTTP/1.0"):
+            raise ProtocolError(f"request line {request.first_line!r}")
+        path = request.target.split("?")[0]
+        if path == "/early":
+            self._note(request)
+            sock.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbig\n")
+            return False
+        if request.get("Expect", "").lower() == "100-continue":
+            sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        digest = hashlib.sha256()
+        count = [0]
+
+        def sink(piece):
+            digest.update(piece)
+            count[0] += len(piece)
+
+        reader.body(request, sink=sink if path == "/sha256" else None)
+        self._note(request)
+        if path == "/ws":
+            return self._websocket(sock, reader, request)
+        if path == "/sha256":
+            return self._answer(sock, request, json.dumps({"bytes": count[0], "sha256": digest.hexdigest()}).encode())
+        return self._page(sock, request, path)
+
+    def _note(self, request):
+        with self._lock:
+            self.requests.append(request)
+
+    def _page(self, sock, request, path):
+        if path == "/echo":
+            return self._echo(sock, request)
+        if path == "/headers":
+            return self._answer(sock, request, json.dumps(request.headers).encode(), "application/json")
+        if path == "/chunks":
+            sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n")
+            if request.method != "HEAD":
+                for part in (b"one", b"two", b"three" * 10000):
+                    sock.sendall(b"%x\r\n%s\r\n" % (len(part), part))
+                sock.sendall(b"0\r\nSum: 3\r\n\r\n")
+            return True
+        if path.startswith("/bytes/"):
+            return self._bytes(sock, int(path.split("/")[2]))
+        if path == "/204":
+            sock.sendall(b"HTTP/1.1 204 No Content\r\nX-App: yes\r\n\r\n")
+            return True
+        if path == "/304":
+            sock.sendall(b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\nContent-Length: 77\r\n\r\n')
+            return True
+        if path == "/close":
+            sock.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil the end")
+            return False
+        if path == "/drop-next":
+            self._answer(sock, request, b"one more, then none\n")
+            sock.recv(1)  # of the next request, which gets no answer
+            self.cut()
+            return False
+        if path == "/hold":
+            with self._lock:
+                self.holding += 1
+            self.held.acquire()
+            with self._lock:
+                self.holding -= 1
+        return self._answer(sock, request, f"app: {request.method} {request.target}\n".encode())
+
+    def _answer(self, sock, request, body, kind="text/plain"):
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        sock.sendall(head if request.method == "HEAD" else head + body)
+        return True
+
+    def _echo(self, sock, request):
+        if not request.get("Transfer-Encoding"):
+            return self._answer(sock, request, request.body)
+        out = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        at = 0
+        for size in request.chunks:
+            out += b"%x\r\n%s\r\n" % (size, request.body[at:at + size])
+            at += size
+        out += b"0\r\n" + "".join(f"{n}: {v}\r\n" for n, v in request.trailers).encode("latin-1") + b"\r\n"
+        sock.sendall(out)
+        return True
+
+    def _bytes(self, sock, count):
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % count)
+        block = bytes(range(256)) * 1024
+        while count:
+            piece = block[:min(count, len(block))]
+            sock.sendall(piece)
+            count -= len(piece)
+        return True
+
+    def _websocket(self, sock, reader, request):
+        key = request.get("Sec-WebSocket-Key", "").encode()
+        accept = base64.b64encode(hashlib.sha1(key + WEBSOCKET_GUID).digest()).decode()
+        sock.sendall("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode())
+        while True:
+            opcode, payload = read_frame(reader)
+            sock.sendall(frame(opcode, payload))
+            if opcode == 8:
+                return False

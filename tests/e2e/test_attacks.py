@@ -1,0 +1,183 @@
+"""Every row of tests/attack sent as raw bytes over TLS. What is refused reaches nobody; what is let through reaches the
+application as exactly one canonical request; either way there is exactly one decision on record for each request.
+
+Two kinds of rows. Those of the canonical request (paths, hosts, methods) say `expect`: `path P`, `host H` or
+`reject CODE`. Those about framing and headers say more:
+  class       the class of security.md
+  raw         what is sent; each character is one byte. `raw_base64` for the rest
+  expect      `refuse STATUS…`: refused, and the connection closed; or `forward N`: N requests reach the application
+  path        (forward) the target of the first request as the application gets it
+  body        (forward) its body
+  absent      (forward) texts that stand nowhere in what the application gets
+  late        (refuse) the fault lies in the body, after the head had its decision
+  before      (refuse) how many requests before it in the same connection are served
+  present     (forward) texts that do stand there
+  why         one sentence
+"""
+
+import base64
+import hashlib
+import json
+import os
+import socket
+import unittest
+from pathlib import Path
+
+from support import journal
+from support.case import ServedCase
+from support.pki import HOST
+from support.upstreams import wait_until
+from support.wire import Client, client_context
+
+ROWS = Path(os.environ["SOURCE_DIR"]) / "tests/attack"
+ANSWERS = ("access.allow", "access.deny")
+# `OPTIONS *` is the gateway's own to answer (policy-details.md C12).
+OWN = ("OPTIONS * ",)
+
+
+def rows(name):
+    for number, line in enumerate((ROWS / name).read_text().splitlines(), 1):
+        if line.strip():
+            row = json.loads(line)
+            raw = row["raw"].encode("utf-8" if "expect" in row and not row["expect"].startswith(("refuse", "forward"))
+                                    else "latin-1") if "raw" in row else base64.b64decode(row["raw_base64"])
+            yield f"{name}:{number}", row, raw
+
+
+class Attacks(ServedCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.context = client_context(cls.pki)
+
+    @classmethod
+    def adjust(cls, site):
+        """Everybody may do everything on the known hosts: only the shape of a request decides here."""
+        hosts = [HOST, "*.example.com"]
+        site.settings["routes"] = [{"name": "wiki", "match": {"host": hosts, "path": "/**"}, "websocket": True,
+                                    "upstream": {"servers": [f"http://127.0.0.1:{cls.app.port}"]}}]
+        site.settings["limits"].setdefault("timeouts", {}).update(head="1s", body_idle="1s", keep_alive="2s")
+        site.policy["resources"] = {"all": {"hosts": hosts, "paths": ["/**"]}}
+        site.policy["rules"] = [{"id": "all", "effect": "allow", "roles": ["everyone"], "resources": ["all"],
+                                 "methods": ["any"]}]
+
+    def exchange(self, raw, most):
+        """Sends the bytes, reads up to `most` answers, then ends our side and reads whatever else may come."""
+        client = Client(self.pki, self.site.port, context=self.context, timeout=20)
+        answers = []
+        head = raw.startswith(b"HEAD ")
+        try:
+            client.send(raw)
+            while len(answers) < most:
+                answer = client.response(head=head)
+                if answer is None:
+                    return answers
+                answers.append(answer)
+            if answers[-1].status != 101:
+                socket.socket.shutdown(client.sock, socket.SHUT_WR)  # the end of the stream, below TLS
+                while (answer := client.response(head=head)) is not None:
+                    answers.append(answer)
+        except OSError:
+            pass  # cut off: what came before counts
+        finally:
+            client.close()
+        return answers
+
+    def check(self, row, raw):
+        self.app.clear()
+        seen = journal.size(self.site.journal)
+        expect = row["expect"].split(" ")
+        most = int(expect[1]) if expect[0] == "forward" else row.get("before", 0) + 1
+        answers = self.exchange(raw, most)
+        decisions = [entry for entry in journal.entries(self.site.journal, seen) if entry["kind"] in ANSWERS]
+        ids = [answer.request_id for answer in answers]
+        own = raw.decode("latin-1").startswith(OWN)
+        if not own:
+            self.assertEqual([entry["request"]["id"] for entry in decisions][:len(ids)], ids,
+                             f"one decision for each answer: {[answer.first_line for answer in answers]}")
+        self.assertEqual(self.app.garbage, [], "only requests reach the application")
+        getattr(self, f"check_{expect[0]}")(row, expect[1:], answers, decisions, own)
+
+    def check_refuse(self, row, statuses, answers, decisions, own):
+        before = row.get("before", 0)
+        self.assertLessEqual(len(answers), before + 1, "nothing is read after what was refused")
+        self.assertEqual(len(self.app.requests), before, [m.first_line for m in self.app.requests])
+        self.assertEqual(len(decisions), before + 1, "one decision for each request, and none for what follows")
+        if row.get("late"):
+            # The head was in order and had its decision; the body breaks off, and the application sees no request.
+            self.assertLessEqual(self.app.cut_short, 1)
+            self.assertTrue(len(answers) == before or str(answers[-1].status) in (*statuses, "502"), answers)
+            return
+        self.assertEqual(self.app.cut_short, 0)
+        self.assertEqual(decisions[-1]["kind"], "access.deny")
+        self.assertEqual(len(answers), before + 1, "a refusal is answered")
+        self.assertIn(str(answers[-1].status), statuses)
+
+    def check_forward(self, row, count, answers, decisions, own):
+        wait_until(lambda: len(self.app.requests) >= int(count[0]), 5, "the request reaches the application")
+        self.assertEqual(len(self.app.requests), int(count[0]), [m.first_line for m in self.app.requests])
+        request = self.app.requests[0]
+        if "path" in row:
+            self.assertEqual(request.target, row["path"])
+        if "body" in row:
+            self.assertEqual(request.body.decode("latin-1"), row["body"])
+        everything = request.raw_head.decode("latin-1") + str(request.trailers)
+        for text in row.get("absent", ()):
+            self.assertNotIn(text.lower(), everything.lower())
+        for text in row.get("present", ()):
+            self.assertIn(text.lower(), everything.lower())
+
+    def check_reject(self, row, code, answers, decisions, own):
+        if own:
+            return
+        self.assertEqual((self.app.requests, self.app.cut_short), ([], 0))
+        if answers:  # a head that never ends has no answer, its time limit apart
+            self.assertIn(answers[0].status, (400, 405, 408, 414, 421, 431, 501, 505))
+            self.assertEqual([entry["kind"] for entry in decisions], ["access.deny"])
+
+    def check_asterisk(self, row, rest, answers, decisions, own):
+        self.assertTrue(own)
+        self.assertEqual(self.app.requests, [], "the gateway answers for itself")
+        self.assertIn(answers[0].status, (200, 204))
+
+    def check_path(self, row, path, answers, decisions, own):
+        if own:
+            return
+        recorded = decisions[0]["request"]["path"]
+        if isinstance(recorded, dict):  # cut, journal.md §2
+            sent = " ".join(path).encode()
+            self.assertTrue(sent.startswith(recorded["cut"].encode()))
+            self.assertEqual((recorded["bytes"], recorded["sha256"]), (len(sent), hashlib.sha256(sent).hexdigest()))
+        else:
+            self.assertEqual(recorded, " ".join(path))
+        if decisions[0]["kind"] == "access.allow":
+            self.assertEqual(len(self.app.requests), 1)
+            self.assertEqual(self.app.requests[0].target.split("?")[0], " ".join(path))
+        else:
+            self.assertEqual(self.app.requests, [])
+
+    def check_host(self, row, host, answers, decisions, own):
+        self.assertEqual(decisions[0]["request"]["host"], host[0])
+        known = host[0].endswith(".example.com") and host[0] != "example.com"
+        self.assertEqual(decisions[0]["kind"], "access.allow" if known else "access.deny")
+        self.assertEqual(len(self.app.requests), 1 if known else 0)
+
+    def run_rows(self, name):
+        count = 0
+        for where, row, raw in rows(name):
+            count += 1
+            with self.subTest(where, row=row):
+                self.check(row, raw)
+        self.assertGreater(count, 0)
+
+
+def make_test(name):
+    return lambda self: self.run_rows(name)
+
+
+for file in sorted(ROWS.glob("*.jsonl")):
+    setattr(Attacks, f"test_{file.stem}", make_test(file.name))
+
+
+if __name__ == "__main__":
+    unittest.main()
