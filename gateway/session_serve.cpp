@@ -391,7 +391,8 @@ asio::awaitable<std::optional<unsigned>> Session::read_form(std::string& body) {
   const auto deadline = net::Clock::now() + snapshot_->settings.limits.timeouts.body_idle;
   while (!source.done()) {
     const auto left = std::chrono::duration_cast<net::Milliseconds>(deadline - net::Clock::now());
-    const auto piece = co_await source.next(std::max(left, net::Milliseconds{1}));
+    const auto wait = std::max(left, net::Milliseconds(1));
+    const auto piece = co_await source.next(wait);
     if (!piece) {
       rules_.keep_alive = false;
       co_return piece.error() == http::make_error_code(http::BodyFault::too_large) ? 413U : 400U;
