@@ -12,24 +12,12 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", "tallygate " TALLYGATE_VERSION);
     app.require_subcommand(1);
     int exit_code = ExitCode::done;
-#ifdef TALLYGATE_HAS_serve
     add_serve_command(app, exit_code);
-#endif
-#ifdef TALLYGATE_HAS_demo
     add_demo_command(app, exit_code);
-#endif
-#ifdef TALLYGATE_HAS_init
     add_init_command(app, exit_code);
-#endif
-#ifdef TALLYGATE_HAS_policy
     add_policy_commands(app, exit_code);
-#endif
-#ifdef TALLYGATE_HAS_audit
     add_audit_commands(app, exit_code);
-#endif
-#ifdef TALLYGATE_HAS_keys
     add_keys_commands(app, exit_code);
-#endif
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
