@@ -76,7 +76,6 @@ class Counts {
   Counter handshake_failures{0};
   Counter unrecorded{0};  ///< requests refused because the record did not take them
   Counter faults{0};      ///< connections that ended by an exception
-  Counter policy_rejects{0};
   Counter config_reloads{0};
   Counter config_rejects{0};
 

@@ -4,7 +4,6 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -33,18 +32,6 @@ asio::awaitable<error_code> Stream::accept_tls(SSL_CTX& context) {
     co_return asio::error::no_memory;
   }
   SSL_set_accept_state(ssl_.get());
-  co_return co_await handshake();
-}
-
-asio::awaitable<error_code> Stream::connect_tls(SSL_CTX& context, std::string host) {
-  ssl_.reset(SSL_new(&context));
-  if (!ssl_ || SSL_set_fd(ssl_.get(), socket_.native_handle()) != 1) {
-    co_return asio::error::no_memory;
-  }
-  SSL_set_tlsext_host_name(ssl_.get(), host.c_str());  // NOLINT(cppcoreguidelines-pro-type-cstyle-cast)
-  SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  SSL_set1_host(ssl_.get(), host.c_str());
-  SSL_set_connect_state(ssl_.get());
   co_return co_await handshake();
 }
 

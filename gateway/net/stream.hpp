@@ -38,8 +38,6 @@ class Stream final : public Timed {
   /// Performs the TLS handshake as a server. Errors: the peer's, the deadline's (timed_out), protocol
   /// violations.
   boost::asio::awaitable<error_code> accept_tls(SSL_CTX& context);
-  /// Performs the TLS handshake as a client that insists on `host` in the peer's certificate.
-  boost::asio::awaitable<error_code> connect_tls(SSL_CTX& context, std::string host);
 
   /// What a call that never waits found out.
   enum class Now { done, wait_read, wait_write, end, failed };

@@ -98,16 +98,9 @@ std::unique_ptr<net::Stream> Pool::take_idle(const std::string& server) {
   return nullptr;
 }
 
-asio::awaitable<net::Result<Lease>> Pool::take(const UpstreamServer& server, ServerState& state,
-                                               net::Milliseconds limit, bool fresh) {
-  Lease lease;
-  if (!fresh) {
-    lease.stream = take_idle(state.name);
-    lease.reused = lease.stream != nullptr;
-    if (lease.reused) {
-      co_return std::move(lease);
-    }
-  }
+asio::awaitable<net::Result<std::unique_ptr<net::Stream>>> Pool::open(const UpstreamServer& server,
+                                                                      ServerState& state,
+                                                                      net::Milliseconds limit) {
   auto stream = co_await connect(server, limit);
   if (!stream) {
     state.connect_failures.fetch_add(1, std::memory_order_relaxed);
@@ -115,8 +108,7 @@ asio::awaitable<net::Result<Lease>> Pool::take(const UpstreamServer& server, Ser
     co_return stream.error();
   }
   state.connects.fetch_add(1, std::memory_order_relaxed);
-  lease.stream = std::move(*stream);
-  co_return std::move(lease);
+  co_return std::move(*stream);
 }
 
 asio::awaitable<net::Result<std::unique_ptr<net::Stream>>> Pool::connect(UpstreamServer server,

@@ -43,12 +43,6 @@ class ServerStates {
   std::map<std::string, std::shared_ptr<ServerState>> states_;
 };
 
-/// A connection taken out of the pool, or a new one. Owns the stream.
-struct Lease {
-  std::unique_ptr<net::Stream> stream;
-  bool reused = false;  ///< it was idle in the pool, so the server may have closed it unseen
-};
-
 /// Threads: its io_context's only. Owns the idle connections.
 class Pool {
  public:
@@ -56,11 +50,11 @@ class Pool {
        net::Milliseconds idle_age)
       : io_(io), deadlines_(deadlines), idle_max_(idle_max), idle_age_(idle_age) {}
 
-  /// An idle connection of the server, the newest first, or a fresh one. `fresh` insists on a new one.
-  /// Errors: of resolving and connecting; timed_out after `connect`.
-  boost::asio::awaitable<net::Result<Lease>> take(const UpstreamServer& server, ServerState& state,
-                                                  net::Milliseconds connect, bool fresh);
-  /// An idle connection without waiting, or none.
+  /// A new connection to the server. Errors: of resolving and connecting; timed_out after `limit`.
+  boost::asio::awaitable<net::Result<std::unique_ptr<net::Stream>>> open(const UpstreamServer& server,
+                                                                         ServerState& state,
+                                                                         net::Milliseconds limit);
+  /// An idle connection of the server, the newest first; null if there is none that can be trusted.
   [[nodiscard]] std::unique_ptr<net::Stream> take_idle(const std::string& server);
   /// Gives back a connection on which nothing is left to read or write.
   void give(const std::string& server, std::unique_ptr<net::Stream> stream);

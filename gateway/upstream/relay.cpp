@@ -114,13 +114,13 @@ bool Relay::take_idle() {
 }
 
 asio::awaitable<bool> Relay::connect() {
-  auto lease = co_await pool_.take(server_, state_, request_.route->timeouts.connect, true);
-  if (!lease) {
-    const bool late = lease.error() == asio::error::timed_out;
+  auto stream = co_await pool_.open(server_, state_, request_.route->timeouts.connect);
+  if (!stream) {
+    const bool late = stream.error() == asio::error::timed_out;
     fail(late ? 504 : 502, late ? "connect-timeout" : "connect-failed");
     co_return false;
   }
-  upstream_ = std::move(lease->stream);
+  upstream_ = std::move(*stream);
   reused_ = false;
   if (!cut_reason_.empty()) {
     fail(503, cut_reason_);
