@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <sodium.h>
 
 #include <algorithm>
 #include <charconv>
@@ -33,8 +34,8 @@ NoteError error(std::string message) {
 struct FreeBio {
   void operator()(BIO* bio) const noexcept { BIO_free_all(bio); }
 };
-struct FreeVerification {
-  void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+struct FreeKey {
+  void operator()(EVP_PKEY* key) const noexcept { EVP_PKEY_free(key); }
 };
 
 std::optional<std::uint32_t> parse_key_id(std::string_view hex) {
@@ -129,13 +130,7 @@ result<Ed25519Verifier, NoteError> Ed25519Verifier::from_raw(std::span<const std
     return error("an Ed25519 public key has 32 bytes");
   }
   std::copy(raw.begin(), raw.end(), bytes.begin());
-  std::shared_ptr<evp_pkey_st> key(
-      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw.data(), raw.size()), EVP_PKEY_free);
-  if (!key) {
-    ERR_clear_error();
-    return error("not an Ed25519 public key");
-  }
-  return Ed25519Verifier(std::move(key), bytes);
+  return Ed25519Verifier(bytes);
 }
 
 result<Ed25519Verifier, NoteError> Ed25519Verifier::from_pem(std::string_view pem) {
@@ -143,8 +138,8 @@ result<Ed25519Verifier, NoteError> Ed25519Verifier::from_pem(std::string_view pe
     return error("too long for a public key");
   }
   const std::unique_ptr<BIO, FreeBio> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  std::shared_ptr<evp_pkey_st> key(bio ? PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr) : nullptr,
-                                   EVP_PKEY_free);
+  const std::unique_ptr<EVP_PKEY, FreeKey> key(bio ? PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr)
+                                                   : nullptr);
   ERR_clear_error();
   if (!key) {
     return error("not a PEM public key (expected a block that begins with -----BEGIN PUBLIC KEY-----)");
@@ -156,20 +151,14 @@ result<Ed25519Verifier, NoteError> Ed25519Verifier::from_pem(std::string_view pe
     ERR_clear_error();
     return error("the public key is not an Ed25519 key");
   }
-  return Ed25519Verifier(std::move(key), raw);
+  return Ed25519Verifier(raw);
 }
 
 bool Ed25519Verifier::verify(std::string_view message, std::span<const std::uint8_t> signature) const {
-  const std::unique_ptr<EVP_MD_CTX, FreeVerification> context(EVP_MD_CTX_new());
-  const bool good =
-      context && signature.size() == sizeof(Signature) &&
-      EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key_.get()) == 1 &&
-      EVP_DigestVerify(context.get(), signature.data(), signature.size(),
-                       reinterpret_cast<const unsigned char*>(message.data()), message.size()) == 1;
-  if (!good) {
-    ERR_clear_error();
-  }
-  return good;
+  return signature.size() == crypto_sign_ed25519_BYTES &&
+         crypto_sign_ed25519_verify_detached(signature.data(),
+                                             reinterpret_cast<const unsigned char*>(message.data()),
+                                             message.size(), raw_.data()) == 0;
 }
 
 bool is_note_name(std::string_view name) {

@@ -7,6 +7,10 @@
 
 namespace tallygate::audit {
 
+/// Bytes of a page of a new segment. Entries have some 800: a small page wastes a fifth of itself on them,
+/// and a batch costs two writes a page. Part of each file: a reader takes whatever size it finds.
+inline constexpr int segment_page_bytes = 16 * 1024;
+
 /// One object of a segment's schema, as sqlite_schema shows it.
 struct SchemaObject {
   std::string_view name;

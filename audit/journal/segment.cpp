@@ -86,7 +86,8 @@ Result<void> Segment::create(const std::filesystem::path& file, std::string_view
   if (!database) {
     return database.error();
   }
-  std::string script = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN;";
+  std::string script = "PRAGMA page_size=" + std::to_string(segment_page_bytes) +
+                       "; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN;";
   for (const SchemaObject& object : segment_schema) {
     script += std::string(object.sql) + ";";
   }

@@ -7,6 +7,7 @@
 #include <openssl/pkcs12.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
+#include <sodium.h>
 
 #include <algorithm>
 #include <utility>
@@ -82,11 +83,21 @@ Result<Signer> Signer::from_key(std::string_view name, Key key) {
   if (!named) {
     return fail(FailureKind::invalid, "\"" + std::string(name) + "\": " + named.error().message);
   }
-  Context context(EVP_MD_CTX_new());
-  if (!context) {
-    return crypto("no memory for a signing context");
+  if (sodium_init() < 0) {
+    return fail(FailureKind::crypto, "libsodium cannot be used on this system");
   }
-  return Signer(std::move(key), std::move(context), std::move(*named));
+  Secret secret(static_cast<std::uint8_t*>(sodium_malloc(crypto_sign_ed25519_SECRETKEYBYTES)));
+  if (!secret) {
+    return fail(FailureKind::crypto, "no locked memory for a key");
+  }
+  // What libsodium calls a secret key is the seed and the public half behind it.
+  size = ed25519_size;
+  if (EVP_PKEY_get_raw_private_key(key.get(), secret.get(), &size) != 1 || size != ed25519_size) {
+    return crypto("the key has no Ed25519 private half");
+  }
+  std::copy(raw.begin(), raw.end(), secret.get() + ed25519_size);
+  sodium_mprotect_readonly(secret.get());
+  return Signer(std::move(key), std::move(secret), std::move(*named));
 }
 
 Result<Signer> Signer::generate(std::string_view name) {
@@ -122,14 +133,16 @@ Result<Signer> Signer::from_pem(std::string_view name, std::string_view pem, std
 
 Result<Signature> Signer::sign(std::string_view message) const {
   Signature signature{};
-  std::size_t size = signature.size();
-  if (EVP_DigestSignInit(context_.get(), nullptr, nullptr, nullptr, key_.get()) != 1 ||
-      EVP_DigestSign(context_.get(), signature.data(), &size,
-                     reinterpret_cast<const unsigned char*>(message.data()), message.size()) != 1 ||
-      size != signature.size()) {
-    return crypto("cannot sign with " + name());
+  if (crypto_sign_ed25519_detached(signature.data(), nullptr,
+                                   reinterpret_cast<const unsigned char*>(message.data()), message.size(),
+                                   secret_.get()) != 0) {
+    return fail(FailureKind::crypto, "cannot sign with " + name());
   }
   return signature;
+}
+
+void Signer::FreeSecret::operator()(std::uint8_t* secret) const {
+  sodium_free(secret);
 }
 
 Result<Seed> Signer::seed() const {

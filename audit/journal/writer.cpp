@@ -77,7 +77,7 @@ std::optional<Writer::Refusal> Writer::submit(EncodedEvent event, Ticket ticket,
     pending_bytes_ += bytes;
     if (awaited && awaited_++ == 0) {
       gather_until_ =
-          gather_goal_ >= options_.gather_from ? Steady::now() + options_.gather : Steady::time_point::min();
+          gather_goal_ >= options_.gather_from ? Steady::now() + gather_ : Steady::time_point::min();
     }
     // The first one starts the writer's patience, the last one it hopes for ends it; those between need not
     // wake it.
@@ -122,7 +122,14 @@ void Writer::close() {
   }
 }
 
+// The others may be kept for as long as a commit takes, and half as long again: so a quiet disk keeps nobody
+// for long, and under load one commit serves many.
+std::chrono::microseconds Writer::patience_after(Steady::duration commit) const {
+  return std::min(std::chrono::duration_cast<std::chrono::microseconds>(commit * 3 / 2), options_.gather);
+}
+
 void Writer::run() {
+  std::chrono::microseconds patience{0};
   std::vector<Pending> taken;
   std::unique_lock lock(mutex_);
   while (wait_for_work(lock)) {
@@ -141,13 +148,16 @@ void Writer::run() {
         try_recovery();
       }
     } else {
+      const auto begun = Steady::now();
       commit_all(taken);
+      patience = patience_after(Steady::now() - begun);
       if (look && !failed_) {
         look_after();
       }
     }
     taken.clear();
     lock.lock();
+    gather_ = patience;
   }
   lock.unlock();
   acknowledger_.drain();

@@ -29,13 +29,14 @@ struct WriterOptions {
   std::chrono::milliseconds rider_delay{20};  ///< an event nobody waits for waits at most this long
   /// Under load waiters come back in bursts, and a batch for the first of them costs as much as one for all.
   /// So where the last two batches together had at least gather_from waiters, the next one is begun when as
-  /// many have come, or this long after the first. Zero: never. A lone waiter is never kept.
-  std::chrono::microseconds gather{500};
+  /// many have come, or one and a half times as long after the first as the last commit took, at most this
+  /// long. Zero: never. A lone waiter is never kept.
+  std::chrono::microseconds gather{1'500};
   std::size_t gather_from = 8;
   std::chrono::milliseconds poll{500};         ///< how often an idle writer looks after its files
   std::chrono::milliseconds retry_min{100};    ///< before the first attempt to reopen after a failure
   std::chrono::milliseconds retry_max{1'000};  ///< between further attempts, doubling until then
-  int fold_frames = 1'000;                     ///< WAL frames after which it is folded into the segment
+  int fold_frames = 250;                       ///< WAL frames after which it is folded into the segment
 };
 
 /// How an event ended.
@@ -144,6 +145,7 @@ class Writer {
   void run();
   bool wait_for_work(std::unique_lock<std::mutex>& lock);
   void commit_all(std::vector<Pending>& taken);
+  [[nodiscard]] std::chrono::microseconds patience_after(Steady::duration commit) const;
   bool commit(std::span<Pending> pending);
   bool acknowledge(Batch& batch);
   void settle(Batch& batch, const Failure* failure);
@@ -165,11 +167,12 @@ class Writer {
   mutable std::mutex mutex_;  // guards the queue and the state
   std::condition_variable wake_;
   std::vector<Pending> queue_;
-  std::size_t awaited_ = 0;          // of those in queue_
-  std::size_t gather_last_ = 0;      // waiters of the last batch
-  std::size_t gather_goal_ = 0;      // waiters that the last batch had; the next one may be kept for as many
-  Steady::time_point gather_until_;  // for the batch that is forming
-  std::size_t pending_ = 0;          // queue_ and the batches under way
+  std::size_t awaited_ = 0;      // of those in queue_
+  std::size_t gather_last_ = 0;  // waiters of the last batch
+  std::size_t gather_goal_ = 0;  // waiters that the last batch had; the next one may be kept for as many
+  std::chrono::microseconds gather_{0};  // how long the next batch may be kept
+  Steady::time_point gather_until_;      // for the batch that is forming
+  std::size_t pending_ = 0;              // queue_ and the batches under way
   std::size_t pending_bytes_ = 0;
   Steady::time_point rider_deadline_;
   bool sleeping_ = false;    // the writer waits and must be woken for an awaited event

@@ -94,7 +94,11 @@ std::uint64_t make(const fs::path& folder, const Signer& root, std::uint64_t cou
   fs::create_directories(folder);
   auto database =
       Database::open(folder / segment_name(0), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE).value();
-  database.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF").value();
+  database
+      .execute(("PRAGMA page_size=" + std::to_string(segment_page_bytes) +
+                "; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
+                   .c_str())
+      .value();
   for (const SchemaObject& object : segment_schema) {
     database.execute(std::string(object.sql).c_str()).value();
   }
