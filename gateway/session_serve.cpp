@@ -70,9 +70,9 @@ asio::awaitable<Session::Step> Session::judge_and_serve() {
   if (verdict.forward) {
     const std::size_t index = snapshot_->routes.index_of(*exchange_.route);
     const auto& servers = snapshot_->servers[index];
-    std::size_t& turn = worker_.turns[exchange_.route->name];
+    std::size_t& turn = worker_.turn(index);
     server_ =
-        servers[upstream::choose_server(servers, exchange_.route->balance, turn, net::Clock::now())].get();
+        servers[upstream::choose_server(servers, exchange_.route->balance, turn, net::coarse_now())].get();
   }
   // What the refusal page needs of the decision is copied now: the scratch it points into is other requests'
   // as soon as this one waits.
@@ -144,7 +144,7 @@ std::string Session::upstream_head(std::string_view assertion) const {
   head.request_id = access::text_of(exchange_.id);
   head.traceparent = exchange_.traceparent;
   head.session_cookie = snapshot_->settings.session.cookie;
-  std::string out;
+  std::string out = worker_.buffers.take_text();
   out.reserve(head_size_ + std::size_t{1024});
   access::append_upstream_head(out, head);
   return out;

@@ -20,7 +20,7 @@
 #include <optional>
 #include <string>
 #include <thread>
-#include <unordered_map>
+#include <vector>
 
 namespace tallygate {
 
@@ -87,7 +87,13 @@ class Worker {
   access::IdSource ids;
   policy::Scratch scratch;
   policy::CanonicalScratch canonical_scratch;
-  std::unordered_map<std::string, std::size_t> turns;  ///< round-robin positions by route
+  /// The round-robin position of a route, by its index in whatever snapshot: a reload may start another turn.
+  [[nodiscard]] std::size_t& turn(std::size_t route) {
+    if (route >= turns_.size()) {
+      turns_.resize(route + 1);
+    }
+    return turns_[route];
+  }
   bool draining = false;
   void add(ConnectionHook& connection) { connections_.push_back(connection); }
 
@@ -98,6 +104,7 @@ class Worker {
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_;
   std::optional<net::Listener> listener_;
   boost::asio::steady_timer sweep_timer_;
+  std::vector<std::size_t> turns_;
   boost::intrusive::list<ConnectionHook, boost::intrusive::constant_time_size<false>> connections_;
   std::thread thread_;
 };

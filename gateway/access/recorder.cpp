@@ -27,7 +27,7 @@ Recorder::Pending Recorder::begin(const tg_event& event) {
   slot.used = true;
   slot.forgotten = false;
   slot.answer.reset();
-  slot.deadline = net::Clock::now() + limit_;
+  slot.deadline = net::coarse_now() + limit_;
   ++in_use_;
   if (host_) {
     slot.host = host_;

@@ -2,6 +2,7 @@
 /// A request or response head as it stands in the connection's buffer: views, no copies.
 #include <boost/beast/http/field.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -20,7 +21,12 @@ struct Field {
 /// buffer that was parsed. Threads: one.
 class Fields {
  public:
-  void add(Field field) { fields_.push_back(field); }
+  void add(Field field) {
+    if (fields_.empty()) {
+      fields_.reserve(usual_lines);  // one allocation where growing would take five
+    }
+    fields_.push_back(field);
+  }
   void clear() { fields_.clear(); }
   [[nodiscard]] const std::vector<Field>& all() const noexcept { return fields_; }
 
@@ -32,6 +38,7 @@ class Fields {
   [[nodiscard]] std::size_t count(boost::beast::http::field id) const noexcept;
 
  private:
+  static constexpr std::size_t usual_lines = 16;
   std::vector<Field> fields_;
 };
 

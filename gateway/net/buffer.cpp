@@ -15,17 +15,38 @@ std::unique_ptr<char[]> BufferPool::take() {
 }
 
 void BufferPool::give(std::unique_ptr<char[]> block) noexcept {
-  if (free_.size() >= kept_) {
+  keep(free_, std::move(block));
+}
+
+std::string BufferPool::take_text() noexcept {
+  if (texts_.empty()) {
+    return {};
+  }
+  std::string text = std::move(texts_.back());
+  texts_.pop_back();
+  text.clear();
+  return text;
+}
+
+void BufferPool::give_text(std::string text) noexcept {
+  if (text.capacity() <= block_bytes_) {
+    keep(texts_, std::move(text));
+  }
+}
+
+template <class Kept>
+void BufferPool::keep(std::vector<Kept>& kept, Kept one) noexcept {
+  if (kept.size() >= kept_) {
     return;
   }
-  if (free_.capacity() == free_.size()) {
+  if (kept.capacity() == kept.size()) {
     try {
-      free_.reserve(std::max<std::size_t>(16, free_.size() * 2));
+      kept.reserve(std::max<std::size_t>(16, kept.size() * 2));
     } catch (...) {
-      return;  // no memory to remember the block: the block itself is freed, which is a remedy
+      return;  // no memory to remember it: it is freed itself, which is a remedy
     }
   }
-  free_.push_back(std::move(block));
+  kept.push_back(std::move(one));
 }
 
 std::span<char> Buffer::prepare(std::size_t limit) {

@@ -3,12 +3,13 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace tallygate::net {
 
-/// Keeps a bounded number of equal blocks for reuse. Threads: one. Must outlive its buffers.
+/// Keeps a bounded number of equal blocks, and of texts, for reuse. Threads: one. Must outlive its buffers.
 class BufferPool {
  public:
   BufferPool(std::size_t block_bytes, std::size_t kept) : block_bytes_(block_bytes), kept_(kept) {}
@@ -16,11 +17,20 @@ class BufferPool {
   [[nodiscard]] std::unique_ptr<char[]> take();
   void give(std::unique_ptr<char[]> block) noexcept;
   [[nodiscard]] std::size_t block_bytes() const noexcept { return block_bytes_; }
+  /// An empty text that most likely has room already: for heads, which are too long for the allocator's quick
+  /// ways.
+  [[nodiscard]] std::string take_text() noexcept;
+  /// Keeps the text's memory, unless it is more than a block's.
+  void give_text(std::string text) noexcept;
 
  private:
+  template <class Kept>
+  void keep(std::vector<Kept>& kept, Kept one) noexcept;
+
   std::size_t block_bytes_;
   std::size_t kept_;
   std::vector<std::unique_ptr<char[]>> free_;
+  std::vector<std::string> texts_;
 };
 
 /// A readable range followed by a writable one, in one contiguous block. Holds no memory until prepare().

@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
+#include <time.h>
 
 #include <chrono>
 
@@ -11,6 +12,14 @@ namespace tallygate::net {
 
 using Clock = std::chrono::steady_clock;
 using Milliseconds = std::chrono::milliseconds;
+
+/// Clock's time as of the kernel's last tick, some milliseconds ago at most: for deadlines, which are set
+/// many times a request.
+inline Clock::time_point coarse_now() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return Clock::time_point(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
 
 /// Something that has a deadline. Threads: the one of the Deadlines it joined. Leaves by itself when
 /// destroyed.
@@ -24,7 +33,7 @@ class Timed
 
   /// Sets the deadline; zero means none. A tick late at most.
   void expires_in(Milliseconds limit) noexcept {
-    deadline_ = limit.count() == 0 ? Clock::time_point::max() : Clock::now() + limit;
+    deadline_ = limit.count() == 0 ? Clock::time_point::max() : coarse_now() + limit;
   }
   void expires_at(Clock::time_point when) noexcept { deadline_ = when; }
   [[nodiscard]] Clock::time_point deadline() const noexcept { return deadline_; }

@@ -7,6 +7,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/system/result.hpp>
@@ -58,6 +59,14 @@ class Stream final : public Timed {
   [[nodiscard]] auto when_readable() {
     return socket_.async_wait(boost::asio::ip::tcp::socket::wait_read,
                               boost::asio::as_tuple(boost::asio::deferred));
+  }
+
+  /// Reads at least one byte of a stream without TLS, waiting for it: an operation to co_await, which spares
+  /// what a bare wait costs, asking the kernel for another event. For whoever checks cancelled() before and
+  /// after. Errors: as read_some(); eof at the end.
+  [[nodiscard]] auto receive(std::span<char> into) {
+    return socket_.async_receive(boost::asio::buffer(into.data(), into.size()),
+                                 boost::asio::as_tuple(boost::asio::deferred));
   }
 
   /// Waits until a read can make progress. Errors: timed_out, operation_aborted.

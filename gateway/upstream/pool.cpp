@@ -156,7 +156,7 @@ void Pool::give(const std::string& server, std::unique_ptr<net::Stream> stream) 
     return;
   }
   stream->expires_in(net::Milliseconds{0});
-  idle.push_back({std::move(stream), net::Clock::now()});
+  idle.push_back({std::move(stream), net::coarse_now()});
 }
 
 void Pool::sweep(net::Clock::time_point now) {

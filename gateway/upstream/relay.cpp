@@ -237,19 +237,13 @@ asio::awaitable<Relay::Next> Relay::read_head(bool may_retry) {
     }
     if (scan.size == 0) {
       upstream_->expires_in(request_.route->timeouts.first_byte);
-      // The answer cannot be there yet: waiting first spares a read that finds nothing.
+      std::size_t got = 0;
       if (!upstream_->cancelled()) {
-        auto [ended] = co_await upstream_->when_readable();
-        static_cast<void>(ended);  // whatever it was, the read below meets it too
+        const std::span<char> room = buffer_.prepare(response_head_limits.bytes);
+        auto [error, bytes] = co_await upstream_->receive(room);
+        got = error || upstream_->cancelled() ? 0 : bytes;
       }
-      net::Stream::Io io;
-      if (!upstream_->cancelled()) {
-        io = upstream_->read_now(buffer_.prepare(response_head_limits.bytes));
-      }
-      if (io.now == net::Stream::Now::wait_read) {
-        continue;
-      }
-      if (io.now != net::Stream::Now::done) {
+      if (got == 0) {
         const bool late = upstream_->timed_out();
         if (!late && may_retry && buffer_.empty() && cut_reason_.empty()) {
           co_return Next::retry;
@@ -260,7 +254,7 @@ asio::awaitable<Relay::Next> Relay::read_head(bool may_retry) {
         fail(late ? 504 : 502, late ? "upstream-timeout" : "upstream-closed");
         co_return Next::end;
       }
-      buffer_.commit(io.bytes);
+      buffer_.commit(got);
       continue;
     }
     parser_.emplace();
@@ -304,7 +298,7 @@ asio::awaitable<void> Relay::respond(bool upload_done) {
     fail(503, "not-recorded");
     co_return;
   }
-  std::string out;
+  std::string out = buffers_.take_text();
   out.reserve(std::size_t{2} * 1024);
   gate_.append_head(out, head, form);
   outcome_.status = head.status;
@@ -381,6 +375,7 @@ asio::awaitable<bool> Relay::send_body(std::string out, Framing framing, Framing
     }
   }
   source.finish();
+  buffers_.give_text(std::move(out));
   co_return true;
 }
 

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace tallygate::upstream {
 
@@ -72,6 +73,7 @@ class Relay {
   Relay(Pool& pool, net::BufferPool& buffers, const UpstreamServer& server, ServerState& state,
         RelayRequest request, ResponseGate& gate)
       : pool_(pool),
+        buffers_(buffers),
         buffer_(buffers),
         server_(server),
         state_(state),
@@ -79,6 +81,10 @@ class Relay {
         gate_(gate),
         body_(*request.client, *request.buffer, *request.parser, request.framing, request.body_limit,
               request.claims) {}
+
+  ~Relay() { buffers_.give_text(std::move(first_)); }
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
 
   /// Sends `head` and the body, relays the response or becomes a tunnel. Never throws for what a peer does.
   boost::asio::awaitable<RelayOutcome> run(std::string head);
@@ -110,6 +116,7 @@ class Relay {
   [[nodiscard]] bool idempotent() const noexcept;
 
   Pool& pool_;
+  net::BufferPool& buffers_;
   net::Buffer buffer_;  // what came from the server
   const UpstreamServer& server_;
   ServerState& state_;
