@@ -12,6 +12,10 @@ constexpr int wal_warning_factor = 16;
 // A heartbeat is recorded when nine tenths of its interval have passed, so that the gap never exceeds it.
 constexpr int beat_numerator = 9;
 constexpr int beat_denominator = 10;
+// How fast the writer forgets that there were more waiters: by this fraction a batch.
+constexpr std::size_t crowd_decay = 8;
+// A batch waits for all of the crowd but this fraction: the last ones may be long in coming.
+constexpr std::size_t crowd_spared = 8;
 // After a fold that failed.
 constexpr std::chrono::seconds fold_retry{1};
 
@@ -68,11 +72,12 @@ std::optional<Writer::Refusal> Writer::submit(EncodedEvent event, Ticket ticket,
     if (pending_ >= options_.pending_max || pending_bytes_ + bytes > options_.pending_bytes_max) {
       return Refusal{Outcome::overloaded, "the journal's queue is full"};
     }
-    if (queue_.empty() && !awaited) {
+    if (queue_.empty()) {
       rider_deadline_ = Steady::now() + options_.rider_delay;
-      wake = long_sleep_;
+      wake = long_sleep_ && !awaited;
     }
-    queue_.push_back({std::move(event), ticket});
+    queue_.push_back({std::move(event), ticket, awaited});
+    unanswered_ += awaited ? 1 : 0;
     ++pending_;
     pending_bytes_ += bytes;
     if (awaited && awaited_++ == 0) {
@@ -134,7 +139,8 @@ void Writer::run() {
   std::unique_lock lock(mutex_);
   while (wait_for_work(lock)) {
     taken.swap(queue_);
-    gather_goal_ = awaited_ + std::exchange(gather_last_, awaited_);
+    crowd_ = std::max(unanswered_, crowd_ - crowd_ / crowd_decay);
+    gather_goal_ = crowd_ - crowd_ / crowd_spared;
     awaited_ = 0;
     const bool look = std::exchange(poked_, false) || Steady::now() >= next_look_;
     const bool unacknowledged = unacknowledged_ && !failed_;
@@ -215,6 +221,7 @@ bool Writer::commit(std::span<Pending> pending) {
     events_.push_back(&one.event);
     batch.completions.push_back({one.ticket, Outcome::unwritable, {}});
     batch.bytes += one.event.size();
+    batch.awaited += one.awaited ? 1 : 0;
   }
   auto note = journal_->commit(events_, receipts_);
   if (!note) {
@@ -263,6 +270,7 @@ void Writer::settle(Batch& batch, const Failure* failure) {
     const std::lock_guard lock(mutex_);
     pending_ -= entries;
     pending_bytes_ -= batch.bytes;
+    unanswered_ -= batch.awaited;
   }
   if (failure == nullptr) {
     count(batch.begun, entries, batch.completions.back().receipt.seq);
@@ -284,14 +292,17 @@ void Writer::refuse(std::span<Pending> pending, std::string_view reason) {
   }
   std::vector<Completion> completions;
   std::size_t bytes = 0;
+  std::size_t awaited = 0;
   for (const Pending& one : pending) {
     completions.push_back({one.ticket, Outcome::unwritable, {}});
     bytes += one.event.size();
+    awaited += one.awaited ? 1 : 0;
   }
   {
     const std::lock_guard lock(mutex_);
     pending_ -= pending.size();
     pending_bytes_ -= bytes;
+    unanswered_ -= awaited;
   }
   sink_.completed(completions, reason);
 }

@@ -28,9 +28,9 @@ struct WriterOptions {
   std::size_t batch_max = 1'024;                         ///< entries of one transaction; 1 signs each alone
   std::chrono::milliseconds rider_delay{20};  ///< an event nobody waits for waits at most this long
   /// Under load waiters come back in bursts, and a batch for the first of them costs as much as one for all.
-  /// So where the last two batches together had at least gather_from waiters, the next one is begun when as
-  /// many have come, or one and a half times as long after the first as the last commit took, at most this
-  /// long. Zero: never. A lone waiter is never kept.
+  /// So where of late at least gather_from waited at once, the next batch is begun when most of as many have
+  /// come, or one and a half times as long after the first as the last commit took, at most this long. Zero:
+  /// never. A lone waiter is never kept.
   std::chrono::microseconds gather{1'500};
   std::size_t gather_from = 8;
   std::chrono::milliseconds poll{500};         ///< how often an idle writer looks after its files
@@ -132,6 +132,7 @@ class Writer {
   struct Pending {
     EncodedEvent event;
     Ticket ticket;
+    bool awaited = false;
   };
   using Steady = std::chrono::steady_clock;
 
@@ -139,6 +140,7 @@ class Writer {
     std::string note;
     std::vector<Completion> completions;
     std::size_t bytes = 0;
+    std::size_t awaited = 0;
     Steady::time_point begun;
   };
 
@@ -167,9 +169,10 @@ class Writer {
   mutable std::mutex mutex_;  // guards the queue and the state
   std::condition_variable wake_;
   std::vector<Pending> queue_;
-  std::size_t awaited_ = 0;      // of those in queue_
-  std::size_t gather_last_ = 0;  // waiters of the last batch
-  std::size_t gather_goal_ = 0;  // waiters that the last batch had; the next one may be kept for as many
+  std::size_t awaited_ = 0;              // of those in queue_
+  std::size_t unanswered_ = 0;           // waiters in queue_ and in the batches under way
+  std::size_t crowd_ = 0;                // about the most that unanswered_ was of late
+  std::size_t gather_goal_ = 0;          // waiters for which the next batch may be kept
   std::chrono::microseconds gather_{0};  // how long the next batch may be kept
   Steady::time_point gather_until_;      // for the batch that is forming
   std::size_t pending_ = 0;              // queue_ and the batches under way
