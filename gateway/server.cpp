@@ -103,6 +103,14 @@ std::string Server::bind() {
   const unsigned threads =
       settings.threads != 0 ? settings.threads : std::max(1U, std::thread::hardware_concurrency());
   https_port_ = settings.listen.https.port;
+  if (https_port_ != 0) {
+    // The workers share the port with each other, and so would with a second gateway, unnoticed: it must be
+    // free.
+    const auto probe = net::Listener::open(io_, settings.listen.https.address, https_port_, false);
+    if (!probe) {
+      return probe.error();
+    }
+  }
   for (unsigned at = 0; at < threads; ++at) {
     auto& worker = workers_.emplace_back(std::make_unique<Worker>(*persistent_, snapshot_, nullptr));
     const auto port = worker->listen(settings.listen.https.address, https_port_, true);

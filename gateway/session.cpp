@@ -16,8 +16,9 @@ namespace tallygate {
 namespace {
 
 namespace asio = boost::asio;
-constexpr net::Milliseconds linger_limit{2'000};
-constexpr std::size_t linger_bytes = std::size_t{1024} * 1024;
+constexpr net::Milliseconds linger_limit{5'000};
+constexpr std::size_t linger_bytes = std::size_t{64} * 1024 * 1024;
+constexpr std::size_t linger_piece = std::size_t{64} * 1024;
 constexpr std::size_t recorded_line_bytes = 1'024;
 
 policy::Address to_address(const asio::ip::address& address) {
@@ -182,7 +183,7 @@ asio::awaitable<void> Session::linger() {
   std::size_t thrown_away = 0;
   for (;;) {
     buffer_.consume(buffer_.readable().size());
-    const auto got = co_await stream_.read_some(buffer_.prepare(linger_bytes));
+    const auto got = co_await stream_.read_some(buffer_.prepare(linger_piece));
     if (!got || *got == 0) {
       break;
     }

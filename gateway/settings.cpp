@@ -77,7 +77,7 @@ void read_certificate(SettingsMap& pair, TlsSettings& tls) {
     const auto cert = pair.path("cert", true);
     const auto key = pair.path("key", true);
     if (cert && key) {
-      tls.certificates.push_back({*cert, *key});
+      tls.certificates.push_back({*cert, *key, pair.place(pair.node())});
     }
   }
   pair.finish();
@@ -96,10 +96,13 @@ void read_tls(SettingsMap& root, Settings& settings) {
     const auto cert = tls.to_path(node.value_or(root.node()), "tls/cert.pem", true);
     const auto key = tls.to_path(node.value_or(root.node()), "tls/key.pem", true);
     if (cert && key) {
-      settings.tls.certificates.push_back({*cert, *key});
+      settings.tls.certificates.push_back({*cert, *key, tls.place(node.value_or(root.node()))});
     }
   }
   settings.tls.client_ca = tls.path("client_ca", true);
+  if (const auto given = tls.map().find("client_ca")) {
+    settings.tls.client_ca_place = tls.place(*given);
+  }
   tls.word("minimum", settings.tls.minimum, {{"1.2", TlsVersion::tls12}, {"1.3", TlsVersion::tls13}});
   tls.finish();
 }

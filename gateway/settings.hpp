@@ -33,6 +33,7 @@ struct ListenSettings {
 struct CertificateSettings {
   std::filesystem::path cert;
   std::filesystem::path key;
+  std::string place;  ///< file:line:column that names them, for messages
 };
 
 enum class TlsVersion : std::uint8_t { tls12, tls13 };
@@ -41,7 +42,8 @@ struct TlsSettings {
   std::vector<CertificateSettings> certificates;  ///< the first is served where no name fits; default:
                                                   ///< tls/cert.pem and tls/key.pem beside the file
   std::optional<std::filesystem::path>
-      client_ca;  ///< PEM; with it client certificates are asked for, not required
+      client_ca;                ///< PEM; with it client certificates are asked for, not required
+  std::string client_ca_place;  ///< file:line:column that names it
   TlsVersion minimum = TlsVersion::tls12;
 };
 

@@ -35,6 +35,10 @@ void SettingsMap::error(const Node& at, std::string message) const {
   yaml::add(context_.errors, at, std::move(message));
 }
 
+std::string SettingsMap::place(const Node& at) const {
+  return fmt::format("{}:{}:{}", at.file(), at.mark().line, at.mark().column);
+}
+
 std::optional<std::string> SettingsMap::expand(const Node& at, std::string_view text) const {
   std::string expanded;
   for (std::size_t i = 0; i < text.size();) {

@@ -88,6 +88,8 @@ class SettingsMap {
   void later(std::string_view key);
 
   void error(const Node& at, std::string message) const;
+  /// `file:line:column` of a node, for what is found wrong later than here.
+  [[nodiscard]] std::string place(const Node& at) const;
   void finish() { map_.finish(); }
 
  private:

@@ -76,9 +76,10 @@ Failure load_routes(Snapshot& snapshot, Persistent& persistent) {
 Failure load_tls(Snapshot& snapshot) {
   net::ServerTls tls;
   for (const CertificateSettings& certificate : snapshot.settings.tls.certificates) {
-    tls.certificates.push_back({certificate.cert, certificate.key});
+    tls.certificates.push_back({certificate.cert, certificate.key, certificate.place});
   }
   tls.client_authorities = snapshot.settings.tls.client_ca;
+  tls.client_authorities_place = snapshot.settings.tls.client_ca_place;
   tls.tls13_only = snapshot.settings.tls.minimum == TlsVersion::tls13;
   auto server = net::TlsServer::make(tls);
   if (!server) {

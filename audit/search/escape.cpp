@@ -119,6 +119,19 @@ std::string inert_text(std::string_view text) {
   return inert(text, true);
 }
 
+std::string inert_lines(std::string_view text) {
+  std::string out;
+  for (;;) {
+    const std::size_t end = text.find('\n');
+    out += inert_text(text.substr(0, end));
+    if (end == std::string_view::npos) {
+      return out;
+    }
+    out += '\n';
+    text.remove_prefix(end + 1);
+  }
+}
+
 std::string inert_json(std::string_view json) {
   return inert(json, false);
 }

@@ -12,6 +12,9 @@ namespace tallygate::audit {
 /// backslash is doubled.
 [[nodiscard]] std::string inert_text(std::string_view text);
 
+/// The same for several lines: their ends stay.
+[[nodiscard]] std::string inert_lines(std::string_view text);
+
 /// The same for JSON text, which stays the same JSON: such characters in strings become JSON escapes.
 [[nodiscard]] std::string inert_json(std::string_view json);
 

@@ -1,3 +1,4 @@
+#include "audit/journal/event.hpp"
 #include "audit/search/escape.hpp"
 #include "audit/search/query.hpp"
 #include "audit/search/reader.hpp"
@@ -6,12 +7,15 @@
 #include "gateway/cli/audit_arguments.hpp"
 #include "gateway/cli/audit_print.hpp"
 #include "gateway/cli/commands.hpp"
+#include "policy/language/nearest.hpp"
+#include "policy/request/address.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/core.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <utility>
@@ -24,6 +28,36 @@ using audit::Result;
 
 constexpr auto follow_poll = std::chrono::milliseconds(250);
 constexpr std::size_t stats_shown = 20;
+
+bool is_kind_or_group(std::string_view wanted) {
+  if (wanted.ends_with(".*")) {
+    wanted.remove_suffix(2);
+  }
+  const auto all = audit::kinds();
+  return std::any_of(all.begin(), all.end(), [wanted](std::string_view kind) {
+    return kind == wanted || (kind.starts_with(wanted) && kind.substr(wanted.size()).starts_with('.'));
+  });
+}
+
+// What can match nothing is a slip of the pen, and silence about it would pass for an answer.
+Result<void> check(const audit::QueryFilter& filter) {
+  using audit::fail;
+  using audit::FailureKind;
+  if (!filter.kind.empty() && !is_kind_or_group(filter.kind)) {
+    const auto all = audit::kinds();
+    return fail(FailureKind::invalid,
+                "--kind: '" + filter.kind + "' is no kind of entry" +
+                    policy::did_you_mean(filter.kind, std::vector<std::string>(all.begin(), all.end())) +
+                    "; give one such as access.deny, or a group of them such as access");
+  }
+  if (!filter.ip.empty() && !policy::parse_address(filter.ip)) {
+    return fail(FailureKind::invalid, "--ip: '" + filter.ip + "' is no IP address");
+  }
+  if (filter.from_ns && filter.to_ns && *filter.from_ns >= *filter.to_ns) {
+    return fail(FailureKind::invalid, "--from is not before --to: nothing can lie between them");
+  }
+  return {};
+}
 
 Result<audit::Query> query_of(const AuditQueryOptions& options) {
   audit::QueryFilter filter{
@@ -43,6 +77,9 @@ Result<audit::Query> query_of(const AuditQueryOptions& options) {
           std::string(text == &options.from ? "--from" : "--to") + ": '" + *text +
               "' is no time: give 2026-01-31T12:00:00Z, 2026-01-31, or how long ago, such as 2h or 7d");
     }
+  }
+  if (auto good = check(filter); !good) {
+    return good.error();
   }
   return audit::Query(std::move(filter));
 }

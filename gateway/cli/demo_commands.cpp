@@ -5,16 +5,19 @@
 #include "gateway/cli/site_make.hpp"
 #include "gateway/cli/site_report.hpp"
 #include "gateway/log.hpp"
+#include "gateway/net/listener.hpp"
 #include "gateway/server.hpp"
 #include "gateway/settings.hpp"
 
 #include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -91,10 +94,28 @@ Result<void> serve(const DemoFolder& folder, DemoPorts ports) {
   return {};
 }
 
+/// Whether the ports are free, asked before anything is written.
+Result<void> check_free(std::uint16_t https) {
+  boost::asio::io_context io;
+  for (const std::uint16_t port : {https, admin_port_for(https)}) {
+    const auto listener = net::Listener::open(io, "127.0.0.1", port, false);
+    if (!listener) {
+      return fail(FailureKind::unreadable,
+                  listener.error() + "; name another port with --port, or 0 for any");
+    }
+  }
+  return {};
+}
+
 Result<void> demo(const DemoArguments& arguments) {
   const auto path = folder_of(arguments);
   if (!path) {
     return path.error();
+  }
+  // In a folder that is there already a demo may be running: then that is what is to be said.
+  const bool is_new = !std::filesystem::exists(*path);
+  if (auto free = is_new ? check_free(arguments.port) : Result<void>(); !free) {
+    return free;
   }
   const auto folder = open_demo(*path);
   if (!folder) {
@@ -106,6 +127,9 @@ Result<void> demo(const DemoArguments& arguments) {
                 fmt::format("a demo is running in {} already: end it, or name another folder "
                             "with --dir and another port with --port",
                             folder->path.string()));
+  }
+  if (auto free = check_free(arguments.port); !free) {
+    return free;
   }
   const SampleApplication application;
   const DemoPorts ports{arguments.port, admin_port_for(arguments.port), application.port()};

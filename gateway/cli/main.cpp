@@ -1,9 +1,47 @@
+#include "audit/search/escape.hpp"
 #include "gateway/cli/commands.hpp"
+#include "policy/language/nearest.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
+
+namespace {
+
+/// CLI11 only says that a command is required where one is there that it does not know. True if that was it.
+bool explain_unknown_command(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* group = &app;
+  std::string said = "tallygate";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word(argv[i]);
+    if (word.starts_with("-")) {
+      return false;
+    }
+    std::vector<std::string> known;
+    const CLI::App* next = nullptr;
+    for (const CLI::App* command : group->get_subcommands({})) {
+      known.push_back(command->get_name());
+      next = command->get_name() == word ? command : next;
+    }
+    if (known.empty()) {
+      return false;  // an argument of the command that was found
+    }
+    if (next == nullptr) {
+      const std::string unknown = tallygate::audit::inert_text(word);
+      std::fprintf(stderr, "%s: there is no command '%s'%s; '%s --help' lists them\n", said.c_str(),
+                   unknown.c_str(), tallygate::policy::did_you_mean(word, known).c_str(), said.c_str());
+      return true;
+    }
+    group = next;
+    said += " " + word;
+  }
+  return false;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace tallygate::cli;
@@ -21,6 +59,9 @@ int main(int argc, char** argv) {
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
+      if (explain_unknown_command(app, argc, argv)) {
+        return ExitCode::usage_error;
+      }
       return app.exit(error) == 0 ? ExitCode::done : ExitCode::usage_error;
     }
     return exit_code;

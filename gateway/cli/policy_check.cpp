@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace tallygate::cli {
@@ -139,6 +140,9 @@ ExitCode policy_check(const PolicyCheckOptions& options) {
     outcome.severity = "note";
     outcome.findings = route_findings((*program)->policy(), nullptr);
     return report(outcome, options.json);
+  }
+  if (const auto config = read_files({options.config}); std::holds_alternative<ExitCode>(config)) {
+    return std::get<ExitCode>(config);
   }
   const auto settings = load_settings(options.config);
   if (settings.has_error()) {

@@ -1,5 +1,7 @@
 #include "gateway/cli/policy_files.hpp"
 
+#include "audit/search/escape.hpp"
+
 #include <unistd.h>
 
 #include <cstdio>
@@ -40,7 +42,7 @@ bool print(std::string_view text) {
 }
 
 void complain(std::string_view text) {
-  std::fprintf(stderr, "tallygate: %.*s\n", static_cast<int>(text.size()), text.data());
+  std::fprintf(stderr, "tallygate: %s\n", audit::inert_lines(text).c_str());
 }
 
 }  // namespace tallygate::cli

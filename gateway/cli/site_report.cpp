@@ -1,5 +1,6 @@
 #include "gateway/cli/site_report.hpp"
 
+#include "audit/search/escape.hpp"
 #include "gateway/cli/commands.hpp"
 
 #include <cstdio>
@@ -8,7 +9,7 @@
 namespace tallygate::cli {
 
 int report(const audit::Failure& failure) {
-  std::fprintf(stderr, "tallygate: %s\n", failure.message.c_str());
+  std::fprintf(stderr, "tallygate: %s\n", audit::inert_lines(failure.message).c_str());
   return failure.kind == audit::FailureKind::invalid || failure.kind == audit::FailureKind::exists
              ? ExitCode::usage_error
              : ExitCode::not_possible;

@@ -17,8 +17,12 @@ constexpr const char* tls13_ciphers =
 constexpr const char* groups = "X25519:P-256:P-384";
 constexpr unsigned char session_context[] = "tallygate";
 
-std::string file_error(std::string_view what, const std::filesystem::path& file) {
-  return std::string(what) + " '" + file.string() + "': " + take_tls_errors();
+std::string at(std::string_view place) {
+  return place.empty() ? std::string() : std::string(place) + ": ";
+}
+
+std::string file_error(std::string_view place, std::string_view what, const std::filesystem::path& file) {
+  return at(place) + std::string(what) + " '" + file.string() + "': " + take_tls_errors();
 }
 
 std::chrono::system_clock::time_point expiry_of(const X509* certificate) {
@@ -92,20 +96,22 @@ std::string TlsServer::add(const ServerTls& settings, const ServerTls::Certifica
   SSL_CTX_set_session_id_context(tls, session_context, sizeof session_context - 1);
   SSL_CTX_set_alpn_select_cb(tls, &TlsServer::choose_protocol, nullptr);
   if (SSL_CTX_use_certificate_chain_file(tls, certificate.chain.c_str()) != 1) {
-    return file_error("cannot use the certificate chain", certificate.chain);
+    return file_error(certificate.place, "cannot use the certificate chain", certificate.chain);
   }
   if (SSL_CTX_use_PrivateKey_file(tls, certificate.key.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return file_error("cannot use the private key (it must be PEM and not encrypted)", certificate.key);
+    return file_error(certificate.place, "cannot use the private key (it must be PEM and not encrypted)",
+                      certificate.key);
   }
   if (SSL_CTX_check_private_key(tls) != 1) {
-    return "the key '" + certificate.key.string() + "' does not belong to '" + certificate.chain.string() +
-           "'";
+    return at(certificate.place) + "the key '" + certificate.key.string() + "' does not belong to '" +
+           certificate.chain.string() + "'";
   }
   if (settings.client_authorities) {
     STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(settings.client_authorities->c_str());
     if (names == nullptr || SSL_CTX_load_verify_file(tls, settings.client_authorities->c_str()) != 1) {
       sk_X509_NAME_pop_free(names, X509_NAME_free);
-      return file_error("cannot use the client authorities", *settings.client_authorities);
+      return file_error(settings.client_authorities_place, "cannot use the client authorities",
+                        *settings.client_authorities);
     }
     SSL_CTX_set_client_CA_list(tls, names);
     SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, nullptr);

@@ -18,10 +18,12 @@ struct ServerTls {
   struct Certificate {
     std::filesystem::path chain;  ///< PEM, the leaf first
     std::filesystem::path key;    ///< PEM
+    std::string place;            ///< where they were named, for messages; may be empty
   };
   std::vector<Certificate> certificates;
   std::optional<std::filesystem::path>
-      client_authorities;  ///< PEM; client certificates are asked for, not required
+      client_authorities;                ///< PEM; client certificates are asked for, not required
+  std::string client_authorities_place;  ///< where they were named; may be empty
   bool tls13_only = false;
 };
 

@@ -21,26 +21,55 @@ std::int64_t as_ms(net::Clock::time_point when) noexcept {
   return std::chrono::duration_cast<net::Milliseconds>(when.time_since_epoch()).count();
 }
 
+/// What a resolver found. It outlives whoever asked: the system's resolver cannot be interrupted, only left.
+struct Lookup {
+  explicit Lookup(asio::io_context& io) : resolver(io) {}
+  tcp::resolver resolver;
+  net::error_code error;
+  std::vector<tcp::endpoint> endpoints;
+  asio::steady_timer* waiter = nullptr;  ///< of who still waits
+};
+
 /// A socket that is being connected, with its deadline.
 class Connecting final : public net::Timed {
  public:
   Connecting(asio::io_context& io, net::Deadlines& deadlines, net::Milliseconds limit)
-      : socket(io), resolver(io) {
+      : socket(io), named(io, net::Clock::time_point::max()) {
     deadlines.add(*this);
     expires_in(limit);
   }
+  ~Connecting() override {
+    if (lookup) {
+      lookup->waiter = nullptr;
+    }
+  }
   tcp::socket socket;
-  tcp::resolver resolver;
+  std::shared_ptr<Lookup> lookup;
+  asio::steady_timer named;  ///< ends when the name is resolved, or time is up
   bool expired = false;
 
  private:
   void on_expired() noexcept override {
     expired = true;
-    resolver.cancel();
+    named.cancel();
     net::error_code ignored;  // nothing is under way: nothing to wake
     socket.cancel(ignored);
   }
 };
+
+void look_up(const std::shared_ptr<Lookup>& lookup, const UpstreamServer& server) {
+  lookup->resolver.async_resolve(
+      server.host, std::to_string(server.port),
+      [lookup](const net::error_code& error, const tcp::resolver::results_type& found) {
+        lookup->error = error;
+        for (const auto& entry : found) {
+          lookup->endpoints.push_back(entry.endpoint());
+        }
+        if (lookup->waiter != nullptr) {
+          lookup->waiter->cancel();
+        }
+      });
+}
 
 }  // namespace
 
@@ -119,17 +148,18 @@ asio::awaitable<net::Result<std::unique_ptr<net::Stream>>> Pool::connect(Upstrea
   if (const auto literal = asio::ip::make_address(server.host, error); !error) {
     endpoints.emplace_back(literal, server.port);
   } else {
-    auto [failed, found] =
-        co_await attempt.resolver.async_resolve(server.host, std::to_string(server.port), nothrow);
+    attempt.lookup = std::make_shared<Lookup>(io_);
+    attempt.lookup->waiter = &attempt.named;
+    look_up(attempt.lookup, server);
+    auto [ended] = co_await attempt.named.async_wait(nothrow);
+    static_cast<void>(ended);  // it is only ever cancelled
     if (attempt.expired) {
       co_return asio::error::timed_out;
     }
-    if (failed) {
-      co_return failed;
+    if (attempt.lookup->error) {
+      co_return attempt.lookup->error;
     }
-    for (const auto& entry : found) {
-      endpoints.push_back(entry.endpoint());
-    }
+    endpoints = std::move(attempt.lookup->endpoints);
   }
   error = asio::error::host_not_found;
   for (const tcp::endpoint& endpoint : endpoints) {
