@@ -69,6 +69,9 @@ class Database {
   [[nodiscard]] Failure failure(std::string_view what) const;
   [[nodiscard]] sqlite3* get() const { return connection_.get(); }
 
+  /// What messages call the file, where its path is not what was opened.
+  void set_name(std::string name) { path_ = std::move(name); }
+
  private:
   struct Close {
     void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }

@@ -126,6 +126,11 @@ void judge_head(const std::optional<std::vector<Anchor>>& blocks, const AnchorGr
     findings.add(end, "head-torn", "no block of the head file is a whole checkpoint");
     return;
   }
+  if (ground.keys.ranges().empty()) {
+    // What is wrong with the charter is a finding of its own; nothing follows from it about head.
+    remarks.emplace_back("head cannot be judged: no key of the journal is known, for want of its charter");
+    return;
+  }
   const Anchor* newest = nullptr;
   Standing standing = Standing::unsigned_;
   for (const Anchor& block : *blocks) {

@@ -65,7 +65,8 @@ SegmentAccess access_for(const fs::path& file) {
   return size_of(beside(file, "-wal")) == 0 ? SegmentAccess::immutable : SegmentAccess::copied;
 }
 
-Result<Database> connect(const fs::path& file, SegmentAccess access) {
+// `name` is what messages call the file, of which `file` may be a copy.
+Result<Database> connect(const fs::path& file, SegmentAccess access, const fs::path& name) {
   // readonly_shm: a WAL index of a dead writer is rebuilt in memory, not in its file.
   const char* parameters =
       access == SegmentAccess::immutable ? "mode=ro&immutable=1" : "mode=ro&readonly_shm=1";
@@ -73,12 +74,13 @@ Result<Database> connect(const fs::path& file, SegmentAccess access) {
   if (!database) {
     return database;
   }
+  database->set_name(name.string());
   sqlite3* const connection = database->get();
   sqlite3_busy_timeout(connection, busy_timeout_ms);
   sqlite3_db_config(connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_db_config(connection, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  if (const auto set = database->execute(settings); !set) {
-    return set.error();
+  if (!database->execute(settings)) {
+    return database->failure("cannot be read as a segment");
   }
   return database;
 }
@@ -172,7 +174,7 @@ Result<SegmentReader> SegmentReader::open(const fs::path& file) {
     copy = std::make_unique<TemporaryFolder>(std::move(settled->folder));
     source = settled->file;
   }
-  auto database = connect(source, access);
+  auto database = connect(source, access, file);
   if (!database) {
     return database.error();
   }
@@ -182,8 +184,8 @@ Result<SegmentReader> SegmentReader::open(const fs::path& file) {
   reader.opened_ = opened;
   reader.bytes_ = bytes;
   // Nothing is read from the file before the first statement: whether it is a database shows here.
-  if (const auto version = reader.database_.value("SELECT count(*) FROM sqlite_schema"); !version) {
-    return version.error();
+  if (!reader.database_.value("SELECT count(*) FROM sqlite_schema")) {
+    return reader.database_.failure("cannot be read as a segment");
   }
   return reader;
 }
@@ -246,7 +248,7 @@ Result<void> SegmentReader::range(std::optional<Statement>& slot, std::string_vi
   }
   Result<void> outcome;
   if (code != SQLITE_DONE) {
-    outcome = database_.failure("reading");
+    outcome = database_.failure("cannot be read");
   }
   rows.reset();
   return outcome;
@@ -329,7 +331,7 @@ Result<SegmentExtent> SegmentReader::extent() {
     if (code == SQLITE_ROW) {
       *bound.value = slot->integer(0);
     } else if (code != SQLITE_DONE) {
-      return database_.failure("reading");
+      return database_.failure("cannot be read");
     }
   }
   return extent;
@@ -347,7 +349,7 @@ Result<std::optional<std::string>> SegmentReader::meta(std::string_view key) {
   if (code == SQLITE_ROW) {
     value = std::string(rows.text(0));
   } else if (code != SQLITE_DONE) {
-    return database_.failure("reading");
+    return database_.failure("cannot be read");
   }
   rows.reset();
   return value;

@@ -726,6 +726,18 @@ TEST_F(Verify, AMissingOrForgedHeadIsFound) {
   EXPECT_THAT(findings(), ElementsAre("head-forged@42"));
 }
 
+TEST_F(Verify, AFileThatIsNoDatabaseIsNamedPlainlyAndHeadIsNotBlamedForIt) {
+  write_plain();
+  journal_.write_head(head_, 42);
+  reference::write_file(file(), std::string(20'000, 'x'));
+  const VerifyReport report = verify();
+  EXPECT_THAT(found(report), ElementsAre("segment-unreadable@0"));
+  ASSERT_FALSE(report.findings.empty());
+  EXPECT_THAT(report.findings[0].detail,
+              testing::StartsWith(file().string() + ": cannot be read as a segment: "));
+  EXPECT_THAT(report.remarks, Contains(testing::HasSubstr("head cannot be judged")));
+}
+
 TEST_F(Verify, HeadRolledBackTooIsFoundByAnAnchorElsewhere) {
   write_plain();
   reference::write_file(anchors_ / "friday", journal_.note(42, {journal_.key()}));
