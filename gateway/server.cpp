@@ -106,9 +106,8 @@ std::string Server::bind() {
   if (https_port_ != 0) {
     // The workers share the port with each other, and so would with a second gateway, unnoticed: it must be
     // free.
-    const auto probe = net::Listener::open(io_, settings.listen.https.address, https_port_, false);
-    if (!probe) {
-      return probe.error();
+    if (const auto free = net::Listener::probe(settings.listen.https.address, https_port_); !free) {
+      return free.error();
     }
   }
   for (unsigned at = 0; at < threads; ++at) {

@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <openssl/x509.h>
 
 #include <algorithm>
@@ -17,8 +18,9 @@ namespace {
 
 namespace asio = boost::asio;
 constexpr net::Milliseconds linger_limit{5'000};
-constexpr std::size_t linger_bytes = std::size_t{64} * 1024 * 1024;
+constexpr std::size_t linger_bytes = std::size_t{16} * 1024 * 1024;
 constexpr std::size_t linger_piece = std::size_t{64} * 1024;
+constexpr std::size_t linger_yield = std::size_t{1024} * 1024;  // others on this thread come between
 constexpr std::size_t recorded_line_bytes = 1'024;
 
 policy::Address to_address(const asio::ip::address& address) {
@@ -181,6 +183,7 @@ asio::awaitable<void> Session::linger() {
   stream_.shutdown();
   stream_.expires_in(linger_limit);
   std::size_t thrown_away = 0;
+  std::size_t yield_at = linger_yield;
   for (;;) {
     buffer_.consume(buffer_.readable().size());
     const auto got = co_await stream_.read_some(buffer_.prepare(linger_piece));
@@ -191,6 +194,10 @@ asio::awaitable<void> Session::linger() {
     thrown_away += *got;
     if (thrown_away > linger_bytes) {
       break;
+    }
+    if (thrown_away >= yield_at) {
+      yield_at = thrown_away + linger_yield;
+      co_await asio::post(worker_.io(), asio::deferred);
     }
   }
   stream_.close();

@@ -51,6 +51,7 @@ void Worker::unwind() {
     connection.abort();
   }
   recorder.abandon_all();
+  deadlines.sweep(net::Clock::time_point::max());  // a connect under way ends too
   const auto last = net::Clock::now() + limit;
   while (!connections_.empty() && net::Clock::now() < last) {
     io_.run_for(step);

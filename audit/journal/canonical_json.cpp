@@ -421,7 +421,7 @@ class Scanner {
       if (!string(&key)) {
         return false;
       }
-      if (const int order = first ? 1 : compare(key, before); order <= 0) {
+      if (const int order = first ? 1 : order_of(key, before); order <= 0) {
         p_ = start;
         return fail(order == 0 ? "a member name stands twice" : "member names are not in order");
       }
@@ -445,10 +445,19 @@ class Scanner {
     }
   }
 
+  // Where everything is plain ASCII the order of RFC 8785 is that of the bytes.
+  static int order_of(const Key& a, const Key& b) noexcept {
+    if constexpr (by_quotes) {
+      return a.raw.compare(b.raw);
+    } else {
+      return compare(a, b);
+    }
+  }
+
   // Both lists are sorted, so each name is looked for from where the last one was.
   void take(const Key& key, std::string_view json) noexcept {
     while (next_wanted_ < wanted_.size()) {
-      const int order = compare(Key{wanted_[next_wanted_].name, false}, key);
+      const int order = order_of(Key{wanted_[next_wanted_].name, false}, key);
       if (order > 0) {
         return;
       }

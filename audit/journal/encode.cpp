@@ -2,6 +2,7 @@
 
 #include "audit/journal/canonical_json.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -54,6 +55,21 @@ class Composer {
 
   std::unique_ptr<char[]> body_;
   std::size_t at_ = 0;
+};
+
+// A short text between quotes, without an allocation: an id or a kind, which refuse() has accepted.
+class Quoted {
+ public:
+  explicit Quoted(std::string_view text) : size_(std::min(text.size(), text_.size() - 2) + 2) {
+    text_[0] = '"';
+    std::memcpy(&text_[1], text.data(), size_ - 2);
+    text_[size_ - 1] = '"';
+  }
+  [[nodiscard]] std::string_view text() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 64> text_;
+  std::size_t size_;
 };
 
 bool needs_escape(std::string_view name) {
@@ -139,9 +155,9 @@ Result<EncodedEvent> encode(const Event& event, std::string_view gateway_json) {
   if (auto reason = refuse(event)) {
     return invalid(std::move(*reason));
   }
-  const std::string id = '"' + std::string(event.id) + '"';
-  const std::string kind = '"' + std::string(event.kind) + '"';
-  const std::array<std::string_view, own_count> own = {gateway_json, id,        kind, prev_hole,
+  const Quoted id(event.id);
+  const Quoted kind(event.kind);
+  const std::array<std::string_view, own_count> own = {gateway_json, id.text(), kind.text(), prev_hole,
                                                        seq_hole,     time_hole, "1"};
   const auto size = measure(event, own);
   if (!size) {

@@ -16,7 +16,7 @@ enum class FailureKind {
   locked,      ///< another process writes this journal
   unreadable,  ///< the operating system or SQLite refused to read or write
   tampered,    ///< the record contradicts itself, its keys or its anchors
-  crypto       ///< OpenSSL refused
+  crypto       ///< OpenSSL or libsodium refused
 };
 
 /// An error as a value: its kind, and one line that names the thing, what is wrong and what would mend it.

@@ -99,8 +99,8 @@ std::string base64_encode(std::span<const std::uint8_t> bytes) {
   return out;
 }
 
-std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text) {
-  if (text.size() % 4 != 0 || text.size() > note_bytes_max) {
+std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text, std::size_t text_max) {
+  if (text.size() % 4 != 0 || text.size() > text_max) {
     return std::nullopt;
   }
   std::vector<std::uint8_t> out(text.size() / 4 * 3);
@@ -129,6 +129,9 @@ result<Ed25519Verifier, NoteError> Ed25519Verifier::from_raw(std::span<const std
   if (raw.size() != bytes.size()) {
     return error("an Ed25519 public key has 32 bytes");
   }
+  if (sodium_init() < 0) {
+    return error("libsodium cannot be used on this system");
+  }
   std::copy(raw.begin(), raw.end(), bytes.begin());
   return Ed25519Verifier(bytes);
 }
@@ -144,14 +147,14 @@ result<Ed25519Verifier, NoteError> Ed25519Verifier::from_pem(std::string_view pe
   if (!key) {
     return error("not a PEM public key (expected a block that begins with -----BEGIN PUBLIC KEY-----)");
   }
-  PublicKey raw;
+  PublicKey raw{};
   std::size_t size = raw.size();
   if (EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_ED25519 ||
       EVP_PKEY_get_raw_public_key(key.get(), raw.data(), &size) != 1 || size != raw.size()) {
     ERR_clear_error();
     return error("the public key is not an Ed25519 key");
   }
-  return Ed25519Verifier(raw);
+  return from_raw(raw);
 }
 
 bool Ed25519Verifier::verify(std::string_view message, std::span<const std::uint8_t> signature) const {

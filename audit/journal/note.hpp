@@ -42,8 +42,10 @@ inline constexpr std::uint8_t note_type_ed25519 = 0x01;
 
 /// Standard base64 with padding.
 [[nodiscard]] std::string base64_encode(std::span<const std::uint8_t> bytes);
-/// Reads what base64_encode writes and nothing else: no spaces, no missing padding, no stray bits.
-[[nodiscard]] std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text);
+/// Reads what base64_encode writes and nothing else: no spaces, no missing padding, no stray bits; nothing
+/// longer than `text_max`.
+[[nodiscard]] std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text,
+                                                                     std::size_t text_max = note_bytes_max);
 
 /// An Ed25519 public key. verify() may be called from several threads at once. It is libsodium's, which needs
 /// less than half the time of OpenSSL 3.0's, and an auditor waits for one a checkpoint; it also refuses keys

@@ -20,8 +20,8 @@ constexpr std::size_t ed25519_size = 32;  ///< bytes of a seed and of a public k
 using Seed = std::array<std::uint8_t, ed25519_size>;
 
 /// An Ed25519 private key with a C2SP key name. Owns its key; one thread at a time. Moves, never copies.
-/// OpenSSL reads and writes the key's forms; libsodium signs, in half the time, from memory that is locked,
-/// guarded, and wiped at the end.
+/// OpenSSL reads and writes the key's forms; libsodium signs, in half the time, from pages that are guarded,
+/// locked where the system lets it, and wiped at the end.
 class Signer {
  public:
   /// A new random key. Errors: invalid (not a C2SP key name), crypto.

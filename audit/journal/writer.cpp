@@ -12,10 +12,6 @@ constexpr int wal_warning_factor = 16;
 // A heartbeat is recorded when nine tenths of its interval have passed, so that the gap never exceeds it.
 constexpr int beat_numerator = 9;
 constexpr int beat_denominator = 10;
-// How fast the writer forgets that there were more waiters: by this fraction a batch.
-constexpr std::size_t crowd_decay = 8;
-// A batch waits for all of the crowd but this fraction: the last ones may be long in coming.
-constexpr std::size_t crowd_spared = 8;
 // After a fold that failed.
 constexpr std::chrono::seconds fold_retry{1};
 
@@ -39,6 +35,7 @@ Writer::Writer(std::unique_ptr<Journal> journal, const WriterOptions& options, C
       sink_(sink),
       log_(std::move(log)),
       gateway_json_(journal->gateway_json()),
+      crowd_(options_.gather_from),
       journal_(std::move(journal)),
       next_look_(Steady::now() + options.poll),
       acknowledger_([this](std::string_view note) { return journal_->acknowledge(note); },
@@ -81,12 +78,11 @@ std::optional<Writer::Refusal> Writer::submit(EncodedEvent event, Ticket ticket,
     ++pending_;
     pending_bytes_ += bytes;
     if (awaited && awaited_++ == 0) {
-      gather_until_ =
-          gather_goal_ >= options_.gather_from ? Steady::now() + gather_ : Steady::time_point::min();
+      gather_until_ = crowd_.goal() != 0 ? Steady::now() + gather_ : Steady::time_point::min();
     }
     // The first one starts the writer's patience, the last one it hopes for ends it; those between need not
     // wake it.
-    const bool counts = awaited && (awaited_ == 1 || awaited_ >= gather_goal_);
+    const bool counts = awaited && (awaited_ == 1 || awaited_ >= crowd_.goal());
     wake = wake || (sleeping_ && (counts || queue_.size() >= options_.batch_max));
     if (wake) {
       sleeping_ = false;
@@ -139,8 +135,9 @@ void Writer::run() {
   std::unique_lock lock(mutex_);
   while (wait_for_work(lock)) {
     taken.swap(queue_);
-    crowd_ = std::max(unanswered_, crowd_ - crowd_ / crowd_decay);
-    gather_goal_ = crowd_ - crowd_ / crowd_spared;
+    if (!taken.empty()) {
+      crowd_.begin(unanswered_, awaited_ > 0 && awaited_ < crowd_.goal());
+    }
     awaited_ = 0;
     const bool look = std::exchange(poked_, false) || Steady::now() >= next_look_;
     const bool unacknowledged = unacknowledged_ && !failed_;
@@ -156,7 +153,7 @@ void Writer::run() {
     } else {
       const auto begun = Steady::now();
       commit_all(taken);
-      patience = patience_after(Steady::now() - begun);
+      patience = taken.empty() ? patience : patience_after(Steady::now() - begun);
       if (look && !failed_) {
         look_after();
       }
@@ -178,7 +175,7 @@ bool Writer::wait_for_work(std::unique_lock<std::mutex>& lock) {
     const auto now = Steady::now();
     const bool riders_due = !queue_.empty() && now >= rider_deadline_;
     const bool broken = unacknowledged_ && !failed_;
-    const bool gathering = awaited_ > 0 && awaited_ < gather_goal_ && now < gather_until_;
+    const bool gathering = awaited_ > 0 && awaited_ < crowd_.goal() && now < gather_until_;
     if ((awaited_ > 0 && !gathering) || riders_due || broken || queue_.size() >= options_.batch_max ||
         poked_ || now >= next_look_) {
       return true;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "audit/journal/acknowledger.hpp"
+#include "audit/journal/crowd.hpp"
 #include "audit/journal/encode.hpp"
 #include "audit/journal/journal.hpp"
 
@@ -30,7 +31,7 @@ struct WriterOptions {
   /// Under load waiters come back in bursts, and a batch for the first of them costs as much as one for all.
   /// So where of late at least gather_from waited at once, the next batch is begun when most of as many have
   /// come, or one and a half times as long after the first as the last commit took, at most this long. Zero:
-  /// never. A lone waiter is never kept.
+  /// never.
   std::chrono::microseconds gather{1'500};
   std::size_t gather_from = 8;
   std::chrono::milliseconds poll{500};         ///< how often an idle writer looks after its files
@@ -171,8 +172,7 @@ class Writer {
   std::vector<Pending> queue_;
   std::size_t awaited_ = 0;              // of those in queue_
   std::size_t unanswered_ = 0;           // waiters in queue_ and in the batches under way
-  std::size_t crowd_ = 0;                // about the most that unanswered_ was of late
-  std::size_t gather_goal_ = 0;          // waiters for which the next batch may be kept
+  Crowd crowd_;                          // of those, of late
   std::chrono::microseconds gather_{0};  // how long the next batch may be kept
   Steady::time_point gather_until_;      // for the batch that is forming
   std::size_t pending_ = 0;              // queue_ and the batches under way

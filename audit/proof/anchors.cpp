@@ -40,9 +40,11 @@ Anchor anchor_of(std::string name, std::string bytes) {
   return anchor;
 }
 
-Standing standing_of(const Anchor& anchor, const AnchorGround& ground) {
-  const Checkpoint& checkpoint = *anchor.checkpoint;
+Standing standing_of(const Anchor& anchor, const Checkpoint& checkpoint, const AnchorGround& ground) {
   const auto note = parse_note(anchor.bytes);
+  if (!note) {
+    return Standing::unsigned_;
+  }
   const SignatureVerdict verdict = ground.keys.judge(*note, checkpoint.size);
   // A key that the record does not know may have been known to the part that is missing.
   const bool unknown_key = checkpoint.size > ground.entries_end && !verdict.unknown_ids.empty();
@@ -131,23 +133,27 @@ void judge_head(const std::optional<std::vector<Anchor>>& blocks, const AnchorGr
     remarks.emplace_back("head cannot be judged: no key of the journal is known, for want of its charter");
     return;
   }
-  const Anchor* newest = nullptr;
+  const Checkpoint* newest = nullptr;
   Standing standing = Standing::unsigned_;
+  std::uint64_t claimed = 0;
   for (const Anchor& block : *blocks) {
-    const Standing here = standing_of(block, ground);
-    const bool better = here != Standing::unsigned_ &&
-                        (newest == nullptr || block.checkpoint->size > newest->checkpoint->size);
-    if (better) {
-      newest = &block;
+    if (!block.checkpoint) {
+      continue;
+    }
+    const Checkpoint& checkpoint = *block.checkpoint;
+    claimed = std::max(claimed, checkpoint.size);
+    const Standing here = standing_of(block, checkpoint, ground);
+    if (here != Standing::unsigned_ && (newest == nullptr || checkpoint.size > newest->size)) {
+      newest = &checkpoint;
       standing = here;
     }
   }
   if (newest == nullptr) {
     findings.add(end, "head-forged", "no key of the journal signed the checkpoint in the head file");
-    reports.push_back({"head", blocks->front().checkpoint->size, false});
+    reports.push_back({"head", claimed, false});
     return;
   }
-  const Checkpoint& head = *newest->checkpoint;
+  const Checkpoint& head = *newest;
   reports.push_back({"head", head.size, standing == Standing::agrees});
   if (standing == Standing::ahead) {
     findings.add(end, "tail-cut",
@@ -170,7 +176,11 @@ void judge_anchor(const Anchor& anchor, const AnchorGround& ground, Findings& fi
     return;
   }
   const Checkpoint& checkpoint = *anchor.checkpoint;
-  const Standing standing = standing_of(anchor, ground);
+  if (ground.keys.ranges().empty()) {
+    reports.push_back({anchor.name, checkpoint.size, false});  // as with head: it is not the anchor's fault
+    return;
+  }
+  const Standing standing = standing_of(anchor, checkpoint, ground);
   reports.push_back({anchor.name, checkpoint.size, standing == Standing::agrees});
   const std::uint64_t seq = checkpoint.size == 0 ? 0 : std::min(checkpoint.size, ground.entries_end + 1) - 1;
   if (standing == Standing::unsigned_) {

@@ -60,12 +60,12 @@ void CheckpointCheck::row(Sha256& sha, std::uint64_t size, std::string_view byte
     }
   }
   const auto root = roots_.at(sha, size);
-  const bool root_differs = root && *root != checkpoint->root;
-  if (verdict.faults.size() == 1 || (root_differs && verdict.faults.empty())) {
-    const bool signature = !verdict.faults.empty();
-    fault(size, signature ? verdict.faults.front().what : "root-mismatch",
-          signature ? verdict.faults.front().detail
-                    : "the root it signs is not that of the entries, " + base64_encode(*root));
+  if (verdict.faults.size() == 1) {
+    fault(size, verdict.faults.front().what, verdict.faults.front().detail);
+    return;
+  }
+  if (root && *root != checkpoint->root && verdict.faults.empty()) {
+    fault(size, "root-mismatch", "the root it signs is not that of the entries, " + base64_encode(*root));
     return;
   }
   if (!verdict.faults.empty()) {

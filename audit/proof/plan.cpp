@@ -1,6 +1,6 @@
 #include "audit/proof/plan.hpp"
 
-#include "audit/journal/canonical_json.hpp"
+#include "audit/proof/charter_check.hpp"
 #include "audit/proof/schema_check.hpp"
 #include "audit/proof/segment_reader.hpp"
 
@@ -139,39 +139,20 @@ void charter_fault(Findings& findings, std::string detail) {
 
 // Reads entry 0 and, where it is what it must be, sets the terms of the whole record by it.
 void read_charter(VerifyPlan& plan, const VerifyOptions& options, std::string_view body, Findings& findings) {
-  std::array<WantedMember, 3> members = {WantedMember{"charter", {}}, WantedMember{"kind", {}},
-                                         WantedMember{"signature", {}}};
-  if (check_canonical_object(body, members) || members[1].json != "\"key.provision\"") {
-    charter_fault(findings, "entry 0 is not the charter (key.provision)");
+  auto entry = read_charter_entry(body, options.root);
+  if (!entry) {
+    charter_fault(findings, entry.error().message);
     return;
   }
-  const std::string_view json = members[0].json;
-  const auto charter =
-      json.empty() ? Result<Charter>(fail(FailureKind::invalid, "there is none")) : parse_charter(json);
-  if (!charter) {
-    charter_fault(findings, "entry 0 has no readable charter: " + charter.error().message);
-    return;
-  }
-  auto key = parse_vkey(charter->key);
-  const auto named_root = parse_vkey(charter->root);
-  if (!key || key->name != charter->origin || !named_root) {
-    charter_fault(findings, "the charter does not name the journal's keys");
-    return;
-  }
-  const auto root = make_verify_key(root_name(charter->origin), options.root.key);
-  const bool same_root =
-      root && *root == *named_root && (options.root.name.empty() || options.root.name == root->name);
-  if (!same_root) {
-    charter_fault(findings, "the charter was made with another provisioning key, " + charter->root);
-  } else if (!verify_charter(*root, json, json_string(members[2].json).value_or(std::string()))) {
-    charter_fault(findings, "the charter is not signed by the provisioning key");
+  if (!entry->fault.empty()) {
+    charter_fault(findings, entry->fault);
   } else {
     plan.charter_holds = true;
-    plan.terms.grants.emplace(charter->journal, *root);
+    plan.terms.grants.emplace(entry->charter.journal, entry->root);
   }
-  plan.terms.origin = charter->origin;
-  plan.terms.heartbeat_ns = charter->heartbeat.count() * ns_per_second;
-  plan.terms.keys = KeyRanges(std::move(*key));
+  plan.terms.origin = entry->charter.origin;
+  plan.terms.heartbeat_ns = entry->charter.heartbeat.count() * ns_per_second;
+  plan.terms.keys = KeyRanges(std::move(entry->key));
 }
 
 }  // namespace

@@ -123,7 +123,7 @@ std::string inert_lines(std::string_view text) {
   std::string out;
   for (;;) {
     const std::size_t end = text.find('\n');
-    out += inert_text(text.substr(0, end));
+    out += inert(text.substr(0, end), false);
     if (end == std::string_view::npos) {
       return out;
     }

@@ -12,7 +12,7 @@ namespace tallygate::audit {
 /// backslash is doubled.
 [[nodiscard]] std::string inert_text(std::string_view text);
 
-/// The same for several lines: their ends stay.
+/// For messages, which have several lines and name paths: line ends stay, and backslashes are not doubled.
 [[nodiscard]] std::string inert_lines(std::string_view text);
 
 /// The same for JSON text, which stays the same JSON: such characters in strings become JSON escapes.

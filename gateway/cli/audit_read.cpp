@@ -39,8 +39,9 @@ bool is_kind_or_group(std::string_view wanted) {
   });
 }
 
-// What can match nothing is a slip of the pen, and silence about it would pass for an answer.
-Result<void> check(const audit::QueryFilter& filter) {
+// Brings the filter into the form of what is recorded. What can match nothing is a slip of the pen, and
+// silence about it would pass for an answer.
+Result<void> check(audit::QueryFilter& filter) {
   using audit::fail;
   using audit::FailureKind;
   if (!filter.kind.empty() && !is_kind_or_group(filter.kind)) {
@@ -50,8 +51,12 @@ Result<void> check(const audit::QueryFilter& filter) {
                     policy::did_you_mean(filter.kind, std::vector<std::string>(all.begin(), all.end())) +
                     "; give one such as access.deny, or a group of them such as access");
   }
-  if (!filter.ip.empty() && !policy::parse_address(filter.ip)) {
-    return fail(FailureKind::invalid, "--ip: '" + filter.ip + "' is no IP address");
+  if (!filter.ip.empty()) {
+    const auto address = policy::parse_address(filter.ip);
+    if (!address) {
+      return fail(FailureKind::invalid, "--ip: '" + filter.ip + "' is no IP address");
+    }
+    filter.ip = policy::to_string(*address);  // as it is recorded
   }
   if (filter.from_ns && filter.to_ns && *filter.from_ns >= *filter.to_ns) {
     return fail(FailureKind::invalid, "--from is not before --to: nothing can lie between them");

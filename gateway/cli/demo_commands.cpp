@@ -10,7 +10,6 @@
 #include "gateway/settings.hpp"
 
 #include <CLI/CLI.hpp>
-#include <boost/asio/io_context.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -96,12 +95,9 @@ Result<void> serve(const DemoFolder& folder, DemoPorts ports) {
 
 /// Whether the ports are free, asked before anything is written.
 Result<void> check_free(std::uint16_t https) {
-  boost::asio::io_context io;
   for (const std::uint16_t port : {https, admin_port_for(https)}) {
-    const auto listener = net::Listener::open(io, "127.0.0.1", port, false);
-    if (!listener) {
-      return fail(FailureKind::unreadable,
-                  listener.error() + "; name another port with --port, or 0 for any");
+    if (const auto free = net::Listener::probe("127.0.0.1", port); !free) {
+      return fail(FailureKind::unreadable, free.error() + "; name another port with --port, or 0 for any");
     }
   }
   return {};
@@ -113,7 +109,8 @@ Result<void> demo(const DemoArguments& arguments) {
     return path.error();
   }
   // In a folder that is there already a demo may be running: then that is what is to be said.
-  const bool is_new = !std::filesystem::exists(*path);
+  std::error_code ignored;  // what is wrong with the folder is for open_demo() to say
+  const bool is_new = !std::filesystem::exists(*path, ignored) || std::filesystem::is_empty(*path, ignored);
   if (auto free = is_new ? check_free(arguments.port) : Result<void>(); !free) {
     return free;
   }

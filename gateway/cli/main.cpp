@@ -23,6 +23,9 @@ bool explain_unknown_command(const CLI::App& app, int argc, char** argv) {
     std::vector<std::string> known;
     const CLI::App* next = nullptr;
     for (const CLI::App* command : group->get_subcommands({})) {
+      if (command->get_name().empty()) {
+        continue;  // a group of options
+      }
       known.push_back(command->get_name());
       next = command->get_name() == word ? command : next;
     }

@@ -141,11 +141,11 @@ ExitCode policy_check(const PolicyCheckOptions& options) {
     outcome.findings = route_findings((*program)->policy(), nullptr);
     return report(outcome, options.json);
   }
-  if (const auto config = read_files({options.config}); std::holds_alternative<ExitCode>(config)) {
-    return std::get<ExitCode>(config);
-  }
   const auto settings = load_settings(options.config);
   if (settings.has_error()) {
+    if (const auto config = read_files({options.config}); std::holds_alternative<ExitCode>(config)) {
+      return std::get<ExitCode>(config);  // not there at all, which is another code than a mistake in it
+    }
     outcome.findings = settings.error();
   } else {
     outcome.findings = route_findings((*program)->policy(), &*settings);

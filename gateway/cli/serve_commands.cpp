@@ -1,3 +1,4 @@
+#include "audit/search/escape.hpp"
 #include "gateway/cli/commands.hpp"
 #include "gateway/log.hpp"
 #include "gateway/server.hpp"
@@ -39,7 +40,7 @@ int settings_exit_code(const std::string& file) {
 int serve(const std::string& file) {
   auto settings = load_settings(file);
   if (!settings) {
-    fmt::print(stderr, "{}", policy::yaml::to_string(settings.error()));
+    fmt::print(stderr, "{}", audit::inert_lines(policy::yaml::to_string(settings.error())));
     return settings_exit_code(file);
   }
   forbid_core_dumps();
@@ -47,7 +48,7 @@ int serve(const std::string& file) {
   Log log(settings->log);
   auto server = Server::make(std::move(*settings), log);
   if (!server) {
-    fmt::print(stderr, "{}\n", server.error().message);
+    fmt::print(stderr, "{}\n", audit::inert_lines(server.error().message));
     return server.error().configuration ? ExitCode::usage_error : ExitCode::not_possible;
   }
   (*server)->run();

@@ -4,6 +4,12 @@
 #include <cstring>
 
 namespace tallygate::net {
+namespace {
+
+// Heads are shorter; a text with the beginning of a body in it is not worth keeping.
+constexpr std::size_t text_bytes_kept = std::size_t{8} * 1024;
+
+}  // namespace
 
 std::unique_ptr<char[]> BufferPool::take() {
   if (free_.empty()) {
@@ -29,7 +35,7 @@ std::string BufferPool::take_text() noexcept {
 }
 
 void BufferPool::give_text(std::string text) noexcept {
-  if (text.capacity() <= block_bytes_) {
+  if (text.capacity() <= text_bytes_kept) {
     keep(texts_, std::move(text));
   }
 }

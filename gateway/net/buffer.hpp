@@ -20,7 +20,7 @@ class BufferPool {
   /// An empty text that most likely has room already: for heads, which are too long for the allocator's quick
   /// ways.
   [[nodiscard]] std::string take_text() noexcept;
-  /// Keeps the text's memory, unless it is more than a block's.
+  /// Keeps the text's memory, unless it is much.
   void give_text(std::string text) noexcept;
 
  private:

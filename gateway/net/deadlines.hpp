@@ -31,7 +31,7 @@ class Timed
   Timed& operator=(const Timed&) = delete;
   virtual ~Timed() = default;
 
-  /// Sets the deadline; zero means none. A tick late at most.
+  /// Sets the deadline; zero means none. A tick late at most, or some milliseconds early.
   void expires_in(Milliseconds limit) noexcept {
     deadline_ = limit.count() == 0 ? Clock::time_point::max() : coarse_now() + limit;
   }

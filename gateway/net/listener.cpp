@@ -12,16 +12,20 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-boost::system::result<Listener, std::string> Listener::open(asio::io_context& io, const std::string& address,
-                                                            std::uint16_t port, bool shared) {
-  const auto fail = [&](std::string_view what, const error_code& error) {
-    return "cannot " + std::string(what) + " " + address + " port " + std::to_string(port) + ": " +
-           error.message();
-  };
+namespace {
+
+std::string sentence(std::string_view what, const std::string& address, std::uint16_t port,
+                     const error_code& error) {
+  return "cannot " + std::string(what) + " " + address + " port " + std::to_string(port) + ": " +
+         error.message();
+}
+
+boost::system::result<tcp::acceptor, std::string> bind(asio::io_context& io, const std::string& address,
+                                                       std::uint16_t port, bool shared) {
   error_code error;
   const auto ip = asio::ip::make_address(address, error);
   if (error) {
-    return fail("read the address", error);
+    return sentence("read the address", address, port, error);
   }
   tcp::acceptor acceptor(io);
   const tcp::endpoint endpoint(ip, port);
@@ -36,16 +40,38 @@ boost::system::result<Listener, std::string> Listener::open(asio::io_context& io
   if (!error) {
     acceptor.bind(endpoint, error);
   }
-  if (!error) {
-    acceptor.listen(tcp::acceptor::max_listen_connections, error);
+  if (error) {
+    return sentence("listen on", address, port, error);
   }
+  return acceptor;
+}
+
+}  // namespace
+
+boost::system::result<void, std::string> Listener::probe(const std::string& address, std::uint16_t port) {
+  asio::io_context io;
+  auto bound = bind(io, address, port, false);
+  if (!bound) {
+    return bound.error();
+  }
+  return {};
+}
+
+boost::system::result<Listener, std::string> Listener::open(asio::io_context& io, const std::string& address,
+                                                            std::uint16_t port, bool shared) {
+  auto acceptor = bind(io, address, port, shared);
+  if (!acceptor) {
+    return acceptor.error();
+  }
+  error_code error;
+  acceptor->listen(tcp::acceptor::max_listen_connections, error);
   if (!error) {
-    acceptor.non_blocking(true, error);
+    acceptor->non_blocking(true, error);
   }
   if (error) {
-    return fail("listen on", error);
+    return sentence("listen on", address, port, error);
   }
-  return Listener(std::move(acceptor));
+  return Listener(std::move(*acceptor));
 }
 
 asio::awaitable<void> Listener::run(std::function<void(tcp::socket)> serve) {

@@ -20,6 +20,11 @@ class Listener {
                                                                          const std::string& address,
                                                                          std::uint16_t port, bool shared);
 
+  /// Whether nobody else has that port, not even somebody who would share it. Nothing listens meanwhile.
+  /// Two who ask at the same moment both hear that it is free. Errors: as open().
+  [[nodiscard]] static boost::system::result<void, std::string> probe(const std::string& address,
+                                                                      std::uint16_t port);
+
   /// Accepts until close(); hands each connection, non-blocking and without Nagle's delay, to `serve`. Where
   /// the process has no descriptors left it waits a moment instead of spinning.
   boost::asio::awaitable<void> run(std::function<void(boost::asio::ip::tcp::socket)> serve);

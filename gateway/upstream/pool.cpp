@@ -41,6 +41,7 @@ class Connecting final : public net::Timed {
   ~Connecting() override {
     if (lookup) {
       lookup->waiter = nullptr;
+      lookup->resolver.cancel();  // one that has not begun need not: it would keep the next ones waiting
     }
   }
   tcp::socket socket;
