@@ -78,6 +78,31 @@ Result<std::optional<std::string>> JournalReader::entry(std::uint64_t seq) {
   return found;
 }
 
+Result<std::optional<std::string>> JournalReader::checkpoint() {
+  std::optional<std::string> found;
+  // A segment that was just begun may have none yet.
+  for (std::size_t index = segments_.size(); index-- > 0 && !found;) {
+    const auto segment = reader(index);
+    if (!segment) {
+      return segment.error();
+    }
+    const auto extent = (*segment)->extent();
+    if (!extent) {
+      return extent.error();
+    }
+    const std::int64_t last = extent->checkpoint_last.value_or(-1);
+    const auto read = (*segment)->checkpoints(last, last + 1, [&found](std::int64_t, std::string_view note) {
+      found = std::string(note);
+      return false;
+    });
+    (*segment)->release();
+    if (!read) {
+      return read.error();
+    }
+  }
+  return found;
+}
+
 // True: go on with the next piece.
 Result<bool> JournalReader::piece(std::size_t index, std::uint64_t first, std::uint64_t end, bool descending,
                                   const VisitEntry& visit) {

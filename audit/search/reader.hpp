@@ -29,6 +29,8 @@ class JournalReader {
   [[nodiscard]] Result<std::optional<std::string>> entry(std::uint64_t seq);
   /// Seq after the newest entry. Errors: unreadable.
   [[nodiscard]] Result<std::uint64_t> end();
+  /// The newest checkpoint as it is stored; nothing where there is none. Errors: unreadable.
+  [[nodiscard]] Result<std::optional<std::string>> checkpoint();
   /// Entries with first ≤ seq < end, ascending. Errors: unreadable.
   [[nodiscard]] Result<void> up(std::uint64_t first, std::uint64_t end, const VisitEntry& visit);
   /// Entries with first ≤ seq < end, descending. Errors: unreadable.

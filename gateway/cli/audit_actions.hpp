@@ -25,6 +25,20 @@ struct AuditShowOptions {
 };
 int audit_show(const AuditShowOptions& options);
 
+struct AuditProveOptions {
+  std::string journal;
+  std::uint64_t seq = 0;
+  std::string output;  ///< a file; "-" or empty: stdout
+};
+int audit_prove(const AuditProveOptions& options);
+
+struct AuditVerifyProofOptions {
+  std::string file;  ///< "-": stdin
+  std::string root;
+  bool json = false;
+};
+int audit_verify_proof(const AuditVerifyProofOptions& options);
+
 /// Filters and form of `query`, `tail` and `stats`; empty: not given.
 struct AuditQueryOptions {
   std::string journal;

@@ -55,6 +55,31 @@ void add_show(CLI::App& audit, int& exit_code) {
   show->callback([options, &exit_code] { exit_code = audit_show(*options); });
 }
 
+void add_prove(CLI::App& audit, int& exit_code) {
+  auto options = std::make_shared<AuditProveOptions>();
+  CLI::App* prove =
+      audit.add_subcommand("prove", "Write one entry with everything that proves it, to be checked anywhere");
+  prove->add_option("SEQ", options->seq, "Number of the entry")->required()->check(whole_number());
+  add_journal(*prove, options->journal);
+  prove->add_option("-o,--output", options->output, "Where to; stdout if left out. Nothing is overwritten")
+      ->type_name("F.tlog-proof");
+  prove->callback([options, &exit_code] { exit_code = audit_prove(*options); });
+}
+
+void add_verify_proof(CLI::App& audit, int& exit_code) {
+  auto options = std::make_shared<AuditVerifyProofOptions>();
+  CLI::App* verify =
+      audit.add_subcommand("verify-proof", "Check the proof of one entry, without its journal");
+  verify->add_option("F", options->file, "The proof; - for stdin")->required();
+  verify
+      ->add_option("--root", options->root,
+                   "The provisioning public key: a PEM file, a vkey, or a file that holds one")
+      ->type_name("KEY")
+      ->required();
+  verify->add_flag("--json", options->json, "One JSON document on stdout");
+  verify->callback([options, &exit_code] { exit_code = audit_verify_proof(*options); });
+}
+
 void add_filters(CLI::App& verb, AuditQueryOptions& options) {
   verb.add_option("--from", options.from, "Recorded at or after: RFC 3339, a date, or how long ago (2h, 7d)")
       ->type_name("TIME");
@@ -126,6 +151,8 @@ void add_audit_commands(CLI::App& app, int& exit_code) {
   audit->require_subcommand(1);
   add_verify(*audit, exit_code);
   add_show(*audit, exit_code);
+  add_prove(*audit, exit_code);
+  add_verify_proof(*audit, exit_code);
   add_tail(*audit, exit_code);
   add_query(*audit, exit_code);
   add_stats(*audit, exit_code);

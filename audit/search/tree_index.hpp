@@ -1,0 +1,60 @@
+#pragma once
+/// The Merkle tree of a journal, kept beside it: what makes a proof a matter of milliseconds.
+
+#include "audit/journal/failure.hpp"
+#include "audit/journal/hash.hpp"
+#include "audit/journal/sqlite.hpp"
+#include "audit/search/reader.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tallygate::audit {
+
+/// Hashes in tiles of 256, as C2SP tlog-tiles has them: hash i of tile n of level l is the root over the
+/// 256^l leaves from (n · 256 + i) · 256^l on. Stored in `index.db`, which is derived: it may be deleted at
+/// any time, and nothing it says is believed unless it leads to a signed root. One thread; several processes
+/// may use one file.
+class TreeIndex {
+ public:
+  /// The index of the journal in `folder`; in memory, and so made from the whole journal, where its file
+  /// cannot be written. A file that is damaged or of another version is begun again. Errors: unreadable.
+  [[nodiscard]] static Result<TreeIndex> open(const std::filesystem::path& folder);
+
+  /// Leaves it covers.
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
+  /// Takes up entries until it covers `size`. Constant time an entry. Errors: missing (the journal has a gap
+  /// or ends before), unreadable.
+  [[nodiscard]] Result<void> extend(JournalReader& reader, std::uint64_t size);
+
+  /// A NodeSource; at most 255 node hashes. Errors: missing where the subtree is not covered or not stored,
+  /// unreadable.
+  [[nodiscard]] Result<Digest> node(unsigned height, std::uint64_t index);
+
+  /// Forgets everything. Errors: unreadable.
+  [[nodiscard]] Result<void> clear();
+
+ private:
+  explicit TreeIndex(Database database) : database_(std::move(database)) {}
+  [[nodiscard]] static Result<TreeIndex> open_file(const std::string& file);
+  [[nodiscard]] Result<void> prepare();
+  [[nodiscard]] Result<void> load_size();
+  [[nodiscard]] Result<void> load_edge();
+  [[nodiscard]] Result<void> take(std::uint64_t seq, std::string_view body);
+  [[nodiscard]] Result<void> store_edge();
+  [[nodiscard]] Result<void> store(unsigned level, std::uint64_t tile);
+  [[nodiscard]] Result<std::vector<Digest>> tile(unsigned level, std::uint64_t number);
+
+  Database database_;
+  Statement read_;
+  Statement write_;
+  Sha256 sha_;
+  std::uint64_t size_ = 0;
+  std::vector<std::vector<Digest>> edge_;  // the last, unfinished tile of each level
+};
+
+}  // namespace tallygate::audit

@@ -1,0 +1,113 @@
+#include "audit/proof/entry_proof.hpp"
+#include "audit/search/escape.hpp"
+#include "audit/search/prove.hpp"
+#include "gateway/cli/audit_actions.hpp"
+#include "gateway/cli/audit_arguments.hpp"
+#include "gateway/cli/audit_print.hpp"
+#include "gateway/cli/commands.hpp"
+#include "gateway/cli/site_folder.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+namespace tallygate::cli {
+namespace {
+
+namespace json = boost::json;
+using audit::Result;
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+// One byte more than a proof can have, so that what is too long is seen to be.
+Result<std::string> read_proof(const std::string& path) {
+  const std::unique_ptr<std::FILE, CloseFile> file(path == "-" ? nullptr : std::fopen(path.c_str(), "rb"));
+  if (path != "-" && !file) {
+    return audit::fail(audit::FailureKind::unreadable, path + ": cannot be read");
+  }
+  std::FILE* const from = file ? file.get() : stdin;
+  std::string bytes(audit::tlog_proof_bytes_max + 1, '\0');
+  bytes.resize(std::fread(bytes.data(), 1, bytes.size(), from));
+  if (std::ferror(from) != 0) {
+    return audit::fail(audit::FailureKind::unreadable, path + ": cannot be read");
+  }
+  return bytes;
+}
+
+json::value entry_of(const std::string& body) {
+  boost::system::error_code error;
+  json::value entry = json::parse(body, error);
+  return error ? json::value(body) : entry;
+}
+
+void print_json(const Result<audit::ProvenEntry>& proven) {
+  json::object document{{"ok", proven.has_value()}};
+  if (proven) {
+    document["journal"] = proven->journal;
+    document["origin"] = proven->origin;
+    document["seq"] = proven->seq;
+    document["entry"] = entry_of(proven->body);
+    document["checkpoint"] = json::object{{"size", proven->size},
+                                          {"root", audit::base64_encode(proven->root)},
+                                          {"signed_by", proven->signed_by}};
+  } else {
+    document["why"] = proven.error().message;
+  }
+  fmt::print("{}\n", audit::inert_json(json::serialize(document)));
+}
+
+void print_proven(const audit::ProvenEntry& proven) {
+  fmt::print("{}\n\n", indented_json(entry_of(proven.body)));
+  fmt::print("{}\n", audit::inert_text(fmt::format("Proven: this is entry {} of {} (journal {}),", proven.seq,
+                                                   proven.origin, proven.journal)));
+  fmt::print("in the tree of {} entries with root {}\n", proven.size, audit::base64_encode(proven.root));
+  fmt::print("{}\n", audit::inert_text("signed by " + proven.signed_by));
+}
+
+}  // namespace
+
+int audit_prove(const AuditProveOptions& options) {
+  const auto proof = audit::prove_entry(options.journal, options.seq);
+  if (!proof) {
+    return report_failure(proof.error());
+  }
+  if (!*proof) {
+    fmt::print(stderr, "tallygate: the journal has no entry {}\n", options.seq);
+    return ExitCode::answer_is_no;
+  }
+  if (options.output.empty() || options.output == "-") {
+    fmt::print("{}", **proof);
+    return finish_output(ExitCode::done);
+  }
+  if (const auto written = write_new_file(options.output, **proof, public_mode); !written) {
+    return report_failure(written.error());
+  }
+  return ExitCode::done;
+}
+
+int audit_verify_proof(const AuditVerifyProofOptions& options) {
+  const auto root = audit::load_root_key(options.root);
+  if (!root) {
+    return report_failure(root.error());
+  }
+  const auto bytes = read_proof(options.file);
+  if (!bytes) {
+    return report_failure(bytes.error());
+  }
+  const auto proven = audit::check_entry_proof(*bytes, *root);
+  if (options.json) {
+    print_json(proven);
+  } else if (proven) {
+    print_proven(*proven);
+  } else {
+    fmt::print(stderr, "{}\n", audit::inert_lines("The proof does not hold: " + proven.error().message));
+  }
+  return finish_output(proven ? ExitCode::done : ExitCode::answer_is_no);
+}
+
+}  // namespace tallygate::cli
