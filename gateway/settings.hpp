@@ -195,7 +195,7 @@ struct ClientTimeouts {
 struct LimitSettings {
   std::size_t connections = 10'000;  ///< open client connections; a further one is closed at once
   std::size_t connections_per_address = 1'000;
-  std::size_t head_bytes = 32 * 1024;  ///< first line and header lines together
+  std::size_t head_bytes = std::size_t{32} * 1024;  ///< first line and header lines together
   std::size_t header_count = 100;
   std::optional<std::uint64_t> body_bytes;  ///< of a request; none: streamed without a limit
   std::size_t idle_upstreams = 64;          ///< kept for reuse, for each server and thread

@@ -10,8 +10,8 @@ namespace {
 namespace yaml = policy::yaml;
 
 constexpr std::size_t connections_max = 1'000'000;
-constexpr std::size_t head_min = 8 * 1024;  ///< browsers send cookies of this size
-constexpr std::size_t head_max = 1024 * 1024;
+constexpr std::size_t head_min = std::size_t{8} * 1024;  ///< browsers send cookies of this size
+constexpr std::size_t head_max = std::size_t{1024} * 1024;
 constexpr std::size_t header_count_max = 1'000;
 constexpr std::size_t idle_upstreams_max = 10'000;
 

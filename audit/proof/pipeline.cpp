@@ -232,9 +232,9 @@ void Pipeline::grow(const ChunkFacts& facts) {
   auto grown = std::make_shared<CompactRange>(*left_);
   std::uint64_t rest = facts.inner.size();
   for (const Digest& subtree : facts.inner.hashes()) {
-    const auto level = static_cast<unsigned>(std::bit_width(rest) - 1);
-    grown->append_subtree(sha_, level, subtree);
-    rest -= std::uint64_t{1} << level;
+    const std::uint64_t width = std::bit_floor(rest);
+    grown->append_subtree(sha_, static_cast<unsigned>(std::countr_zero(width)), subtree);
+    rest -= width;
   }
   left_ = std::move(grown);
 }

@@ -12,7 +12,7 @@
 namespace tallygate::audit {
 
 /// Bytes of a proof file that are read at most: two entries in base64, 63 hashes and a checkpoint stay below.
-inline constexpr std::size_t tlog_proof_bytes_max = 512 * 1024;
+inline constexpr std::size_t tlog_proof_bytes_max = std::size_t{512} * 1024;
 
 /// What a proof file says. Whether it is true is another matter.
 struct TlogProof {

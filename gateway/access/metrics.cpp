@@ -15,6 +15,7 @@ std::shared_ptr<RouteCounts> Counts::route(const std::string& name) {
 std::vector<std::shared_ptr<RouteCounts>> Counts::routes() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<RouteCounts>> all;
+  all.reserve(routes_.size());
   for (const auto& [name, counts] : routes_) {
     all.push_back(counts);
   }

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <cstring>
+#include <system_error>
 
 namespace tallygate::cli {
 namespace {
@@ -29,7 +29,7 @@ std::int64_t seconds_of(char unit) {
     case 'd':
       return 86'400;
     case 'w':
-      return 7 * 86'400;
+      return 7LL * 86'400;
     default:
       return 0;
   }
@@ -64,10 +64,11 @@ std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
     return std::nullopt;
   }
   std::int64_t number = 0;
-  const char* const unit = text.data() + text.size() - 1;
-  const auto [end, code] = std::from_chars(text.data(), unit, number);
-  const std::int64_t each = seconds_of(*unit);
-  if (code != std::errc{} || end != unit || each == 0 || number > duration_s_max / each) {
+  const std::string digits(text.substr(0, text.size() - 1));
+  const char* const last = digits.data() + digits.size();
+  const auto [end, code] = std::from_chars(digits.data(), last, number);
+  const std::int64_t each = seconds_of(text.back());
+  if (code != std::errc{} || end != last || each == 0 || number > duration_s_max / each) {
     return std::nullopt;
   }
   return std::chrono::seconds(number * each);
@@ -113,7 +114,7 @@ int finish_output(int exit_code) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) {
     return exit_code;
   }
-  fmt::print(stderr, "tallygate: cannot write the output: {}\n", std::strerror(errno));
+  fmt::print(stderr, "tallygate: cannot write the output: {}\n", std::generic_category().message(errno));
   return ExitCode::not_possible;
 }
 

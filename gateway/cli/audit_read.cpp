@@ -92,7 +92,7 @@ Result<audit::Query> query_of(const AuditQueryOptions& options) {
 // Entries from `first` on that match, as they come.
 Result<std::uint64_t> print_up(audit::JournalReader& reader, const audit::Query& query, std::uint64_t first,
                                EntryPrinter& printer) {
-  const auto end = reader.end();
+  auto end = reader.end();
   if (!end) {
     return end;
   }
@@ -116,7 +116,7 @@ Result<std::uint64_t> print_newest(audit::JournalReader& reader, const audit::Qu
     std::string body;
     boost::json::value entry;
   };
-  const auto end = reader.end();
+  auto end = reader.end();
   if (!end) {
     return end;
   }

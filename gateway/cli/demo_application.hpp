@@ -10,7 +10,7 @@
 namespace tallygate::cli {
 
 constexpr std::size_t sample_body_max =
-    1024 * 1024;                             ///< bytes of a request's body; more is answered with 413
+    std::size_t{1024} * 1024;                ///< bytes of a request's body; more is answered with 413
 constexpr int sample_connections_max = 256;  ///< at once; further ones wait to be accepted
 
 /// The sample application: HTTP/1.1 on a loopback port of its own choice, on a thread of its own, until

@@ -30,7 +30,10 @@ namespace fs = std::filesystem;
 constexpr std::string_view secrets_file = "demo.json";
 constexpr std::string_view token_file = "robot.header";  ///< for curl -H @robot.header
 constexpr std::chrono::days renew_before{7};
-const std::vector<std::string> certificate_names{"localhost", "127.0.0.1", "::1"};
+
+std::vector<std::string> certificate_names() {
+  return {"localhost", "127.0.0.1", "::1"};
+}
 
 /// An existing file's text with a new one, so that whoever reads it sees either.
 Result<void> replace_file(const fs::path& path, std::string_view text, unsigned mode) {
@@ -76,7 +79,7 @@ Result<void> renew_certificate(const fs::path& path, std::chrono::system_clock::
   if (!expires_before(content_of(path / site_certificate_file), now + renew_before)) {
     return {};
   }
-  const auto made = make_self_signed(certificate_names, now);
+  const auto made = make_self_signed(certificate_names(), now);
   if (!made) {
     return made.error();
   }
@@ -97,7 +100,7 @@ Result<DemoFolder> make_demo(const fs::path& path, std::chrono::system_clock::ti
   plan.folder = path;
   plan.origin = "localhost/tallygate-demo";
   plan.gateway = "demo";
-  plan.names = certificate_names;
+  plan.names = certificate_names();
   plan.passphrase = identity::generate_password();
   const boost::json::object secrets{{"alice", folder.alice},
                                     {"bob", folder.bob},

@@ -16,7 +16,7 @@
 namespace tallygate::cli {
 namespace {
 
-constexpr std::size_t claims_max = 16 * 1024;
+constexpr std::size_t claims_max = std::size_t{16} * 1024;
 
 struct Person {
   std::string_view user;

@@ -18,7 +18,7 @@ using audit::FailureKind;
 using audit::Result;
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t pem_max = 64 * 1024;
+constexpr std::uintmax_t pem_max = std::uintmax_t{64} * 1024;
 
 /// Files and folders that are removed again unless everything went well.
 class Undo {

@@ -30,7 +30,7 @@ enum class HeadFault : unsigned char {
 [[nodiscard]] std::string_view name(HeadFault fault) noexcept;
 
 struct HeadLimits {
-  std::size_t bytes = 32 * 1024;
+  std::size_t bytes = std::size_t{32} * 1024;
   std::size_t fields = 100;
 };
 

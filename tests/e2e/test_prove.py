@@ -1,0 +1,139 @@
+"""`audit prove`: what it writes convinces somebody who has hashlib, openssl and the provisioning key, and not us."""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from support.site import tallygate
+
+
+def leaf_hash(data):
+    return hashlib.sha256(b"\0" + data).digest()
+
+
+def node_hash(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def root_of(index, size, leaf, path):
+    """RFC 9162 §2.1.3.2, word for word."""
+    node, last, value = index, size - 1, leaf
+    for sibling in path:
+        assert last != 0
+        if node & 1 or node == last:
+            value = node_hash(sibling, value)
+            while not node & 1 and node != 0:
+                node >>= 1
+                last >>= 1
+        else:
+            value = node_hash(value, sibling)
+        node >>= 1
+        last >>= 1
+    assert last == 0
+    return value
+
+
+def public_key(vkey):
+    """The raw key of a C2SP vkey, name+id+base64(0x01 ‖ key)."""
+    typed = base64.b64decode(vkey.split("+", 2)[2])
+    assert typed[0] == 1 and len(typed) == 33
+    return typed[1:]
+
+
+class Prove(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="tallygate-prove-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.site = self.folder / "site"
+        done = subprocess.run([os.environ["TALLYGATE_BIN"], "init", str(self.site), "--host", "localhost"],
+                              capture_output=True, text=True, timeout=60, check=False,
+                              env={**os.environ, "TALLYGATE_PASSPHRASE": "a passphrase"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.root = self.site / "provisioning.pub.pem"
+
+    def prove(self, seq):
+        file = self.folder / f"{seq}.tlog-proof"
+        done = tallygate("audit", "prove", seq, "--journal", self.site / "journal", "-o", file)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return file
+
+    def signed(self, pem, message, signature):
+        """Whether openssl finds the signature good."""
+        (self.folder / "message").write_bytes(message)
+        (self.folder / "signature").write_bytes(signature)
+        done = subprocess.run(["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", str(pem), "-rawin", "-in",
+                               str(self.folder / "message"), "-sigfile", str(self.folder / "signature")],
+                              capture_output=True, check=False)
+        return done.returncode == 0
+
+    def pem_of(self, raw):
+        der = bytes.fromhex("302a300506032b6570032100") + raw
+        file = self.folder / "key.pem"
+        file.write_text("-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(der).decode() + "\n-----END PUBLIC KEY-----\n")
+        return file
+
+    def test_a_proof_stands_without_us(self):
+        lines = self.prove(0).read_text().split("\n")
+        self.assertEqual(lines[0], "c2sp.org/tlog-proof@v1")
+        first, body = base64.b64decode(lines[1].removeprefix("extra ")).split(b"\n")
+        index = int(lines[2].removeprefix("index "))
+        end = lines.index("")
+        path = [base64.b64decode(line) for line in lines[3:end]]
+        note = "\n".join(lines[end + 1:])
+        text, signatures = note.split("\n\n")
+        text += "\n"
+        charter = json.loads(first)
+        canonical = json.dumps(charter["charter"], separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+        self.assertTrue(self.signed(self.root, b"tallygate charter v1\n" + canonical.encode(),
+                                    base64.b64decode(charter["signature"])))
+        mark, name, blob = signatures.strip().split(" ")
+        self.assertEqual((mark, name), ("\u2014", charter["charter"]["origin"]))
+        key = self.pem_of(public_key(charter["charter"]["key"]))
+        self.assertTrue(self.signed(key, text.encode(), base64.b64decode(blob)[4:]))
+        origin, size, root = text.splitlines()
+        self.assertEqual(origin, charter["charter"]["origin"])
+        self.assertEqual(root_of(index, int(size), leaf_hash(body), path), base64.b64decode(root))
+        self.assertEqual(json.loads(body)["seq"], index)
+
+    def test_what_was_proven_is_checked_and_shown(self):
+        file = self.prove(0)
+        done = tallygate("audit", "verify-proof", file, "--root", self.root)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("Proven: this is entry 0", done.stdout)
+        self.assertIn("key.provision", done.stdout)
+        done = tallygate("audit", "verify-proof", file, "--root", self.root, "--json")
+        self.assertTrue(json.loads(done.stdout)["ok"])
+
+    def test_a_proof_that_was_altered_does_not_hold(self):
+        file = self.prove(0)
+        text = file.read_text()
+        file.write_text(text.replace("index 0", "index 1"))
+        done = tallygate("audit", "verify-proof", file, "--root", self.root)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("does not hold", done.stderr)
+        done = tallygate("audit", "verify-proof", file, "--root", self.root, "--json")
+        self.assertEqual(done.returncode, 1)
+        self.assertFalse(json.loads(done.stdout)["ok"])
+
+    def test_slips_have_their_exit_codes(self):
+        file = self.prove(0)
+        journal = self.site / "journal"
+        self.assertEqual(tallygate("audit", "prove", 99, "--journal", journal).returncode, 1)
+        self.assertEqual(tallygate("audit", "prove", "x", "--journal", journal).returncode, 2)
+        self.assertEqual(tallygate("audit", "prove", 0, "--journal", self.folder / "nowhere").returncode, 3)
+        again = tallygate("audit", "prove", 0, "--journal", journal, "-o", file)
+        self.assertNotEqual(again.returncode, 0, "nothing is overwritten")
+        self.assertEqual(tallygate("audit", "verify-proof", self.folder / "none", "--root", self.root).returncode, 3)
+        self.assertEqual(tallygate("audit", "verify-proof", file, "--root", "nonsense").returncode, 3)
+        to_stdout = tallygate("audit", "prove", 0, "--journal", journal)
+        self.assertEqual(to_stdout.stdout, file.read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
