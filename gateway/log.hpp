@@ -12,7 +12,7 @@
 #include <utility>
 
 namespace spdlog {
-class logger;
+class logger;  // NOLINT(readability-identifier-naming): the library's own
 }
 
 namespace tallygate {

@@ -131,7 +131,7 @@ std::string Server::bind() {
 }
 
 void Server::run() {
-  const auto done = [this](std::exception_ptr failure) { exit_loudly(failure, log_); };
+  const auto done = [this](const std::exception_ptr& failure) { exit_loudly(failure, log_); };
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
   signals_.add(SIGHUP);
@@ -150,14 +150,15 @@ void Server::run() {
 void Server::stop() {
   asio::post(io_, [this] {
     if (!stopping_) {
-      asio::co_spawn(io_, drain(), [this](std::exception_ptr failure) { exit_loudly(failure, log_); });
+      asio::co_spawn(io_, drain(), [this](const std::exception_ptr& failure) { exit_loudly(failure, log_); });
     }
   });
 }
 
 void Server::reload() {
   asio::post(io_, [this] {
-    asio::co_spawn(io_, reload_now(), [this](std::exception_ptr failure) { exit_loudly(failure, log_); });
+    asio::co_spawn(io_, reload_now(),
+                   [this](const std::exception_ptr& failure) { exit_loudly(failure, log_); });
   });
 }
 
@@ -172,7 +173,7 @@ asio::awaitable<void> Server::watch_signals() {
     } else if (stopping_) {
       hurry_ = true;  // asked twice: requests under way are cut
     } else {
-      asio::co_spawn(io_, drain(), [this](std::exception_ptr failure) { exit_loudly(failure, log_); });
+      asio::co_spawn(io_, drain(), [this](const std::exception_ptr& failure) { exit_loudly(failure, log_); });
     }
   }
 }

@@ -188,7 +188,7 @@ std::optional<std::string> SettingsMap::choose(const Node& node, std::string_vie
   if (!written) {
     return std::nullopt;
   }
-  const auto value = expand(node, *written);
+  auto value = expand(node, *written);
   if (!value || std::find(words.begin(), words.end(), *value) != words.end()) {
     return value;
   }

@@ -151,7 +151,7 @@ void read_identity_headers(SettingsMap& entry, IdentityHeaders& headers) {
   }
   headers = {false, false, false, false};
   for (const auto& item : yaml::list(*node, "identity_headers", entry.context().errors, true)) {
-    bool IdentityHeaders::* header = nullptr;
+    bool IdentityHeaders::* header = &IdentityHeaders::jwt;
     if (entry.word(item, "identity_headers", header,
                    {{"jwt", &IdentityHeaders::jwt},
                     {"user", &IdentityHeaders::user},
@@ -182,26 +182,32 @@ void read_route(const yaml::Node& node, SettingsContext& context, Settings& sett
   settings.routes.push_back(std::move(route));
 }
 
+/// The name of the route that each pair of host and path goes to.
+using Taken = std::map<std::pair<std::string, std::string>, std::string>;
+
+void refuse_overlap(const SettingsMap& root, const yaml::Node& at, const RouteSettings& route, Taken& taken) {
+  for (const auto& host : route.hosts) {
+    for (const auto& path : route.paths) {
+      const auto [other, fresh] = taken.try_emplace({host, path}, route.name);
+      if (!fresh) {
+        root.error(at,
+                   fmt::format("host {} with path {} is matched by '{}' already: it cannot go to two routes",
+                               host, path, other->second));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void read_routes(SettingsMap& root, Settings& settings) {
   if (!root.map().require("routes")) {
     return;
   }
-  std::map<std::pair<std::string, std::string>, std::string> taken;
+  Taken taken;
   for (const auto& item : root.map().list("routes")) {
     read_route(item, root.context(), settings);
-    const RouteSettings& route = settings.routes.back();
-    for (const auto& host : route.hosts) {
-      for (const auto& path : route.paths) {
-        const auto [other, fresh] = taken.try_emplace({host, path}, route.name);
-        if (!fresh) {
-          root.error(
-              item, fmt::format("host {} with path {} is matched by '{}' already: it cannot go to two routes",
-                                host, path, other->second));
-        }
-      }
-    }
+    refuse_overlap(root, item, settings.routes.back(), taken);
   }
 }
 

@@ -165,7 +165,7 @@ boost::system::result<std::shared_ptr<const Snapshot>, std::string> build_snapsh
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->settings = std::move(settings);
   std::string failures;
-  const auto note = [&failures](Failure failure) {
+  const auto note = [&failures](const Failure& failure) {
     if (failure.empty()) {
       return;
     }

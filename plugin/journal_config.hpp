@@ -55,16 +55,15 @@ inline audit::Result<audit::KekSource> kek(const boost::json::object& object) {
       {{"file", Kind::file}, {"env", Kind::environment}, {"credential", Kind::credential}}};
   const boost::json::value* value = object.if_contains("kek");
   const boost::json::object* source = value == nullptr ? nullptr : value->if_object();
-  if (source != nullptr && source->size() == 1) {
-    for (const auto& [name, kind] : kinds) {
-      if (source->contains(name)) {
-        auto where = text(*source, name);
-        if (!where) {
-          return where.error();
-        }
-        return audit::KekSource{kind, std::move(*where)};
-      }
+  for (const auto& [name, kind] : kinds) {
+    if (source == nullptr || source->size() != 1 || !source->contains(name)) {
+      continue;
     }
+    auto where = text(*source, name);
+    if (!where) {
+      return where.error();
+    }
+    return audit::KekSource{kind, std::move(*where)};
   }
   return bad("kek", R"(must be one of {"file": PATH}, {"env": VARIABLE}, {"credential": NAME})");
 }

@@ -20,11 +20,11 @@ Result<Digest> range_root(Sha256& sha, const NodeSource& nodes, std::uint64_t fi
     return nodes(height, first >> height);
   }
   const std::uint64_t left = split_point(count);
-  const auto left_root = range_root(sha, nodes, first, first + left);
+  auto left_root = range_root(sha, nodes, first, first + left);
   if (!left_root) {
     return left_root;
   }
-  const auto right_root = range_root(sha, nodes, first + left, end);
+  auto right_root = range_root(sha, nodes, first + left, end);
   if (!right_root) {
     return right_root;
   }

@@ -122,7 +122,7 @@ Result<SelfSigned> make_self_signed(std::span<const std::string> names,
   if (!alternatives) {
     return alternatives.error();
   }
-  const auto failed = fail(FailureKind::crypto, "OpenSSL could not make a certificate");
+  auto failed = fail(FailureKind::crypto, "OpenSSL could not make a certificate");
   const Key key{EVP_EC_gen("P-256")};
   const Certificate certificate{X509_new()};
   if (!key || !certificate || X509_set_version(certificate.get(), X509_VERSION_3) != 1 ||

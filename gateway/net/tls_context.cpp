@@ -42,8 +42,7 @@ bool serves(const X509* certificate, const char* name) {
 
 std::string take_tls_errors() {
   std::string text;
-  for (unsigned long error = ERR_get_error(); error != 0;
-       error = ERR_get_error()) {  // NOLINT(google-runtime-int)
+  for (auto error = ERR_get_error(); error != 0; error = ERR_get_error()) {
     std::array<char, 256> line{};
     ERR_error_string_n(error, line.data(), line.size());
     if (!text.empty()) {

@@ -38,6 +38,8 @@ class Connecting final : public net::Timed {
     deadlines.add(*this);
     expires_in(limit);
   }
+  Connecting(const Connecting&) = delete;
+  Connecting& operator=(const Connecting&) = delete;
   ~Connecting() override {
     if (lookup) {
       lookup->waiter = nullptr;
@@ -106,6 +108,7 @@ std::shared_ptr<ServerState> ServerStates::get(const UpstreamServer& server) {
 
 std::vector<std::shared_ptr<ServerState>> ServerStates::all() const {
   std::vector<std::shared_ptr<ServerState>> states;
+  states.reserve(states_.size());
   for (const auto& [name, state] : states_) {
     states.push_back(state);
   }

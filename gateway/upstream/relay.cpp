@@ -73,7 +73,7 @@ asio::awaitable<RelayOutcome> Relay::run(std::string head) {
     }
     if (sent == Sent::part) {
       upload_state.running = true;
-      asio::co_spawn(executor, upload(upload_state), [&upload_state](std::exception_ptr) {
+      asio::co_spawn(executor, upload(upload_state), [&upload_state](const std::exception_ptr&) {
         upload_state.running = false;
         upload_state.ended.cancel();
       });
@@ -122,10 +122,11 @@ asio::awaitable<bool> Relay::connect() {
   }
   upstream_ = std::move(*stream);
   reused_ = false;
-  if (!cut_reason_.empty()) {
-    fail(503, cut_reason_);
+  if (cut_reason_.empty()) {
+    co_return true;
   }
-  co_return cut_reason_.empty();
+  fail(503, cut_reason_);
+  co_return false;
 }
 
 /// Puts the head and as much of the body as is here already into one piece, which a second attempt can send
@@ -146,8 +147,8 @@ bool Relay::gather(std::string head) {
       fail_request(piece->error());
       return false;
     }
-    if (!(*piece)->empty()) {
-      http::append_piece(first_, **piece, chunked);
+    if (const std::string_view bytes = **piece; !bytes.empty()) {
+      http::append_piece(first_, bytes, chunked);
     }
   }
   if (body_.done()) {
@@ -232,46 +233,49 @@ asio::awaitable<Relay::Next> Relay::read_head(bool may_retry) {
   for (std::size_t interim = 0; interim <= interim_responses_max;) {
     const auto scan = http::scan_head(buffer_.readable(), response_head_limits);
     if (scan.fault != http::HeadFault::none) {
-      fail(502, "upstream-malformed");
-      co_return Next::end;
+      break;
     }
-    if (scan.size == 0) {
-      upstream_->expires_in(request_.route->timeouts.first_byte);
-      std::size_t got = 0;
-      if (!upstream_->cancelled()) {
-        const std::span<char> room = buffer_.prepare(response_head_limits.bytes);
-        auto [error, bytes] = co_await upstream_->receive(room);
-        got = error || upstream_->cancelled() ? 0 : bytes;
+    if (scan.size != 0) {
+      parser_.emplace();
+      if (parser_->parse_head(buffer_.readable().substr(0, scan.size))) {
+        break;
       }
-      if (got == 0) {
-        const bool late = upstream_->timed_out();
-        if (!late && may_retry && buffer_.empty() && cut_reason_.empty()) {
-          co_return Next::retry;
-        }
-        if (late) {
-          state_.failed(net::Clock::now());
-        }
-        fail(late ? 504 : 502, late ? "upstream-timeout" : "upstream-closed");
-        co_return Next::end;
+      head_size_ = scan.size;
+      const unsigned status = parser_->head().status;
+      if (status >= 200 || status == 101) {
+        co_return Next::proceed;
       }
-      buffer_.commit(got);
+      buffer_.consume(scan.size);  // 100 was the gateway's to say; other interim answers are hints
+      ++interim;
       continue;
     }
-    parser_.emplace();
-    if (parser_->parse_head(buffer_.readable().substr(0, scan.size))) {
-      fail(502, "upstream-malformed");
-      co_return Next::end;
+    upstream_->expires_in(request_.route->timeouts.first_byte);
+    std::size_t got = 0;
+    if (!upstream_->cancelled()) {
+      const std::span<char> room = buffer_.prepare(response_head_limits.bytes);
+      auto [error, bytes] = co_await upstream_->receive(room);
+      got = error || upstream_->cancelled() ? 0 : bytes;
     }
-    head_size_ = scan.size;
-    const unsigned status = parser_->head().status;
-    if (status >= 200 || status == 101) {
-      co_return Next::proceed;
+    if (got == 0) {
+      co_return unanswered(may_retry);
     }
-    buffer_.consume(scan.size);  // 100 was the gateway's to say; other interim answers are hints
-    ++interim;
+    buffer_.commit(got);
   }
   fail(502, "upstream-malformed");
   co_return Next::end;
+}
+
+/// What follows when the server ends or is too late before its answer is whole.
+Relay::Next Relay::unanswered(bool may_retry) noexcept {
+  const bool late = upstream_->timed_out();
+  if (!late && may_retry && buffer_.empty() && cut_reason_.empty()) {
+    return Next::retry;
+  }
+  if (late) {
+    state_.failed(net::Clock::now());
+  }
+  fail(late ? 504 : 502, late ? "upstream-timeout" : "upstream-closed");
+  return Next::end;
 }
 
 asio::awaitable<void> Relay::respond(bool upload_done) {
@@ -322,17 +326,43 @@ asio::awaitable<void> Relay::respond(bool upload_done) {
   }
 }
 
+/// What goes to the client next: bytes put together here, or a piece of the body where it lies.
+struct Relay::Outgoing {
+  std::string out;
+  std::string_view direct;
+  bool chunked = false;
+  bool more = true;  ///< the body has more
+
+  [[nodiscard]] bool has_room() const noexcept {
+    return more && out.size() < read_ahead_bytes && direct.empty();
+  }
+  [[nodiscard]] std::span<const char> bytes() const noexcept {
+    return out.empty() ? std::span(direct) : std::span<const char>(out);
+  }
+  void add(std::string_view piece, const http::BodySource<false>& source) {
+    if (out.empty() && !chunked) {
+      direct = piece;  // straight from the buffer it was read into
+    } else if (!piece.empty()) {
+      http::append_piece(out, piece, chunked);
+    }
+    more = !source.done();
+    if (!more && chunked) {
+      http::append_last_chunk(out, source.trailers());
+    }
+  }
+};
+
 /// Sends what stands in `out`, then the body. True if both sides came to a regular end.
 asio::awaitable<bool> Relay::send_body(std::string out, Framing framing, Framing sent_framing) {
   http::BodySource<false> source(*upstream_, buffer_, *parser_, framing, std::nullopt);
-  const bool chunked = sent_framing.kind == Framing::Kind::chunked;
+  Outgoing next{std::move(out), {}, sent_framing.kind == Framing::Kind::chunked, !source.done()};
   std::uint64_t yield_at = yield_bytes;
   net::Stream& client = *request_.client;
-  for (bool more = !source.done(); more || !out.empty();) {
-    std::string_view direct;
-    while (more && out.size() < read_ahead_bytes && direct.empty()) {
+  while (next.more || !next.out.empty()) {
+    next.direct = {};
+    while (next.has_room()) {
       auto piece = source.next_now();
-      if (!piece && out.empty()) {
+      if (!piece && next.out.empty()) {
         piece = co_await source.next(request_.route->timeouts.idle);
       }
       if (!piece) {
@@ -344,22 +374,12 @@ asio::awaitable<bool> Relay::send_body(std::string out, Framing framing, Framing
         client.cancel();  // a response cut short must not look whole
         co_return false;
       }
-      if (out.empty() && !chunked) {
-        direct = **piece;  // straight from the buffer it was read into
-      } else if (!(*piece)->empty()) {
-        http::append_piece(out, **piece, chunked);
-      }
-      if (source.done()) {
-        more = false;
-        if (chunked) {
-          http::append_last_chunk(out, source.trailers());
-        }
-      }
+      next.add(**piece, source);
     }
     outcome_.bytes_out = source.bytes();
     upstream_->expires_in(net::Milliseconds{0});
     client.expires_in(request_.client_idle);
-    std::span<const char> rest(out.empty() ? direct : std::string_view(out));
+    std::span<const char> rest = next.bytes();
     if (!client.write_at_once(rest) && co_await client.write(rest)) {
       outcome_.ended = ended_or(client.timed_out() ? "client-timeout" : "client-closed");
       co_return false;
@@ -367,7 +387,7 @@ asio::awaitable<bool> Relay::send_body(std::string out, Framing framing, Framing
     if (body_.done()) {
       client.expires_in(net::Milliseconds{0});  // nothing is expected of it
     }
-    out.clear();
+    next.out.clear();
     if (source.bytes() >= yield_at) {
       // Two fast peers must not keep the thread from everybody else.
       yield_at = source.bytes() + yield_bytes;
@@ -375,7 +395,7 @@ asio::awaitable<bool> Relay::send_body(std::string out, Framing framing, Framing
     }
   }
   source.finish();
-  buffers_.give_text(std::move(out));
+  buffers_.give_text(std::move(next.out));
   co_return true;
 }
 
@@ -384,7 +404,7 @@ asio::awaitable<void> Relay::tunnel() {
   back.running = true;
   request_.client->expires_in(request_.route->timeouts.idle);
   upstream_->expires_in(request_.route->timeouts.idle);
-  asio::co_spawn(co_await asio::this_coro::executor, pump_back(back), [&back](std::exception_ptr) {
+  asio::co_spawn(co_await asio::this_coro::executor, pump_back(back), [&back](const std::exception_ptr&) {
     back.running = false;
     back.ended.cancel();
   });

@@ -94,6 +94,7 @@ class Relay {
 
  private:
   struct Upload;
+  struct Outgoing;
   enum class Sent { whole, part, failed };
   enum class Next { proceed, retry, end };
 
@@ -104,6 +105,7 @@ class Relay {
   boost::asio::awaitable<void> upload(Upload& upload);
   boost::asio::awaitable<void> join(Upload& upload);
   boost::asio::awaitable<Next> read_head(bool may_retry);
+  [[nodiscard]] Next unanswered(bool may_retry) noexcept;
   boost::asio::awaitable<void> respond(bool upload_done);
   boost::asio::awaitable<bool> send_body(std::string out, http::Framing framing, http::Framing sent_framing);
   boost::asio::awaitable<void> tunnel();

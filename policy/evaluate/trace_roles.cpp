@@ -30,6 +30,7 @@ std::string reach(const Binding& binding, const Principal& principal) {
     return {};
   }
   std::vector<std::string> names;
+  names.reserve(binding.claims.size());
   for (const Wanted& wanted : binding.claims) {
     names.push_back(wanted.name);
   }

@@ -47,6 +47,19 @@ void append_object(const boost::json::object& object, std::string& out) {
   out += '}';
 }
 
+void append_array(const boost::json::array& array, std::string& out) {
+  out += '[';
+  bool first = true;
+  for (const boost::json::value& item : array) {
+    if (!first) {
+      out += ',';
+    }
+    first = false;
+    append(item, out);
+  }
+  out += ']';
+}
+
 void append(const boost::json::value& value, std::string& out) {
   switch (value.kind()) {
     case boost::json::kind::null:
@@ -70,19 +83,9 @@ void append(const boost::json::value& value, std::string& out) {
     case boost::json::kind::object:
       append_object(value.get_object(), out);
       break;
-    case boost::json::kind::array: {
-      out += '[';
-      bool first = true;
-      for (const boost::json::value& item : value.get_array()) {
-        if (!first) {
-          out += ',';
-        }
-        first = false;
-        append(item, out);
-      }
-      out += ']';
+    case boost::json::kind::array:
+      append_array(value.get_array(), out);
       break;
-    }
   }
 }
 
