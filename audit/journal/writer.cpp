@@ -123,10 +123,10 @@ void Writer::close() {
   }
 }
 
-// The others may be kept for as long as a commit takes, and half as long again: so a quiet disk keeps nobody
-// for long, and under load one commit serves many.
+// The others may be kept for twice as long as a commit takes: so a quiet disk keeps nobody for long, and
+// under load one commit serves many.
 std::chrono::microseconds Writer::patience_after(Steady::duration commit) const {
-  return std::min(std::chrono::duration_cast<std::chrono::microseconds>(commit * 3 / 2), options_.gather);
+  return std::min(std::chrono::duration_cast<std::chrono::microseconds>(commit * 2), options_.gather);
 }
 
 void Writer::run() {
@@ -136,7 +136,7 @@ void Writer::run() {
   while (wait_for_work(lock)) {
     taken.swap(queue_);
     if (!taken.empty()) {
-      crowd_.begin(unanswered_, awaited_ > 0 && awaited_ < crowd_.goal());
+      crowd_.begin(unanswered_);
     }
     awaited_ = 0;
     const bool look = std::exchange(poked_, false) || Steady::now() >= next_look_;

@@ -29,10 +29,9 @@ struct WriterOptions {
   std::size_t batch_max = 1'024;                         ///< entries of one transaction; 1 signs each alone
   std::chrono::milliseconds rider_delay{20};  ///< an event nobody waits for waits at most this long
   /// Under load waiters come back in bursts, and a batch for the first of them costs as much as one for all.
-  /// So where of late at least gather_from waited at once, the next batch is begun when most of as many have
-  /// come, or one and a half times as long after the first as the last commit took, at most this long. Zero:
-  /// never.
-  std::chrono::microseconds gather{1'500};
+  /// So where of late at least gather_from waited at once, the next batch is begun when as many have come,
+  /// or twice as long after the first as the last commit took, at most this long. Zero: never.
+  std::chrono::microseconds gather{2'000};
   std::size_t gather_from = 8;
   std::chrono::milliseconds poll{500};         ///< how often an idle writer looks after its files
   std::chrono::milliseconds retry_min{100};    ///< before the first attempt to reopen after a failure

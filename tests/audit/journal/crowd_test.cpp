@@ -10,37 +10,30 @@ constexpr std::size_t least = 8;
 TEST(Crowd, FewWaitersAreWorthNoPatience) {
   Crowd crowd(least);
   EXPECT_EQ(crowd.goal(), 0U);
-  crowd.begin(least - 1, false);
+  crowd.begin(least - 1);
   EXPECT_EQ(crowd.goal(), 0U);
-  crowd.begin(least, false);
+  crowd.begin(least);
   EXPECT_GT(crowd.goal(), 0U);
 }
 
-TEST(Crowd, MostOfThemAreWaitedForAndNotTheLast) {
+TEST(Crowd, AreWaitedFor) {
   Crowd crowd(least);
-  crowd.begin(64, false);
-  EXPECT_EQ(crowd.goal(), 56U);
+  crowd.begin(64);
+  EXPECT_EQ(crowd.goal(), 64U);
+  crowd.begin(50);
+  EXPECT_EQ(crowd.goal(), 50U);
 }
 
 TEST(Crowd, IsForgottenWithinAFewBatches) {
   Crowd crowd(least);
-  crowd.begin(64, false);
+  crowd.begin(64);
   int batches = 0;
   while (crowd.goal() != 0) {
-    crowd.begin(1, false);
+    crowd.begin(1);
     ++batches;
     ASSERT_LT(batches, 12);
   }
   EXPECT_GT(batches, 2) << "one small batch does not end a busy hour";
-}
-
-TEST(Crowd, IsForgottenAtOnceWhenItWasWaitedForInVain) {
-  Crowd crowd(least);
-  crowd.begin(64, false);
-  crowd.begin(20, true);
-  EXPECT_LE(crowd.goal(), 20U);
-  crowd.begin(3, true);
-  EXPECT_EQ(crowd.goal(), 0U);
 }
 
 }  // namespace
