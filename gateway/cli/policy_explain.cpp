@@ -164,7 +164,7 @@ ParseResult<Asked> read_question(const PolicyExplainOptions& options) {
       return ParseError{"--time: '" + policy::printable(options.time) +
                         "' is no time; write it like 2026-03-04T10:00:00Z"};
     }
-    asked.now = *time;
+    asked.now = policy::to_time_point(*time);
   }
   return asked;
 }

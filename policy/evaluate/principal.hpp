@@ -3,6 +3,7 @@
 #include "policy/language/value.hpp"
 #include "policy/request/address.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -15,6 +16,14 @@ namespace tallygate::policy {
 
 /// Time as the policy sees it; always passed in, never read from a clock.
 using TimePoint = std::chrono::system_clock::time_point;
+
+/// The moment on the clock of decisions, which counts nanoseconds and ends in 2262: what lies beyond becomes
+/// its last second, so that `until: "9999-12-31T00:00:00Z"` means what its author meant.
+[[nodiscard]] inline TimePoint to_time_point(std::chrono::sys_seconds time) noexcept {
+  constexpr auto first = std::chrono::ceil<std::chrono::seconds>(TimePoint::min());
+  constexpr auto last = std::chrono::floor<std::chrono::seconds>(TimePoint::max());
+  return TimePoint(std::clamp(time, first, last));
+}
 
 /// A named list of values: a claim (one value, or the items of a list), or one device attribute.
 struct Attribute {

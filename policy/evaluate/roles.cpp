@@ -129,7 +129,7 @@ void resolve(const Program& program, const Principal& principal, TimePoint now, 
       Resolution(program, principal, now, scratch.role_bits_, scratch.role_stack_, out.held_).run();
   out.valid_until_.reset();
   if (until != std::numeric_limits<std::int64_t>::max()) {
-    out.valid_until_ = TimePoint(std::chrono::seconds(until));
+    out.valid_until_ = to_time_point(std::chrono::sys_seconds(std::chrono::seconds(until)));
   }
   for (const RoleIndex role : out.held_) {
     scratch.role_bits_[role / 64] = 0;

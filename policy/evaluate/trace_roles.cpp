@@ -73,7 +73,7 @@ void trace_roles(const Program& program, const Principal& principal, TimePoint n
     if (via.empty()) {
       continue;
     }
-    if (binding.until && now >= TimePoint(*binding.until)) {
+    if (binding.until && now >= to_time_point(*binding.until)) {
       trace.expired.push_back(i);
     } else {
       add({known(program.find_role(binding.role)), i, std::move(via), std::nullopt});

@@ -60,7 +60,7 @@ std::optional<TimePoint> read_now(yaml::Map& map, yaml::Errors& errors) {
     return std::nullopt;
   }
   const auto time = read_timestamp(*node, "'now'", errors);
-  return time ? std::optional<TimePoint>(*time) : std::nullopt;
+  return time ? std::optional(to_time_point(*time)) : std::nullopt;
 }
 
 bool looks_like_policy(const yaml::Node& root) {

@@ -197,7 +197,7 @@ std::optional<SuiteTest> read_test(const yaml::Node& node, TimePoint now, Tables
   test.name = map.require_text("name").value_or("");
   if (const auto own_now = map.find("now")) {
     if (const auto time = read_timestamp(*own_now, "'now'", errors)) {
-      test.now = *time;
+      test.now = to_time_point(*time);
     }
   }
   const std::optional<yaml::Node> context = map.find("context");

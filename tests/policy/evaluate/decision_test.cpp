@@ -162,6 +162,25 @@ TEST(Evaluate, FailsClosedBothWaysWhereSomethingIsUnknown) {
   }
 }
 
+TEST(Evaluate, TakesATimeBeyondTheClocksEndForNever) {
+  const auto program = compile(
+      "version: 1\npolicy: p\nroles: {r: {}}\nbindings: [{role: r, users: [ana], until: "
+      "\"9999-12-31T00:00:00Z\"}]\n"
+      "resources: {s: {hosts: [a.test]}}\nrules:\n" +
+      allow_r);
+  Context context;
+  context.now = at("2026-03-04T10:00:00Z");
+  EXPECT_EQ(ask(program, person("ana"), "GET", "/", context), "allow k");
+  const Trace traced = trace(*program, person("ana"), request(*program, "GET", "a.test", "/"), context);
+  EXPECT_TRUE(traced.expired.empty());
+  Scratch scratch;
+  scratch.fit(*program);
+  RoleSet roles;
+  resolve(*program, person("ana"), context.now, scratch, roles);
+  EXPECT_TRUE(roles.current(*program, at("2261-12-31T00:00:00Z")));
+  EXPECT_LT(to_time_point(*parse_timestamp("0001-01-01T00:00:00Z")), at("1678-01-01T00:00:00Z"));
+}
+
 TEST(Evaluate, HoldsABindingUntilItsInstantAndNoLonger) {
   const auto program = compile(
       "version: 1\npolicy: p\nroles: {r: {}}\nbindings: [{role: r, users: [ana], until: "
