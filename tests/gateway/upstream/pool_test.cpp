@@ -21,7 +21,7 @@ struct World {
   std::optional<net::error_code> open(const UpstreamServer& server) {
     std::optional<net::error_code> outcome;
     asio::co_spawn(io, pool.open(server, state, net::Milliseconds{30'000}),
-                   [&outcome](std::exception_ptr, const auto& stream) {
+                   [&outcome](const std::exception_ptr&, const auto& stream) {
                      outcome = stream ? net::error_code() : stream.error();
                    });
     io.run();
