@@ -46,10 +46,6 @@ Failure beyond(const char* what, std::uint64_t value, std::uint64_t size) {
 
 }  // namespace
 
-Result<Digest> root_from(Sha256& sha, const NodeSource& nodes, std::uint64_t size) {
-  return size == 0 ? Result<Digest>(sha.digest({})) : range_root(sha, nodes, 0, size);
-}
-
 Result<std::vector<Digest>> inclusion_from(Sha256& sha, const NodeSource& nodes, std::uint64_t index,
                                            std::uint64_t size) {
   if (index >= size) {

@@ -13,9 +13,6 @@ namespace tallygate::audit {
 /// Gives the root of the perfect subtree over the leaves [`index` · 2^`height`, (`index` + 1) · 2^`height`).
 using NodeSource = std::function<Result<Digest>(unsigned height, std::uint64_t index)>;
 
-/// Root of the tree over the first `size` leaves. Errors: the source's.
-[[nodiscard]] Result<Digest> root_from(Sha256& sha, const NodeSource& nodes, std::uint64_t size);
-
 /// What inclusion_proof() gives, without the leaves (RFC 9162 §2.1.3.1). Errors: invalid where `index` is not
 /// below `size`; the source's.
 [[nodiscard]] Result<std::vector<Digest>> inclusion_from(Sha256& sha, const NodeSource& nodes,

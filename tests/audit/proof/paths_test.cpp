@@ -35,12 +35,6 @@ class Paths : public testing::Test {
   std::vector<Digest> leaves_;
 };
 
-TEST_F(Paths, TheRootIsThatOfTheLeaves) {
-  for (std::size_t size = 0; size <= tree_sizes; ++size) {
-    EXPECT_EQ(root_from(sha_, nodes(size), size).value(), tree_root(sha_, first(size))) << size;
-  }
-}
-
 TEST_F(Paths, InclusionIsThatFromTheLeavesForEveryLeafOfEveryTree) {
   for (std::size_t size = 1; size <= tree_sizes; ++size) {
     for (std::size_t index = 0; index < size; ++index) {
@@ -73,7 +67,6 @@ TEST_F(Paths, AFaultOfTheSourceIsTheFaultOfTheProof) {
   };
   EXPECT_EQ(inclusion_from(sha_, broken, 3, 9).error().message, "no disk");
   EXPECT_EQ(consistency_from(sha_, broken, 3, 9).error().message, "no disk");
-  EXPECT_EQ(root_from(sha_, broken, 9).error().message, "no disk");
 }
 
 }  // namespace
