@@ -362,9 +362,9 @@ void compare_all(double seconds, unsigned rounds, unsigned producers, const std:
 }  // namespace tallygate::audit
 
 int main(int argc, char** argv) {
-  const double seconds = argc > 1 ? std::atof(argv[1]) : 2.0;
-  const auto rounds = static_cast<unsigned>(argc > 2 ? std::atoi(argv[2]) : 5);
-  const auto producers = static_cast<unsigned>(argc > 3 ? std::atoi(argv[3]) : 64);
+  const double seconds = argc > 1 ? std::stod(argv[1]) : 2.0;
+  const auto rounds = static_cast<unsigned>(argc > 2 ? std::stoul(argv[2]) : 5);
+  const auto producers = static_cast<unsigned>(argc > 3 ? std::stoul(argv[3]) : 64);
   std::string folder = argc > 4 ? argv[4] : "/tmp";
   folder += "/tallygate-bench-XXXXXX";
   if (::mkdtemp(folder.data()) == nullptr) {

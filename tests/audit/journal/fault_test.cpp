@@ -19,7 +19,6 @@ namespace tallygate::audit {
 namespace {
 
 using testing::append;
-using testing::Collector;
 using testing::FaultVfs;
 using testing::holds;
 using testing::Home;

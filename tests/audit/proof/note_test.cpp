@@ -178,10 +178,8 @@ TEST(Note, SplitsAtTheLastEmptyLine) {
 TEST(Note, RefusesNamesWithSpacesOfAnyScript) {
   EXPECT_TRUE(is_note_name("gw.example.com/journal"));
   EXPECT_TRUE(is_note_name("\xC3\xB6rtlich"));
-  for (const char* bad : {"", " ", "a b", "a+b", "a\tb",
-                          "a\xC2\xA0"
-                          "b",
-                          "a\xE2\x80\xA8", "a\xE3\x80\x80", "\xFF"}) {
+  for (const char* bad :
+       {"", " ", "a b", "a+b", "a\tb", "a\xC2\xA0", "a\xE2\x80\xA8", "a\xE3\x80\x80", "\xFF"}) {
     EXPECT_FALSE(is_note_name(bad)) << bad;
   }
 }

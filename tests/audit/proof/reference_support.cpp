@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -65,10 +66,10 @@ std::string time_text(std::int64_t seconds) {
 
 std::string new_id(std::uint64_t seq, std::int64_t clock_s) {
   std::array<char, 40> text{};
-  const auto ms = static_cast<unsigned long long>(clock_s) * 1000;
-  std::snprintf(text.data(), text.size(), "%08llx-%04llx-7%03llx-8%03llx-%012llx", ms >> 16U, ms & 0xFFFFU,
-                static_cast<unsigned long long>(seq) & 0xFFFU,
-                (static_cast<unsigned long long>(seq) * 7U) & 0xFFFU, static_cast<unsigned long long>(seq));
+  const std::uint64_t ms = static_cast<std::uint64_t>(clock_s) * 1000;
+  std::snprintf(text.data(), text.size(),
+                "%08" PRIx64 "-%04" PRIx64 "-7%03" PRIx64 "-8%03" PRIx64 "-%012" PRIx64, ms >> 16U,
+                ms & 0xFFFFU, seq & 0xFFFU, (seq * 7U) & 0xFFFU, seq);
   return text.data();
 }
 
@@ -159,9 +160,9 @@ std::string Key::pem() const {
   return {data, static_cast<std::size_t>(size)};
 }
 
-Journal::Journal(fs::path folder_, std::string origin_)
-    : folder(std::move(folder_)),
-      origin(std::move(origin_)),
+Journal::Journal(fs::path in_folder, std::string named)
+    : folder(std::move(in_folder)),
+      origin(std::move(named)),
       root_(origin + "/root", "the provisioning key"),
       keys_{Key(origin, "the first signing key")} {
   fs::create_directories(folder);

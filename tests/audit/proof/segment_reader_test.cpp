@@ -123,7 +123,6 @@ TEST(SegmentReader, LeavesNoTraceInAnyState) {
 
 TEST(SegmentReader, AWalModeFileWithoutWalIsReadAsItIs) {
   Folder folder;
-  fs::path copy = folder.path / "copy";
   Journal journal(folder.path / "journal");
   journal.requests(20);
   journal.write();

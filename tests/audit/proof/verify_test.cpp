@@ -24,8 +24,6 @@ using reference::sql_against_triggers;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::Not;
-using testing::StartsWith;
 
 std::vector<std::string> found(const VerifyReport& report) {
   std::vector<std::string> all;
@@ -155,7 +153,8 @@ TEST_F(Verify, OneChangedBitOfAnyEntryIsFoundThere) {
   std::mt19937_64 random(seed);
   for (std::uint64_t seq = 1; seq + 1 < journal_.bodies.size(); ++seq) {
     std::string body = journal_.bodies[seq];
-    body[random() % body.size()] ^= static_cast<char>(1U << (random() % 8));
+    char& byte = body[random() % body.size()];
+    byte = static_cast<char>(byte ^ static_cast<char>(1U << (random() % 8)));
     set_body(seq, body);
     const VerifyReport report = verify();
     ASSERT_FALSE(report.ok);
@@ -434,7 +433,6 @@ TEST_F(Verify, AGrantIsNeededAndCountsOnceForOneAct) {
 
 TEST_F(Verify, SignaturesOfARevokedKeyNoLongerProve) {
   journal_.requests(8);
-  const std::string old = journal_.key().vkey();
   journal_.rotate("second");
   const std::uint64_t size = journal_.bodies.size();
   journal_.add("key.revoke",

@@ -21,7 +21,7 @@ class BodyTest : public testing::Test {
     Wire wire(io, deadlines);
     RequestParser parser;
     EXPECT_FALSE(parser.parse_head(head));
-    net::BufferPool pool(64 * 1024, 4);
+    net::BufferPool pool(std::size_t{64} * 1024, 4);
     net::Buffer buffer(pool);
     const FieldPredicate claims = [](std::string_view name) { return name.starts_with("X-Forwarded"); };
     BodySource<true> source(wire.stream(), buffer, parser, judge_request(parser.head()).framing, limit,

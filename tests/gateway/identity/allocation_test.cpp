@@ -36,7 +36,6 @@ namespace {
 using testing::Head;
 using testing::key_of;
 using testing::now;
-using testing::wait;
 
 /// Allocations of `work`.
 template <class Work>

@@ -139,7 +139,7 @@ class Server {
     asio::io_context io;
     tcp::socket wake(io);
     boost::system::error_code ignored;
-    static_cast<void>(wake.connect(tcp::endpoint(asio::ip::make_address("127.0.0.1"), port_), ignored));
+    wake.connect(tcp::endpoint(asio::ip::make_address("127.0.0.1"), port_), ignored);
     thread_.join();
   }
 
@@ -202,7 +202,7 @@ class Server {
     while (!stopping_) {
       boost::system::error_code error;
       tcp::socket socket(io_);
-      static_cast<void>(acceptor_.accept(socket, error));
+      acceptor_.accept(socket, error);
       if (error || stopping_) {
         continue;
       }
@@ -211,7 +211,7 @@ class Server {
         continue;
       }
       asio::ssl::stream<tcp::socket> stream(std::move(socket), context_);
-      static_cast<void>(stream.handshake(asio::ssl::stream_base::server, error));
+      stream.handshake(asio::ssl::stream_base::server, error);
       if (!error) {
         answer_on(stream);
       }
@@ -225,7 +225,7 @@ class Server {
   asio::io_context io_;
   asio::ssl::context context_{asio::ssl::context::tls_server};
   tcp::acceptor acceptor_;
-  unsigned short port_ = 0;
+  std::uint16_t port_ = 0;
   std::atomic<bool> stopping_{false};
   std::atomic<int> requests_{0};
   std::thread thread_;
