@@ -263,13 +263,21 @@ std::string plugin_config_json(const Settings& settings) {
   boost::json::object config;
   config["batch_max"] = journal.batch;
   config["checkpoint"] = journal.checkpoint == CheckpointEvery::entry ? "entry" : "batch";
+  const auto seconds = [](milliseconds time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time).count();
+  };
+  config["epoch"] =
+      boost::json::object{{"entries", journal.epoch.entries}, {"age_s", seconds(journal.epoch.age)}};
   config["gateway"] = settings.gateway;
   config["head"] = journal.head.string();
-  config["heartbeat_s"] = std::chrono::duration_cast<std::chrono::seconds>(journal.heartbeat).count();
+  config["heartbeat_s"] = seconds(journal.heartbeat);
   config["kek"] = boost::json::object{{std::string(name_of(journal.kek.kind)), journal.kek.name}};
   config["keyring"] = journal.keyring.string();
   config["path"] = journal.path.string();
   config["queue_max"] = journal.queue;
+  config["segment"] = boost::json::object{{"entries", journal.segment.entries},
+                                          {"bytes", journal.segment.bytes},
+                                          {"age_s", seconds(journal.segment.age)}};
   return boost::json::serialize(config);
 }
 

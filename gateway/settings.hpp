@@ -157,6 +157,19 @@ struct KekSource {
 enum class CheckpointEvery : std::uint8_t { batch, entry };
 
 /// The journal of the audit plugin (journal.md §1).
+/// How long one signing key serves: whichever comes first.
+struct EpochSettings {
+  std::size_t entries = 1'000'000;
+  milliseconds age{std::chrono::hours{24}};
+};
+
+/// When a segment is sealed: whichever comes first.
+struct SegmentSettings {
+  std::size_t entries = 1'000'000;
+  std::size_t bytes = std::size_t{2} * 1024 * 1024 * 1024;  ///< of the entries together
+  milliseconds age{std::chrono::hours{24}};
+};
+
 struct JournalSettings {
   std::filesystem::path path;     ///< folder of the segments; default `journal` beside the file
   std::filesystem::path head;     ///< the file `head` in the folder of that key; default `head/head`
@@ -164,6 +177,8 @@ struct JournalSettings {
   KekSource kek;                  ///< default: file `kek` in the folder of `head`
   CheckpointEvery checkpoint = CheckpointEvery::batch;
   milliseconds heartbeat{std::chrono::minutes{10}};  ///< at most what the charter says
+  EpochSettings epoch;
+  SegmentSettings segment;
   std::size_t queue = 65'536;  ///< entries waiting for their commit; a further one is refused
   std::size_t batch = 1'024;   ///< most entries of one commit
 };

@@ -15,6 +15,10 @@ namespace yaml = policy::yaml;
 
 constexpr std::size_t queue_max = 1'048'576;
 constexpr std::size_t batch_max = 16'384;
+constexpr std::size_t span_entries_min = 100;
+constexpr std::size_t span_entries_max = 100'000'000;
+constexpr std::size_t segment_bytes_min = std::size_t{1024} * 1024;
+constexpr std::size_t segment_bytes_max = std::size_t{64} * 1024 * 1024 * 1024;
 constexpr milliseconds heartbeat_max{std::chrono::hours{24}};
 
 boost::json::value to_json(const yaml::Node& node) {
@@ -76,6 +80,25 @@ void read_kek(SettingsMap& journal, const std::filesystem::path& head_folder, Ke
   }
 }
 
+void read_epoch(SettingsMap& journal, EpochSettings& settings) {
+  if (const auto node = journal.map().find("epoch")) {
+    SettingsMap epoch(*node, "epoch", journal.context());
+    epoch.count("entries", settings.entries, span_entries_min, span_entries_max);
+    epoch.duration("age", settings.age);
+    epoch.finish();
+  }
+}
+
+void read_segment(SettingsMap& journal, SegmentSettings& settings) {
+  if (const auto node = journal.map().find("segment")) {
+    SettingsMap segment(*node, "segment", journal.context());
+    segment.count("entries", settings.entries, span_entries_min, span_entries_max);
+    segment.bytes("bytes", settings.bytes, segment_bytes_min, segment_bytes_max);
+    segment.duration("age", settings.age);
+    segment.finish();
+  }
+}
+
 void read_journal(SettingsMap& journal, JournalSettings& settings) {
   const auto at = journal.node();
   settings.path = journal.path("path", false).value_or(*journal.to_path(at, "journal", false));
@@ -92,7 +115,8 @@ void read_journal(SettingsMap& journal, JournalSettings& settings) {
   }
   journal.count("queue", settings.queue, 1, queue_max);
   journal.count("batch", settings.batch, 1, batch_max);
-  journal.later("segment");
+  read_epoch(journal, settings.epoch);
+  read_segment(journal, settings.segment);
   journal.later("keep");
   journal.finish();
 }

@@ -1,7 +1,10 @@
 // The audit plugin: the plugin ABI in front of the journal's writer. No exception leaves a function of the
 // table.
 
+#include "audit/custody/control.hpp"
+#include "audit/custody/custodian.hpp"
 #include "audit/journal/journal.hpp"
+#include "audit/journal/provision.hpp"
 #include "audit/journal/writer.hpp"
 #include "plugin/journal_config.hpp"
 #include "tallygate/plugin.h"
@@ -72,8 +75,28 @@ class Sink final : public audit::CompletionSink {
 
 struct Plugin {
   Sink sink;
-  std::unique_ptr<audit::Writer> writer;  // ends before the sink that it calls
+  std::unique_ptr<audit::Writer> writer;          // ends before the sink that it calls
+  std::unique_ptr<audit::Custodian> custodian;    // ends before the writer that it uses
+  std::unique_ptr<audit::ControlServer> control;  // ends before the custodian that it calls
 };
+
+// Commands reach the journal through the writer, between two batches.
+audit::Result<void> open_door(Plugin& plugin, const std::filesystem::path& journal,
+                              const std::filesystem::path& head) {
+  plugin.custodian = std::make_unique<audit::Custodian>(
+      journal, audit::system_clock(),
+      [writer = plugin.writer.get()](audit::Custodian::Act act) { return writer->perform(std::move(act)); });
+  auto server = audit::ControlServer::open(
+      audit::control_socket(audit::head_file(head)),
+      [custodian = plugin.custodian.get()](const boost::json::object& request, audit::Requester who) {
+        return custodian->handle(request, who);
+      });
+  if (!server) {
+    return server.error();
+  }
+  plugin.control = std::move(*server);
+  return {};
+}
 
 audit::WriterLog log_to(const tg_host* host) {
   if (host == nullptr || host->size < offsetof(tg_host, log) + sizeof host->log || host->log == nullptr) {
@@ -100,6 +123,8 @@ tg_status open_checked(const tg_host* host, std::string_view json, void** self, 
     error = config.error().message;
     return TG_INVALID;
   }
+  const std::filesystem::path folder = config->journal.journal;
+  const std::filesystem::path head = config->journal.head;
   auto journal = audit::Journal::open(std::move(config->journal));
   if (!journal) {
     error = journal.error().message;
@@ -108,6 +133,10 @@ tg_status open_checked(const tg_host* host, std::string_view json, void** self, 
   auto plugin = std::make_unique<Plugin>();
   plugin->writer =
       std::make_unique<audit::Writer>(std::move(*journal), config->writer, plugin->sink, log_to(host));
+  if (auto door = open_door(*plugin, folder, head); !door) {
+    error = door.error().message;
+    return TG_UNWRITABLE;
+  }
   *self = plugin.release();
   return TG_OK;
 }
@@ -193,6 +222,7 @@ void plugin_health(void* self, tg_health* health) {
 
 void plugin_close(void* self) {
   const std::unique_ptr<Plugin> plugin(static_cast<Plugin*>(self));
+  plugin->control.reset();
   plugin->writer->close();
 }
 

@@ -6,8 +6,12 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -68,14 +72,61 @@ inline audit::Result<audit::KekSource> kek(const boost::json::object& object) {
   return bad("kek", R"(must be one of {"file": PATH}, {"env": VARIABLE}, {"credential": NAME})");
 }
 
+// The limits of epochs and segments.
+inline audit::Result<void> spans(const boost::json::object& object, audit::JournalOptions& options) {
+  constexpr std::uint64_t entries_most = 100'000'000;
+  constexpr std::uint64_t bytes_most = 1ULL << 36U;
+  constexpr std::uint64_t age_most_s = 366ULL * 86'400;
+  struct Limit {
+    std::string_view key;
+    std::uint64_t most;
+    std::function<void(std::uint64_t)> set;
+  };
+  const auto read = [&](std::string_view name, std::span<const Limit> limits) -> audit::Result<void> {
+    const boost::json::value* value = object.if_contains(name);
+    if (value == nullptr) {
+      return {};
+    }
+    const boost::json::object* map = value->if_object();
+    std::size_t found = 0;
+    for (const Limit& limit : limits) {
+      if (map == nullptr || !map->contains(limit.key)) {
+        continue;
+      }
+      const auto given = number(*map, limit.key, 0, 1, limit.most);
+      if (!given) {
+        return given.error();
+      }
+      limit.set(*given);
+      ++found;
+    }
+    return map != nullptr && found == map->size() ? audit::Result<void>()
+                                                  : bad(name, "is an object of entries, bytes and age_s");
+  };
+  const auto seconds = [](std::uint64_t value) {
+    return std::chrono::seconds(static_cast<std::int64_t>(value));
+  };
+  const std::array<Limit, 2> epoch = {
+      {{"entries", entries_most, [&](std::uint64_t value) { options.epoch.entries = value; }},
+       {"age_s", age_most_s, [&](std::uint64_t value) { options.epoch.age = seconds(value); }}}};
+  const std::array<Limit, 3> segment = {
+      {{"entries", entries_most, [&](std::uint64_t value) { options.segment.entries = value; }},
+       {"bytes", bytes_most, [&](std::uint64_t value) { options.segment.bytes = value; }},
+       {"age_s", age_most_s, [&](std::uint64_t value) { options.segment.age = seconds(value); }}}};
+  auto done = read("epoch", epoch);
+  return done ? read("segment", segment) : done;
+}
+
 }  // namespace detail
 
 /// Reads the plugin's configuration, one JSON object: path, head, keyring, gateway, kek {file | env |
-/// credential}; optional heartbeat_s, queue_max, batch_max, checkpoint ("batch" or "entry"). Errors: invalid,
-/// naming the key and what would be right; unknown keys are errors.
+/// credential}; optional heartbeat_s, queue_max, batch_max, checkpoint ("batch" or "entry"), epoch {entries,
+/// age_s}, segment {entries, bytes, age_s}. Errors: invalid, naming the key and what would be right; unknown
+/// keys are errors.
 inline audit::Result<JournalConfig> parse_journal_config(std::string_view json) {
-  constexpr std::array<std::string_view, 9> known = {
-      "path", "head", "keyring", "gateway", "kek", "heartbeat_s", "queue_max", "batch_max", "checkpoint"};
+  constexpr std::array<std::string_view, 11> known = {"path",       "head",        "keyring",   "gateway",
+                                                      "kek",        "heartbeat_s", "queue_max", "batch_max",
+                                                      "checkpoint", "epoch",       "segment"};
   constexpr std::uint64_t day_s = 86'400;
   constexpr std::uint64_t queue_most = 1'000'000;
   constexpr std::uint64_t batch_most = 16'384;
@@ -89,7 +140,7 @@ inline audit::Result<JournalConfig> parse_journal_config(std::string_view json) 
     if (std::find(known.begin(), known.end(), std::string_view(member.key())) == known.end()) {
       return detail::bad(member.key(),
                          "is not a key; known are path, head, keyring, gateway, kek, heartbeat_s, queue_max, "
-                         "batch_max, checkpoint");
+                         "batch_max, checkpoint, epoch, segment");
     }
   }
   JournalConfig config;
@@ -122,6 +173,9 @@ inline audit::Result<JournalConfig> parse_journal_config(std::string_view json) 
   config.journal.heartbeat = std::chrono::seconds(static_cast<std::int64_t>(*heartbeat));
   config.writer.pending_max = *queue;
   config.writer.batch_max = *batch;
+  if (auto spans = detail::spans(*object, config.journal); !spans) {
+    return spans.error();
+  }
   if (object->contains("checkpoint")) {
     const auto checkpoint = detail::text(*object, "checkpoint");
     if (!checkpoint || (*checkpoint != "batch" && *checkpoint != "entry")) {

@@ -125,31 +125,7 @@ std::optional<std::string> check(std::string_view body, const std::array<std::si
   return std::nullopt;
 }
 
-void put_digits(char* out, std::size_t width, std::uint64_t value) {
-  while (width != 0) {
-    out[--width] = static_cast<char>('0' + value % 10);
-    value /= 10;
-  }
-}
-
 }  // namespace
-
-void write_time(Time time, std::span<char, time_text_size> out) {
-  constexpr std::uint64_t minute_s = 60;
-  const auto days = std::chrono::floor<std::chrono::days>(time);
-  const auto second_of_day = std::chrono::floor<std::chrono::seconds>(time - days);
-  const auto nanoseconds = static_cast<std::uint64_t>((time - days - second_of_day).count());
-  const auto seconds = static_cast<std::uint64_t>(second_of_day.count());
-  const std::chrono::year_month_day date{days};
-  std::memcpy(out.data(), "0000-00-00T00:00:00.000000000Z", time_text_size);
-  put_digits(&out[0], 4, static_cast<std::uint64_t>(static_cast<int>(date.year())));
-  put_digits(&out[5], 2, static_cast<unsigned>(date.month()));
-  put_digits(&out[8], 2, static_cast<unsigned>(date.day()));
-  put_digits(&out[11], 2, seconds / (minute_s * minute_s));
-  put_digits(&out[14], 2, seconds / minute_s % minute_s);
-  put_digits(&out[17], 2, seconds % minute_s);
-  put_digits(&out[20], 9, nanoseconds);
-}
 
 Result<EncodedEvent> encode(const Event& event, std::string_view gateway_json) {
   if (auto reason = refuse(event)) {

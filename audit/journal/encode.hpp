@@ -3,6 +3,7 @@
 #include "audit/journal/clock.hpp"
 #include "audit/journal/event.hpp"
 #include "audit/journal/failure.hpp"
+#include "audit/journal/time_text.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -14,10 +15,6 @@ namespace tallygate::audit {
 
 constexpr std::size_t body_size_max = 65'535;  ///< journal.md §2
 constexpr std::size_t hash_hex_size = 64;
-constexpr std::size_t time_text_size = 30;  ///< "2026-01-31T23:59:59.123456789Z"
-
-/// Writes `time` as RFC 3339 UTC with nine decimals. Years 0000 to 9999.
-void write_time(Time time, std::span<char, time_text_size> out);
 
 /// An entry's body, complete but for what only the writer knows: prev, seq and time. One allocation; moves.
 class EncodedEvent {

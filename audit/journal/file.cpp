@@ -85,6 +85,26 @@ Result<void> create_file(const std::filesystem::path& path, std::string_view con
   return done;
 }
 
+Result<void> shred_file(const std::filesystem::path& path) {
+  FileDescriptor file(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status{};
+  if (!file && errno == ENOENT) {
+    return {};
+  }
+  if (!file || ::fstat(file.get(), &status) != 0) {
+    return fail(FailureKind::unreadable, path.string() + ": cannot overwrite: " + errno_text(errno));
+  }
+  const std::string zeros(static_cast<std::size_t>(status.st_size), '\0');
+  if (auto written = write_all(file, zeros, path); !written) {
+    return written.error();
+  }
+  if (::unlink(path.c_str()) != 0) {
+    return fail(FailureKind::unreadable, path.string() + ": cannot remove: " + errno_text(errno));
+  }
+  const auto folder = path.parent_path();
+  return sync_folder(folder.empty() ? std::filesystem::path(".") : folder);
+}
+
 Result<void> sync_folder(const std::filesystem::path& folder) {
   FileDescriptor file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!file || ::fsync(file.get()) != 0) {

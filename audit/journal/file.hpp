@@ -44,6 +44,11 @@ Result<FileIdentity> identify(const FileDescriptor& file, const std::filesystem:
 /// began is removed again on an error. Errors: exists, unreadable.
 Result<void> create_file(const std::filesystem::path& path, std::string_view content, mode_t mode);
 
+/// Overwrites the content of a file with zeros, durably, and removes it: what it held is gone from the disk,
+/// as far as the file system and the device write in place. Nothing happens where there is no such file.
+/// Errors: unreadable.
+Result<void> shred_file(const std::filesystem::path& path);
+
 /// Makes names created in or removed from a folder durable. Errors: unreadable.
 Result<void> sync_folder(const std::filesystem::path& folder);
 

@@ -12,17 +12,17 @@ namespace {
 
 constexpr std::size_t head_size = head_blocks * head_block_size;
 
-std::optional<Checkpoint> read_block(std::string_view block, const VerifyKey& key) {
+std::optional<Checkpoint> read_block(std::string_view block, std::span<const VerifyKey> keys) {
   const std::size_t end = std::min(block.find('\0'), block.size());
   if (block.find_first_not_of('\0', end) != std::string_view::npos) {
     return std::nullopt;
   }
   const auto note = parse_note(block.substr(0, end));
-  if (!note || !verify_note(*note, std::span(&key, 1))) {
+  if (!note || !verify_note(*note, keys)) {
     return std::nullopt;
   }
   auto checkpoint = parse_checkpoint(note->text);
-  if (!checkpoint || checkpoint->origin != key.name) {
+  if (!checkpoint || checkpoint->origin != keys.front().name) {
     return std::nullopt;
   }
   return std::move(*checkpoint);
@@ -49,10 +49,10 @@ WriteDurably write_through() {
   return pwrite_all;
 }
 
-std::optional<HeadBlock> newest_head(std::string_view bytes, const VerifyKey& key) {
+std::optional<HeadBlock> newest_head(std::string_view bytes, std::span<const VerifyKey> keys) {
   std::optional<HeadBlock> newest;
   for (std::size_t index = 0; index < head_blocks && index * head_block_size < bytes.size(); ++index) {
-    auto checkpoint = read_block(bytes.substr(index * head_block_size, head_block_size), key);
+    auto checkpoint = read_block(bytes.substr(index * head_block_size, head_block_size), keys);
     if (checkpoint && (!newest || checkpoint->size > newest->checkpoint.size)) {
       newest = HeadBlock{index, std::move(*checkpoint)};
     }
@@ -83,17 +83,17 @@ Result<Head> Head::open(const std::filesystem::path& path, WriteDurably write) {
   return Head(std::move(file), path, *identity, std::move(write));
 }
 
-Result<HeadBlock> Head::read(const VerifyKey& key) {
+Result<HeadBlock> Head::read(std::span<const VerifyKey> keys) {
   std::string bytes(head_size, '\0');
   const ssize_t got = ::pread(file_.get(), bytes.data(), bytes.size(), 0);
   if (got < 0) {
     return fail(FailureKind::unreadable, path_.string() + ": cannot read: " + errno_text(errno));
   }
   bytes.resize(static_cast<std::size_t>(got));
-  auto newest = newest_head(bytes, key);
+  auto newest = newest_head(bytes, keys);
   if (!newest) {
     return fail(FailureKind::tampered,
-                path_.string() + ": neither block holds a checkpoint signed by " + key.vkey());
+                path_.string() + ": neither block holds a checkpoint signed by " + keys.back().vkey());
   }
   next_ = (newest->index + 1) % head_blocks;
   return std::move(*newest);

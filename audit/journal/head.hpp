@@ -29,9 +29,9 @@ struct HeadBlock {
   Checkpoint checkpoint;
 };
 
-/// The valid block with the larger size among the bytes of a head file: a note by `key` whose origin is the
-/// key's name, padded with NUL. Nothing where there is none. Pure.
-std::optional<HeadBlock> newest_head(std::string_view bytes, const VerifyKey& key);
+/// The valid block with the larger size among the bytes of a head file: a note by one of `keys`, which
+/// share a name, whose origin is that name, padded with NUL. Nothing where there is none. Pure.
+std::optional<HeadBlock> newest_head(std::string_view bytes, std::span<const VerifyKey> keys);
 
 /// The companion `head` (journal.md §1): the newest acknowledged checkpoint in two blocks written in turn, so
 /// that a torn write leaves the other whole. One thread at a time.
@@ -44,7 +44,7 @@ class Head {
   static Result<Head> open(const std::filesystem::path& path, WriteDurably write = write_through());
 
   /// The newest valid block now in the file. Errors: unreadable, tampered (no valid block).
-  Result<HeadBlock> read(const VerifyKey& key);
+  Result<HeadBlock> read(std::span<const VerifyKey> keys);
 
   /// Writes `note` into the block that does not hold the newest one. Durable on return. After an error the
   /// other block still holds what it held. Errors: invalid (longer than a block), unreadable.

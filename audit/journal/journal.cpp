@@ -41,45 +41,6 @@ std::filesystem::path folder_of(const std::filesystem::path& file) {
   return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
 }
 
-// Segments after the first are written by a later format step of the same version; appending needs all of
-// them.
-Result<void> check_only_segment(const std::filesystem::path& journal) {
-  std::error_code error;
-  for (const auto& file : std::filesystem::directory_iterator(journal, error)) {
-    const std::string name = file.path().filename().string();
-    const bool numbered = name.size() == segment_name(0).size() && name.ends_with(".db") &&
-                          name.find_first_not_of("0123456789") == name.size() - 3;
-    if (numbered && name != segment_name(0)) {
-      return fail(FailureKind::invalid,
-                  file.path().string() +
-                      ": the journal has further segments; this version appends to the first only");
-    }
-  }
-  if (error) {
-    return fail(
-        error == std::errc::no_such_file_or_directory ? FailureKind::missing : FailureKind::unreadable,
-        journal.string() + ": " + error.message() + "; make a journal with: tallygate keys provision");
-  }
-  return {};
-}
-
-// A cause holds paths and system messages: bytes beyond ASCII and controls are shown as '?', and it is kept
-// short.
-std::string printable(std::string_view cause) {
-  constexpr std::size_t cause_size_max = 1024;
-  std::string text(cause.substr(0, cause_size_max));
-  for (char& c : text) {
-    if (c < ' ' || c > '~') {
-      c = '?';
-    }
-  }
-  return text;
-}
-
-std::string number(std::uint64_t value) {
-  return std::to_string(value);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Journal>> Journal::open(JournalOptions options) {
@@ -97,35 +58,39 @@ Result<void> Journal::prepare() {
   if (options_.gateway.empty() || !append_json_string(gateway_json_, options_.gateway)) {
     return fail(FailureKind::invalid, "the name of the gateway must be UTF-8 and not empty");
   }
-  if (auto only = check_only_segment(options_.journal); !only) {
-    return only.error();
+  if (const auto segments = list_segments(options_.journal); !segments) {
+    return fail(segments.error().kind,
+                segments.error().message + "; make a journal with: tallygate keys provision");
   }
   auto lock = Lock::acquire(options_.journal);
   if (!lock) {
     return lock.error();
   }
   lock_ = std::make_unique<Lock>(std::move(*lock));
-  const auto kek = load_kek(options_.kek);
-  if (!kek) {
-    return kek.error();
+  auto keys = SigningKeys::open(options_.keyring, options_.kek);
+  if (!keys) {
+    return keys.error();
   }
-  auto keyring = Keyring::open(options_.keyring);
-  if (!keyring) {
-    return keyring.error();
-  }
-  auto signer = keyring->current(*kek);
-  if (!signer) {
-    return signer.error();
-  }
-  signer_ = std::make_unique<Signer>(std::move(*signer));
+  keys_ = std::make_unique<SigningKeys>(std::move(*keys));
   const auto attached = attach(std::nullopt);
   if (!attached) {
     return attached.error();
   }
-  if (auto charter = read_charter(); !charter) {
-    return charter.error();
+  if (!out_of_turn_) {
+    if (auto begun = begin_segment(); !begun) {
+      return begun.error();
+    }
   }
-  if (attached->standing == Standing::ahead) {
+  if (options_.recovery) {
+    if (auto recorded = record_grants(); !recorded) {
+      return recorded.error();
+    }
+    options_.recovery.reset();
+  }
+  if (auto begun = begin_segment(); !begun) {
+    return begun.error();
+  }
+  if (attached->standing == Standing::ahead && !attached->abandons) {
     constexpr std::string_view cause = "the process ended between a commit and its acknowledgement";
     if (auto recorded = record_recovery(*attached, cause); !recorded) {
       return recorded.error();
@@ -137,105 +102,11 @@ Result<void> Journal::prepare() {
 Result<void> Journal::record_opening() {
   std::string key;
   std::string software;
-  if (!append_json_string(key, signer_->vkey()) ||
-      !append_json_string(software, "tallygate " TALLYGATE_VERSION)) {
+  if (!append_json_string(key, vkey()) || !append_json_string(software, "tallygate " TALLYGATE_VERSION)) {
     return fail(FailureKind::invalid, "the journal's key is not UTF-8");
   }
   const std::array<Member, 2> members = {{{"key", key}, {"software", software}}};
   return append_own("journal.open", members);
-}
-
-Result<Journal::Attached> Journal::attach(const std::optional<Known>& known) {
-  segment_.reset();
-  head_.reset();
-  auto head = Head::open(options_.head, options_.head_write);
-  if (!head) {
-    return head.error();
-  }
-  const auto newest = head->read(signer_->verify_key());
-  if (!newest) {
-    return newest.error();
-  }
-  auto segment = Segment::open(options_.journal / segment_name(0), signer_->name(), options_.vfs);
-  if (!segment) {
-    return segment.error();
-  }
-  auto examined = examine(*segment, signer_->verify_key(), *newest, options_.head, known);
-  if (!examined) {
-    return examined.error();
-  }
-  if (examined->standing == Standing::ahead) {
-    if (auto written = head->write(examined->note); !written) {
-      return written.error();
-    }
-  }
-  segment_ = std::make_unique<Segment>(std::move(*segment));
-  head_ = std::make_unique<Head>(std::move(*head));
-  known_.advance(examined->tip, examined->root);
-  return Attached{examined->standing, examined->head_size};
-}
-
-// Entries beyond head were never acknowledged to anybody; they stay, and the record says so.
-Result<void> Journal::record_recovery(const Attached& attached, std::string_view cause) {
-  std::string cause_json;
-  if (!append_json_string(cause_json, printable(cause))) {
-    return fail(FailureKind::invalid, "a cause is not UTF-8");
-  }
-  const std::string first = number(attached.head_size);
-  const std::string last = number(size() - 1);
-  const std::array<Member, 5> members = {{{"action", "\"roll-forward\""},
-                                          {"anchor", "\"head\""},
-                                          {"cause", cause_json},
-                                          {"first", first},
-                                          {"last", last}}};
-  if (attached.standing == Standing::ahead) {
-    return append_own("journal.recover", members);
-  }
-  const std::array<Member, 2> reopened = {{{"action", "\"reopen\""}, {"cause", cause_json}}};
-  return append_own("journal.recover", reopened);
-}
-
-Result<void> Journal::reopen(std::string_view cause) {
-  failed_ = true;
-  if (!lock_ || !lock_->check_in_place()) {
-    lock_.reset();
-    auto lock = Lock::acquire(options_.journal);
-    if (!lock) {
-      return lock.error();
-    }
-    lock_ = std::make_unique<Lock>(std::move(*lock));
-  }
-  if (auto room = check_room(); !room) {
-    return room.error();
-  }
-  const auto attached = attach(known_);
-  if (!attached) {
-    return attached.error();
-  }
-  failed_ = false;
-  return record_recovery(*attached, cause);
-}
-
-Result<void> Journal::read_charter() {
-  const auto body = segment_->body(0);
-  if (!body) {
-    return body.error();
-  }
-  std::array<WantedMember, 1> wanted = {{{"charter", {}}}};
-  if (check_canonical_object(*body, wanted) || wanted[0].json.empty()) {
-    return fail(FailureKind::tampered, "entry 0 of the journal carries no charter");
-  }
-  const auto parsed = parse_charter(wanted[0].json);
-  if (!parsed) {
-    return parsed.error();
-  }
-  if (options_.heartbeat > parsed->heartbeat) {
-    return fail(FailureKind::invalid, "the heartbeat of " + std::to_string(options_.heartbeat.count()) +
-                                          " s is longer than the charter's " +
-                                          std::to_string(parsed->heartbeat.count()) + " s");
-  }
-  heartbeat_ = options_.heartbeat.count() > 0 ? options_.heartbeat : parsed->heartbeat;
-  return {};
 }
 
 Result<std::string> Journal::commit(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts) {
@@ -278,6 +149,7 @@ Result<std::string> Journal::record(std::span<EncodedEvent* const> batch, std::v
   if (auto begun = segment_->begin(); !begun) {
     return begun.error();
   }
+  std::uint64_t bytes = 0;
   for (EncodedEvent* event : batch) {
     const std::uint64_t seq = next_.range.size();
     write_hex(next_.last, prev);
@@ -289,9 +161,10 @@ Result<std::string> Journal::record(std::span<EncodedEvent* const> batch, std::v
       return inserted.error();
     }
     receipts.push_back({seq, next_.last});
+    bytes += body.size();
   }
   const Digest root = next_.range.root(sha_);
-  auto note = sign(next_.range.size(), root);
+  auto note = keys_->sign(next_.range.size(), root, handing_over_);
   if (!note) {
     return note;
   }
@@ -303,17 +176,8 @@ Result<std::string> Journal::record(std::span<EncodedEvent* const> batch, std::v
   }
   known_.advance(next_, root);
   newest_ = now;
-  return note;
-}
-
-Result<std::string> Journal::sign(std::uint64_t size, const Digest& root) {
-  std::string note = checkpoint_text(signer_->name(), size, root);
-  const auto signature = signer_->sign(note);
-  if (!signature) {
-    return signature.error();
-  }
-  note += '\n';
-  note += signature_line(signer_->name(), signer_->key_id(), *signature);
+  segment_bytes_ += bytes;
+  segment_begun_ = segment_begun_.value_or(now);
   return note;
 }
 

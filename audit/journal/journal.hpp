@@ -7,7 +7,7 @@
 #include "audit/journal/kek.hpp"
 #include "audit/journal/lock.hpp"
 #include "audit/journal/segment.hpp"
-#include "audit/journal/signer.hpp"
+#include "audit/journal/signing_keys.hpp"
 #include "audit/journal/startup.hpp"
 
 #include <chrono>
@@ -22,6 +22,38 @@
 
 namespace tallygate::audit {
 
+/// How long one signing key serves (journal.md §6): whichever comes first.
+struct EpochLimits {
+  std::uint64_t entries = 1'000'000;
+  std::chrono::seconds age = std::chrono::hours(24);
+};
+
+/// When a segment is sealed (journal.md §7): whichever comes first.
+struct SegmentLimits {
+  std::uint64_t entries = 1'000'000;
+  std::uint64_t bytes = 2ULL * 1024 * 1024 * 1024;  ///< of the bodies together
+  std::chrono::seconds age = std::chrono::hours(24);
+};
+
+/// A grant as an entry carries it.
+struct GrantMembers {
+  std::string grant;      ///< RFC 8785 form
+  std::string signature;  ///< base64
+};
+
+/// What the provisioning key allows an opening to do that is refused otherwise (journal.md §8): exactly this,
+/// on record.
+struct Recovery {
+  /// What head acknowledged and the journal does not have; nothing where head itself is lost.
+  std::optional<Checkpoint> abandoned;
+  std::optional<GrantMembers> recover;  ///< of the kind journal.recover
+  /// Where the record's newest key is not in the keyring: the record's own keys, which are good for reading
+  /// it, and a grant of the kind key.rotate for the keyring's.
+  std::vector<VerifyKey> record_keys;
+  std::optional<GrantMembers> rotate;
+  std::string by;  ///< who does it, a JSON text
+};
+
 /// Where a journal is and who writes it.
 struct JournalOptions {
   std::filesystem::path journal;  ///< folder of the segments
@@ -32,6 +64,9 @@ struct JournalOptions {
   Clock clock = system_clock();
   /// Shorter than the charter's, or zero for the charter's.
   std::chrono::seconds heartbeat{0};
+  std::optional<Recovery> recovery;
+  EpochLimits epoch;
+  SegmentLimits segment;
   /// Where tests inject faults: the name of a registered SQLite VFS, and how head's blocks are written.
   std::string vfs;
   WriteDurably head_write = write_through();
@@ -72,6 +107,20 @@ class Journal {
   /// Records one event of the journal's own, `members` sorted. Errors: as append().
   Result<void> append_own(std::string_view kind, std::span<const Member> members);
 
+  /// What is due by the limits of the options, judged at the newest entry's time.
+  enum class Due { nothing, rotate, seal };
+  [[nodiscard]] Due due() const;
+
+  /// Hands over to a new signing key: `key.rotate` signed by both, then the old private key is destroyed.
+  /// Everything committed must be acknowledged. Errors: any; sticky, and reopen() settles what was begun.
+  /// `by` is who asked for it, a JSON text, where somebody did.
+  Result<void> rotate(std::string_view by = {});
+
+  /// Ends the open segment and begins the next with `journal.seal`. Nothing happens where the open one holds
+  /// nothing but that. Everything committed must be acknowledged. Errors: any; sticky, and reopen() finishes
+  /// it.
+  Result<void> seal(std::string_view by = {});
+
   /// Whether every file is in place and writable and the disks have room: what can be known without writing.
   /// Errors: missing, tampered, unreadable; sticky.
   Result<void> check();
@@ -90,12 +139,18 @@ class Journal {
   /// Folds and removes the WAL. To be called last. Errors: unreadable, missing, tampered.
   Result<void> close();
 
+  /// Whether nothing failed since it was opened.
+  [[nodiscard]] bool good() const { return !failed_; }
   [[nodiscard]] std::uint64_t size() const { return known_.tip.range.size(); }
   [[nodiscard]] const std::string& gateway_json() const { return gateway_json_; }
   [[nodiscard]] std::chrono::seconds heartbeat() const { return heartbeat_; }
   /// When the newest entry was recorded.
   [[nodiscard]] Time newest() const { return newest_; }
   [[nodiscard]] Time now() const { return options_.clock(); }
+  /// The vkey of the signing key in force.
+  [[nodiscard]] std::string vkey() const { return keys_->signer().vkey(); }
+  /// seq of the first entry of the open segment.
+  [[nodiscard]] std::uint64_t segment_first() const { return segment_first_; }
 
  private:
   explicit Journal(JournalOptions options) : options_(std::move(options)) {}
@@ -103,27 +158,40 @@ class Journal {
   struct Attached {
     Standing standing = Standing::equal;
     std::uint64_t head_size = 0;  // what head acknowledged before it was rolled forward
+    bool abandons = false;        // and gave up
   };
   Result<void> prepare();
+  Result<bool> settle_keys(std::string_view newest_note);
+  Result<void> measure_segment();
+  Result<void> begin_segment(std::string_view by = {});
+  Result<HeadBlock> open_head(std::optional<Head>& head, std::span<const VerifyKey> keys);
+  Result<void> rewrite_head(Head& head, const Examined& examined);
+  Result<void> record_grants();
   Result<Attached> attach(const std::optional<Known>& known);
   Result<void> record_recovery(const Attached& attached, std::string_view cause);
   Result<void> record_opening();
-  Result<void> read_charter();
+  Result<void> read_charter(RecordFiles& files);
   [[nodiscard]] Result<void> check_in_place() const;
   Result<std::string> record(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts);
-  Result<std::string> sign(std::uint64_t size, const Digest& root);
   Result<void> check_room() const;
 
   JournalOptions options_;
   std::string gateway_json_;
   std::unique_ptr<Lock> lock_;
-  std::unique_ptr<Signer> signer_;
+  std::unique_ptr<SigningKeys> keys_;
   std::unique_ptr<Segment> segment_;
   std::unique_ptr<Head> head_;
   Sha256 sha_;
   Known known_;  // what is committed, and the newest checkpoints
   Tip next_;     // the tip while a batch is under way; kept for its memory
   Time newest_{};
+  bool out_of_turn_ = false;   // the keyring's key does not follow from the record: only a grant lets it sign
+  bool handing_over_ = false;  // the checkpoint of the batch under way is signed by two keys
+  std::optional<SegmentFile> unsealed_;  // the segment whose journal.seal is to be the next entry
+  std::uint64_t segment_first_ = 0;
+  std::uint64_t segment_bytes_ = 0;    // of the bodies in it
+  std::optional<Time> segment_begun_;  // when its first entry was recorded
+  std::optional<Time> epoch_begun_;
   std::chrono::seconds heartbeat_{0};
   bool failed_ = false;
   std::vector<Receipt> own_receipts_;

@@ -28,17 +28,42 @@ PRAGMA secure_delete=ON;
 PRAGMA trusted_schema=OFF;
 )";
 
-constexpr const char* schema = R"(
+constexpr const char* tables = R"(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE signing_key (vkey TEXT PRIMARY KEY, first INTEGER NOT NULL UNIQUE, created TEXT NOT NULL,
                           wrapped BLOB NOT NULL) STRICT;
-INSERT INTO meta VALUES ('format', '1');
 )";
+constexpr const char* format_row = "INSERT INTO meta VALUES ('format', '1')";
+
+// While a key is destroyed: the keyring without it before it takes its place, and the one before.
+constexpr const char* new_suffix = ".new";
+constexpr const char* old_suffix = ".old";
+
+std::filesystem::path beside(std::filesystem::path path, const char* suffix) {
+  path += suffix;
+  return path;
+}
 
 struct FreeCipher {
   void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
 };
 using Cipher = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
+
+// What a crash while a key was destroyed may have left. The old name is one more name of the keyring itself
+// where the new one had not taken its place yet.
+Result<void> clear_leftovers(const std::filesystem::path& path) {
+  const auto old = beside(path, old_suffix);
+  std::error_code error;
+  if (std::filesystem::equivalent(path, old, error)) {
+    std::filesystem::remove(old, error);
+  }
+  for (const auto& file : {beside(path, new_suffix), old}) {
+    if (auto gone = shred_file(file); !gone) {
+      return gone.error();
+    }
+  }
+  return {};
+}
 
 // What a wrapped key is bound to: it cannot be passed off as another one.
 std::string associated(std::string_view vkey) {
@@ -94,7 +119,7 @@ Result<Keyring> Keyring::create(const std::filesystem::path& path, std::string_v
   if (!database) {
     return database.error();
   }
-  for (const char* sql : {settings, schema}) {
+  for (const char* sql : {settings, tables, format_row}) {
     if (auto done = database->execute(sql); !done) {
       return done.error();
     }
@@ -118,6 +143,9 @@ Result<Keyring> Keyring::open(const std::filesystem::path& path) {
   }
   if ((status.st_mode & 077U) != 0) {
     return fail(FailureKind::invalid, path.string() + ": others may read the keyring; run chmod 600 on it");
+  }
+  if (auto cleared = clear_leftovers(path); !cleared) {
+    return cleared.error();
   }
   auto database = Database::open(path, SQLITE_OPEN_READWRITE);
   if (!database) {
@@ -169,21 +197,10 @@ Result<void> Keyring::add(const Signer& signer, std::uint64_t first, std::string
   return {};
 }
 
-Result<Signer> Keyring::current(const Kek& kek) {
-  auto query = database_.prepare("SELECT vkey, wrapped FROM signing_key ORDER BY first DESC LIMIT 1");
-  if (!query) {
-    return query.error();
-  }
-  const int rc = query->step();
-  if (rc == SQLITE_DONE) {
-    return fail(FailureKind::missing, path_.string() + ": it holds no signing key");
-  }
-  if (rc != SQLITE_ROW) {
-    return database_.failure("cannot read the signing key");
-  }
-  const std::string vkey(query->text(0));
+Result<KeptKey> Keyring::unwrap_row(Statement& row, const Kek& kek) {
+  const std::string vkey(row.text(0));
   Wrapped wrapped{};
-  const auto stored = query->blob(1);
+  const auto stored = row.blob(3);
   std::optional<Seed> seed;
   if (stored.size() == wrapped.size()) {
     std::copy(stored.begin(), stored.end(), wrapped.begin());
@@ -195,10 +212,108 @@ Result<Signer> Keyring::current(const Kek& kek) {
   }
   auto signer = Signer::from_seed(origin_, *seed);
   OPENSSL_cleanse(seed->data(), seed->size());
-  if (signer && signer->vkey() != vkey) {
+  if (!signer) {
+    return signer.error();
+  }
+  if (signer->vkey() != vkey) {
     return fail(FailureKind::tampered, path_.string() + ": the private key does not belong to " + vkey);
   }
-  return signer;
+  return KeptKey{std::move(*signer), static_cast<std::uint64_t>(row.integer(1)), std::string(row.text(2))};
+}
+
+Result<std::vector<KeptKey>> Keyring::load(const Kek& kek) {
+  auto query = database_.prepare("SELECT vkey, first, created, wrapped FROM signing_key ORDER BY first");
+  if (!query) {
+    return query.error();
+  }
+  std::vector<KeptKey> keys;
+  int rc = SQLITE_ROW;
+  while ((rc = query->step()) == SQLITE_ROW) {
+    auto key = unwrap_row(*query, kek);
+    if (!key) {
+      return key.error();
+    }
+    keys.push_back(std::move(*key));
+  }
+  if (rc != SQLITE_DONE) {
+    return database_.failure("cannot read the signing keys");
+  }
+  if (keys.empty()) {
+    return fail(FailureKind::missing, path_.string() + ": it holds no signing key");
+  }
+  return keys;
+}
+
+// Writes what stays into a new file. An UPDATE or DELETE in place would leave a copy in a rollback journal.
+Result<void> Keyring::write_without(std::string_view vkey, const std::filesystem::path& fresh) const {
+  if (auto created = create_file(fresh, {}, 0600); !created) {
+    return created.error();
+  }
+  auto database = Database::open(fresh, SQLITE_OPEN_READWRITE);
+  if (!database) {
+    return database.error();
+  }
+  for (const char* sql : {settings, tables}) {
+    if (auto done = database->execute(sql); !done) {
+      return done.error();
+    }
+  }
+  struct Step {
+    const char* sql;
+    std::string_view value;
+  };
+  const std::string source = path_.string();
+  const std::array<Step, 4> steps = {
+      {{"ATTACH DATABASE ?1 AS source", source},
+       {"INSERT INTO meta SELECT * FROM source.meta WHERE ?1 <> ''", source},
+       {"INSERT INTO signing_key SELECT * FROM source.signing_key WHERE vkey = ?1", vkey},
+       {"DETACH DATABASE ?1", "source"}}};
+  for (const Step& step : steps) {
+    auto statement = database->prepare(step.sql);
+    if (!statement) {
+      return statement.error();
+    }
+    statement->bind(1, step.value);
+    if (statement->run() != SQLITE_DONE) {
+      return database->failure("cannot write the keyring anew");
+    }
+  }
+  const auto kept = database->value("SELECT count(*) FROM signing_key");
+  if (!kept) {
+    return kept.error();
+  }
+  return *kept == "1"
+             ? Result<void>()
+             : fail(FailureKind::missing, path_.string() + ": it does not hold " + std::string(vkey));
+}
+
+Result<void> Keyring::keep_only(std::string_view vkey) {
+  const auto fresh = beside(path_, new_suffix);
+  const auto old = beside(path_, old_suffix);
+  if (auto written = write_without(vkey, fresh); !written) {
+    if (auto undone = shred_file(fresh); !undone) {
+      return undone.error();
+    }
+    return written.error();
+  }
+  std::error_code error;
+  std::filesystem::create_hard_link(path_, old, error);
+  if (!error) {
+    std::filesystem::rename(fresh, path_, error);
+  }
+  if (error) {
+    return fail(FailureKind::unreadable,
+                path_.string() + ": cannot put the new keyring in place: " + error.message());
+  }
+  auto database = Database::open(path_, SQLITE_OPEN_READWRITE);
+  if (!database) {
+    return database.error();
+  }
+  database_ = std::move(*database);
+  if (auto done = database_.execute(settings); !done) {
+    return done.error();
+  }
+  return shred_file(old);  // which makes the new name durable too: both are in one folder
 }
 
 Result<std::vector<KeyringEntry>> Keyring::list() {

@@ -20,6 +20,13 @@ struct KeyringEntry {
   std::string created;      ///< RFC 3339
 };
 
+/// One signing key with its private half.
+struct KeptKey {
+  Signer signer;
+  std::uint64_t first = 0;  ///< checkpoints larger than this are signed by it
+  std::string created;      ///< RFC 3339
+};
+
 /// `keyring.db`: private signing keys, wrapped with AES-256-GCM by a key-encryption key (journal.md §1, §6).
 /// A rollback journal and secure_delete see to it that a deleted key leaves no copy. One thread at a time.
 class Keyring {
@@ -35,8 +42,15 @@ class Keyring {
   /// origin), exists (it is there), unreadable, crypto.
   Result<void> add(const Signer& signer, std::uint64_t first, std::string_view created, const Kek& kek);
 
-  /// Unwraps the newest signing key. Errors: missing (none), crypto (another key-encryption key, or altered).
-  Result<Signer> current(const Kek& kek);
+  /// Unwraps all signing keys, oldest first: one, and two while a rotation is under way. Errors: missing
+  /// (none), crypto (another key-encryption key, or altered), tampered.
+  Result<std::vector<KeptKey>> load(const Kek& kek);
+
+  /// Destroys every signing key but the one with this vkey: the keyring is written anew without them, takes
+  /// the old one's place, and the old file is overwritten and removed. A crash on the way leaves either
+  /// keyring whole; what is left of the other is destroyed by the next open(). Errors: missing (no such key;
+  /// nothing is destroyed), unreadable.
+  Result<void> keep_only(std::string_view vkey);
 
   /// All keys, oldest first. Errors: unreadable.
   Result<std::vector<KeyringEntry>> list();
@@ -47,6 +61,9 @@ class Keyring {
  private:
   Keyring(Database database, std::string origin, std::filesystem::path path)
       : database_(std::move(database)), origin_(std::move(origin)), path_(std::move(path)) {}
+
+  Result<KeptKey> unwrap_row(Statement& row, const Kek& kek);
+  Result<void> write_without(std::string_view vkey, const std::filesystem::path& fresh) const;
 
   Database database_;
   std::string origin_;

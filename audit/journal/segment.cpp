@@ -68,17 +68,8 @@ Result<void> check_identity(const std::filesystem::path& path, const FileIdentit
   return {};
 }
 
-}  // namespace
-
-std::string segment_name(std::uint64_t first) {
-  constexpr std::size_t digits = 12;
-  std::string number = std::to_string(first);
-  number.insert(0, number.size() < digits ? digits - number.size() : 0, '0');
-  return number + ".db";
-}
-
-Result<void> Segment::create(const std::filesystem::path& file, std::string_view origin, std::uint64_t first,
-                             const std::string& vfs) {
+Result<void> write_empty(const std::filesystem::path& file, std::string_view origin, std::uint64_t first,
+                         const std::string& vfs) {
   if (auto created = create_file(file, {}, 0640); !created) {
     return created.error();
   }
@@ -109,6 +100,36 @@ Result<void> Segment::create(const std::filesystem::path& file, std::string_view
     }
   }
   return database->execute("COMMIT; PRAGMA wal_checkpoint(TRUNCATE);");
+}
+
+}  // namespace
+
+std::string segment_name(std::uint64_t first) {
+  constexpr std::size_t digits = 12;
+  std::string number = std::to_string(first);
+  number.insert(0, number.size() < digits ? digits - number.size() : 0, '0');
+  return number + ".db";
+}
+
+// Under another name until it is whole: a crash never leaves half a segment.
+Result<void> Segment::create(const std::filesystem::path& file, std::string_view origin, std::uint64_t first,
+                             const std::string& vfs) {
+  std::error_code error;
+  if (std::filesystem::exists(file, error)) {
+    return fail(FailureKind::exists, file.string() + ": the segment exists already");
+  }
+  const std::filesystem::path fresh = file.string() + ".new";
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::filesystem::remove(fresh.string() + suffix, error);
+  }
+  if (auto written = write_empty(fresh, origin, first, vfs); !written) {
+    return written.error();
+  }
+  std::filesystem::rename(fresh, file, error);
+  if (error) {
+    return fail(FailureKind::unreadable, file.string() + ": cannot be put in place: " + error.message());
+  }
+  return sync_folder(file.parent_path().empty() ? std::filesystem::path(".") : file.parent_path());
 }
 
 Result<Segment> Segment::open(const std::filesystem::path& file, std::string_view origin,
@@ -223,10 +244,10 @@ Result<void> Segment::check_schema() {
   return {};
 }
 
-Result<SegmentEnd> Segment::end() {
+Result<SegmentEnd> segment_end(Database& database) {
   SegmentEnd end;
-  auto last = database_.prepare("SELECT seq FROM entry ORDER BY seq DESC LIMIT 1");
-  auto checkpoint = database_.prepare("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1");
+  auto last = database.prepare("SELECT seq FROM entry ORDER BY seq DESC LIMIT 1");
+  auto checkpoint = database.prepare("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1");
   if (!last || !checkpoint) {
     return last ? checkpoint.error() : last.error();
   }
@@ -242,10 +263,14 @@ Result<SegmentEnd> Segment::end() {
   }
   for (const int rc : {last_rc, checkpoint_rc}) {
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-      return database_.failure("cannot read the end of the segment");
+      return database.failure("cannot read the end of the segment");
     }
   }
   return end;
+}
+
+Result<SegmentEnd> Segment::end() {
+  return segment_end(database_);
 }
 
 Result<void> Segment::read(std::uint64_t from,
@@ -282,6 +307,17 @@ Result<std::string> Segment::body(std::uint64_t seq) {
     return fail(FailureKind::missing, file_.string() + ": entry " + std::to_string(seq) + " is missing");
   }
   return database_.failure("cannot read an entry");
+}
+
+Result<std::uint64_t> Segment::body_bytes() {
+  auto query = database_.prepare("SELECT total(length(body)) FROM entry");
+  if (!query) {
+    return query.error();
+  }
+  if (query->step() != SQLITE_ROW) {
+    return database_.failure("cannot measure the segment");
+  }
+  return static_cast<std::uint64_t>(query->integer(0));
 }
 
 Result<void> Segment::begin() {

@@ -20,6 +20,9 @@ struct SegmentEnd {
   std::string note;                   ///< the newest checkpoint
 };
 
+/// The same of a segment that is open otherwise. Errors: unreadable.
+Result<SegmentEnd> segment_end(Database& database);
+
 /// How full the WAL is.
 struct WalFrames {
   int in_wal = 0;  ///< told by SQLite at each commit
@@ -30,7 +33,7 @@ struct WalFrames {
 /// (journal.md §10). After any error it is to be closed and opened again. One thread at a time.
 class Segment {
  public:
-  /// Makes an empty open segment that begins at `first`. Errors: exists, unreadable.
+  /// Makes an empty open segment that begins at `first`, whole or not at all. Errors: exists, unreadable.
   static Result<void> create(const std::filesystem::path& file, std::string_view origin, std::uint64_t first,
                              const std::string& vfs = {});
 
@@ -47,6 +50,9 @@ class Segment {
 
   /// The body of one entry. Errors: missing, unreadable.
   Result<std::string> body(std::uint64_t seq);
+
+  /// Bytes of all bodies together. Errors: unreadable.
+  Result<std::uint64_t> body_bytes();
 
   /// The five steps of one batch: one transaction, durable when commit() returns.
   Result<void> begin();

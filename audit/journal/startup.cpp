@@ -1,5 +1,6 @@
 #include "audit/journal/startup.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace tallygate::audit {
@@ -17,7 +18,7 @@ Failure tampered(std::string message) {
 }
 
 // The newest checkpoint must be the batch's own: as large as the record, signed by the journal's key.
-Result<Checkpoint> read_checkpoint(const SegmentEnd& end, const VerifyKey& key) {
+Result<Checkpoint> read_checkpoint(const SegmentEnd& end, std::span<const VerifyKey> keys) {
   if (end.entries_end == 0 || end.entries_end != end.checkpoint_size) {
     return tampered("The journal has " + entries(end.entries_end) + " but its newest checkpoint covers " +
                     std::to_string(end.checkpoint_size));
@@ -26,15 +27,15 @@ Result<Checkpoint> read_checkpoint(const SegmentEnd& end, const VerifyKey& key) 
   if (!note) {
     return tampered("The journal's newest checkpoint cannot be read: " + note.error().message);
   }
-  if (const auto signers = verify_note(*note, std::span(&key, 1)); !signers) {
-    return tampered("The journal's newest checkpoint is not signed by " + key.vkey() + ": " +
+  if (const auto signers = verify_note(*note, keys); !signers) {
+    return tampered("The journal's newest checkpoint is not signed by " + keys.back().vkey() + ": " +
                     signers.error().message);
   }
   auto checkpoint = parse_checkpoint(note->text);
   if (!checkpoint) {
     return tampered("The journal's newest checkpoint cannot be read: " + checkpoint.error().message);
   }
-  if (checkpoint->origin != key.name || checkpoint->size != end.checkpoint_size) {
+  if (checkpoint->origin != keys.front().name || checkpoint->size != end.checkpoint_size) {
     return tampered("The journal's newest checkpoint is for another journal or size");
   }
   return std::move(*checkpoint);
@@ -46,7 +47,7 @@ struct Walk {
   std::optional<Digest> root_at_known;
 };
 
-Result<Walk> walk(Segment& segment, Tip from, std::uint64_t head_size, std::uint64_t known_size) {
+Result<Walk> walk(RecordFiles& files, Tip from, std::uint64_t head_size, std::uint64_t known_size) {
   Sha256 sha;
   Walk walk{std::move(from), std::nullopt, std::nullopt};
   const auto look = [&] {
@@ -58,8 +59,8 @@ Result<Walk> walk(Segment& segment, Tip from, std::uint64_t head_size, std::uint
     }
   };
   look();
-  const auto read = segment.read(walk.tip.range.size(), [&](std::uint64_t, std::string_view body) {
-    walk.tip.last = sha.leaf(body);
+  const auto read = files.leaves(walk.tip.range.size(), [&](const Digest& leaf) {
+    walk.tip.last = leaf;
     walk.tip.range.append(sha, walk.tip.last);
     look();
   });
@@ -69,19 +70,32 @@ Result<Walk> walk(Segment& segment, Tip from, std::uint64_t head_size, std::uint
   return walk;
 }
 
-Result<void> refuse(Standing standing, std::uint64_t size, const HeadBlock& head,
-                    const std::filesystem::path& path) {
+Failure refuse(Standing standing, std::uint64_t size, const HeadBlock& head,
+               const std::filesystem::path& path) {
   const std::uint64_t acknowledged = head.checkpoint.size;
   if (standing == Standing::behind) {
     return tampered("The journal ends after " + entries(size) + ", but " + path.string() + " acknowledged " +
                     std::to_string(acknowledged) + ": the newest " + entries(acknowledged - size) +
                     " are missing");
   }
-  if (standing == Standing::different) {
-    return tampered("The first " + entries(acknowledged) + " of the journal are not those that " +
-                    path.string() + " acknowledged: the record was altered or replaced");
+  return tampered("The first " + entries(acknowledged) + " of the journal are not those that " +
+                  path.string() + " acknowledged: the record was altered or replaced");
+}
+
+// Where to begin: at what this process knows, else at what was sealed before, else, where head is older than
+// that, at the beginning.
+Result<Tip> begin_at(RecordFiles& files, const HeadBlock& head, const std::optional<Known>& known,
+                     bool from_known) {
+  if (from_known) {
+    return known->tip;
   }
-  return {};
+  auto base = files.base();
+  if (!base) {
+    return base.error();
+  }
+  const std::uint64_t oldest =
+      std::min(head.checkpoint.size, known ? known->tip.range.size() : head.checkpoint.size);
+  return base->size() <= oldest ? Tip{std::move(*base), {}} : Tip{};
 }
 
 }  // namespace
@@ -114,9 +128,10 @@ Standing compare(std::uint64_t journal_size, const std::optional<Digest>& root_t
   return journal_size == anchor.size ? Standing::equal : Standing::ahead;
 }
 
-Result<Examined> examine(Segment& segment, const VerifyKey& key, const HeadBlock& head,
-                         const std::filesystem::path& head_path, const std::optional<Known>& known) {
-  auto end = segment.end();
+Result<Examined> examine(RecordFiles& files, std::span<const VerifyKey> keys, const HeadBlock& head,
+                         const std::filesystem::path& head_path, const std::optional<Known>& known,
+                         const std::optional<Checkpoint>& forgiven) {
+  auto end = files.end();
   if (!end) {
     return end.error();
   }
@@ -127,16 +142,22 @@ Result<Examined> examine(Segment& segment, const VerifyKey& key, const HeadBlock
     return tampered("The journal ends after " + entries(end->entries_end) + ", but " +
                     std::to_string(known_size) + " were recorded: it was replaced by an older one");
   }
-  if (end->entries_end < head.checkpoint.size) {
-    return refuse(Standing::behind, end->entries_end, head, head_path).error();
+  const bool abandons =
+      forgiven && forgiven->size == head.checkpoint.size && forgiven->root == head.checkpoint.root;
+  if (end->entries_end < head.checkpoint.size && !abandons) {
+    return refuse(Standing::behind, end->entries_end, head, head_path);
   }
-  const auto checkpoint = read_checkpoint(*end, key);
+  const auto checkpoint = read_checkpoint(*end, keys);
   if (!checkpoint) {
     return checkpoint.error();
   }
   const auto remembered = known ? known->root_at(head.checkpoint.size) : std::nullopt;
   const bool from_known = known && (remembered || head.checkpoint.size >= known_size);
-  auto walked = walk(segment, from_known ? known->tip : Tip{}, head.checkpoint.size, known_size);
+  auto from = begin_at(files, head, known, from_known);
+  if (!from) {
+    return from.error();
+  }
+  auto walked = walk(files, std::move(*from), head.checkpoint.size, known_size);
   if (!walked) {
     return walked.error();
   }
@@ -152,11 +173,13 @@ Result<Examined> examine(Segment& segment, const VerifyKey& key, const HeadBlock
     return tampered("The journal is not the one that was written here before: it was replaced");
   }
   const Standing standing = compare(end->entries_end, walked->root_at_head, head.checkpoint);
-  if (auto good = refuse(standing, end->entries_end, head, head_path); !good) {
-    return good.error();
+  const bool refused = standing == Standing::behind || standing == Standing::different;
+  if (refused && !abandons) {
+    return refuse(standing, end->entries_end, head, head_path);
   }
-  return Examined{std::move(walked->tip), std::move(end->note), checkpoint->root, standing,
-                  head.checkpoint.size};
+  return Examined{std::move(walked->tip), std::move(end->note),
+                  checkpoint->root,       standing,
+                  head.checkpoint.size,   refused};
 }
 
 }  // namespace tallygate::audit

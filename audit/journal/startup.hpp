@@ -4,11 +4,12 @@
 #include "audit/journal/hash.hpp"
 #include "audit/journal/head.hpp"
 #include "audit/journal/note.hpp"
-#include "audit/journal/segment.hpp"
+#include "audit/journal/record_files.hpp"
 #include "audit/journal/tree.hpp"
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,12 +55,16 @@ struct Examined {
   Digest root{};                        ///< and its root
   Standing standing = Standing::equal;  ///< equal or ahead; the rest are failures
   std::uint64_t head_size = 0;          ///< what head acknowledged
+  bool abandons = false;                ///< head acknowledged something else, which `forgiven` gives up
 };
 
-/// Reads the segment, hashes its entries, holds the root against its newest checkpoint, `key` against that,
-/// and all against `head`. What `known` covers is not read again unless head is older than it remembers.
-/// `head_path` is for the messages. Errors: tampered (says what and by how much), unreadable.
-Result<Examined> examine(Segment& segment, const VerifyKey& key, const HeadBlock& head,
-                         const std::filesystem::path& head_path, const std::optional<Known>& known);
+/// Reads the newest segment (those before it too where head is older), hashes its entries, holds the root
+/// against the newest checkpoint, that against `keys`, of which one must have signed it, and all against
+/// `head`. What `known` covers is not read again unless head is older than it remembers. `head_path` is for
+/// the messages. A head that is exactly `forgiven` is given up instead of refused. Errors: tampered (says
+/// what and by how much), unreadable.
+Result<Examined> examine(RecordFiles& files, std::span<const VerifyKey> keys, const HeadBlock& head,
+                         const std::filesystem::path& head_path, const std::optional<Known>& known,
+                         const std::optional<Checkpoint>& forgiven = std::nullopt);
 
 }  // namespace tallygate::audit

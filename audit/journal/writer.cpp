@@ -104,6 +104,23 @@ WriterHealth Writer::health() const {
   return health;
 }
 
+Result<std::string> Writer::perform(Act act) {
+  std::future<Result<std::string>> answer;
+  {
+    const std::lock_guard lock(mutex_);
+    if (closing_ || failed_) {
+      return fail(FailureKind::unreadable, failed_ ? reason_ : "the journal is closing");
+    }
+    if (acts_.size() >= options_.acts_max) {
+      return fail(FailureKind::locked, "too many acts are waiting for the journal");
+    }
+    acts_.push_back({std::move(act), {}});
+    answer = acts_.back().answer.get_future();
+  }
+  wake_.notify_one();
+  return answer.get();
+}
+
 void Writer::poke() {
   {
     const std::lock_guard lock(mutex_);
@@ -132,9 +149,11 @@ std::chrono::microseconds Writer::patience_after(Steady::duration commit) const 
 void Writer::run() {
   std::chrono::microseconds patience{0};
   std::vector<Pending> taken;
+  std::vector<PendingAct> acts;
   std::unique_lock lock(mutex_);
   while (wait_for_work(lock)) {
     taken.swap(queue_);
+    acts.swap(acts_);
     if (!taken.empty()) {
       crowd_.begin(unanswered_);
     }
@@ -157,7 +176,9 @@ void Writer::run() {
       if (look && !failed_) {
         look_after();
       }
+      keep_house();
     }
+    perform_all(acts);
     taken.clear();
     lock.lock();
     gather_ = patience;
@@ -177,7 +198,7 @@ bool Writer::wait_for_work(std::unique_lock<std::mutex>& lock) {
     const bool broken = unacknowledged_ && !failed_;
     const bool gathering = awaited_ > 0 && awaited_ < crowd_.goal() && now < gather_until_;
     if ((awaited_ > 0 && !gathering) || riders_due || broken || queue_.size() >= options_.batch_max ||
-        poked_ || now >= next_look_) {
+        !acts_.empty() || poked_ || now >= next_look_) {
       return true;
     }
     if (closing_) {
@@ -369,6 +390,57 @@ void Writer::look_after() {
     return;
   }
   beat();
+}
+
+// Whether everything committed is acknowledged, after waiting for it.
+bool Writer::settled() {
+  acknowledger_.drain();
+  const std::lock_guard lock(mutex_);
+  return !unacknowledged_;
+}
+
+// Acts that wait while the journal fails are answered with why.
+void Writer::perform_all(std::vector<PendingAct>& acts) {
+  for (PendingAct& pending : acts) {
+    if (failed_ || !settled()) {
+      pending.answer.set_value(
+          fail(FailureKind::unreadable, failed_ ? reason_ : acknowledger_.failure().message));
+      continue;
+    }
+    auto answer = pending.act(*journal_);
+    if (!journal_->good()) {
+      count_failure();
+      enter_failure(answer ? fail(FailureKind::unreadable, "the journal failed") : answer.error());
+    }
+    pending.answer.set_value(std::move(answer));
+  }
+  acts.clear();
+}
+
+// New keys and new segments, when it is time for them. A rotation that did not begin leaves the journal good:
+// it is said, and tried again when the files are looked after next.
+void Writer::keep_house() {
+  if (failed_ || Steady::now() < next_house_ || journal_->due() == Journal::Due::nothing) {
+    return;
+  }
+  if (!settled()) {
+    return;  // the next turn enters the failure
+  }
+  const bool rotate = journal_->due() == Journal::Due::rotate;
+  const auto done = rotate ? journal_->rotate() : journal_->seal();
+  if (done) {
+    say(WriterMessage::info, rotate ? "a new signing key is in force" : "a segment was sealed");
+    return;
+  }
+  next_house_ = Steady::now() + options_.poll;
+  if (journal_->good()) {
+    say(WriterMessage::error,
+        (rotate ? "the signing key cannot be changed: " : "the segment cannot be sealed: ") +
+            done.error().message);
+    return;
+  }
+  count_failure();
+  enter_failure(done.error());
 }
 
 void Writer::beat() {

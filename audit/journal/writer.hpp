@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -37,6 +38,7 @@ struct WriterOptions {
   std::chrono::milliseconds retry_min{100};    ///< before the first attempt to reopen after a failure
   std::chrono::milliseconds retry_max{1'000};  ///< between further attempts, doubling until then
   int fold_frames = 250;                       ///< WAL frames after which it is folded into the segment
+  std::size_t acts_max = 16;                   ///< acts that wait for their turn
 };
 
 /// How an event ended.
@@ -121,6 +123,14 @@ class Writer {
   /// record a heartbeat where one is due, try to reopen. Tests that move their clock call it.
   void poke();
 
+  /// Something to be done to the journal between two batches: gives what the caller asked for.
+  using Act = std::function<Result<std::string>(Journal&)>;
+
+  /// Runs `act` on the writer's thread when everything before it is acknowledged, and waits for its answer:
+  /// events that arrive meanwhile are kept. Errors: locked (more than `acts_max` are waiting), unreadable
+  /// (the journal has failed, or is closing), and what `act` gives. Not to be called by the sink.
+  Result<std::string> perform(Act act);
+
   /// Accepts nothing more, completes everything accepted, folds the WAL, ends the thread. Once; not by the
   /// sink.
   void close();
@@ -144,7 +154,15 @@ class Writer {
     Steady::time_point begun;
   };
 
+  struct PendingAct {
+    Act act;
+    std::promise<Result<std::string>> answer;
+  };
+
   void run();
+  void perform_all(std::vector<PendingAct>& acts);
+  void keep_house();
+  [[nodiscard]] bool settled();
   bool wait_for_work(std::unique_lock<std::mutex>& lock);
   void commit_all(std::vector<Pending>& taken);
   [[nodiscard]] std::chrono::microseconds patience_after(Steady::duration commit) const;
@@ -169,6 +187,7 @@ class Writer {
   mutable std::mutex mutex_;  // guards the queue and the state
   std::condition_variable wake_;
   std::vector<Pending> queue_;
+  std::vector<PendingAct> acts_;
   std::size_t awaited_ = 0;              // of those in queue_
   std::size_t unanswered_ = 0;           // waiters in queue_ and in the batches under way
   Crowd crowd_;                          // of those, of late
@@ -194,6 +213,7 @@ class Writer {
   std::chrono::milliseconds retry_{0};
   Steady::time_point next_look_;
   Steady::time_point next_fold_;
+  Steady::time_point next_house_;
   bool wal_warned_ = false;
   Acknowledger<Batch> acknowledger_;
   std::thread thread_;

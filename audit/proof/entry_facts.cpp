@@ -4,28 +4,17 @@
 #include "audit/journal/encode.hpp"
 #include "audit/journal/event.hpp"
 
-#include <chrono>
 #include <utility>
 
 namespace tallygate::audit {
 namespace {
 
-constexpr std::string_view time_pattern = "0000-00-00T00:00:00.000000000Z";
-constexpr std::int64_t ns_per_second = 1'000'000'000;
 constexpr std::size_t uuid_text_size = 36;
 
 // The text of a JSON string that needs no escapes, without its quotes; a name or a number of ours never needs
 // one.
 std::string_view plain(std::string_view json) noexcept {
   return json.size() >= 2 && json.front() == '"' ? json.substr(1, json.size() - 2) : std::string_view();
-}
-
-std::int64_t number(std::string_view digits) noexcept {
-  std::int64_t value = 0;
-  for (const char c : digits) {
-    value = value * 10 + (c - '0');
-  }
-  return value;
 }
 
 std::uint8_t hex_value(char c) noexcept {
@@ -49,30 +38,6 @@ EntryFault malformed(std::string detail) {
 }
 
 }  // namespace
-
-std::optional<std::int64_t> parse_entry_time(std::string_view text) noexcept {
-  if (text.size() != time_pattern.size()) {
-    return std::nullopt;
-  }
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool fits = time_pattern[i] == '0' ? text[i] >= '0' && text[i] <= '9' : text[i] == time_pattern[i];
-    if (!fits) {
-      return std::nullopt;
-    }
-  }
-  const std::int64_t year = number(text.substr(0, 4));
-  const std::chrono::year_month_day date{std::chrono::year{static_cast<int>(year)},
-                                         std::chrono::month{static_cast<unsigned>(number(text.substr(5, 2)))},
-                                         std::chrono::day{static_cast<unsigned>(number(text.substr(8, 2)))}};
-  const std::int64_t hour = number(text.substr(11, 2));
-  const std::int64_t minute = number(text.substr(14, 2));
-  const std::int64_t second = number(text.substr(17, 2));
-  if (!date.ok() || year < 1970 || year > 2261 || hour > 23 || minute > 59 || second > 59) {
-    return std::nullopt;
-  }
-  const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-  return (((days * 24 + hour) * 60 + minute) * 60 + second) * ns_per_second + number(text.substr(20, 9));
-}
 
 Role role_of(std::string_view kind) noexcept {
   // Requests and sessions are nearly everything that is recorded.

@@ -3,6 +3,7 @@
 
 #include "audit/journal/clock.hpp"
 #include "audit/journal/hash.hpp"
+#include "audit/journal/time_text.hpp"
 
 #include <boost/system/result.hpp>
 
@@ -45,10 +46,6 @@ struct EntryFault {
 
 /// Reads an entry: length, canonical form, every common member. Pure; allocates only for a fault.
 [[nodiscard]] boost::system::result<EntryFacts, EntryFault> read_entry(std::string_view body);
-
-/// Nanoseconds since 1970 of RFC 3339 UTC with nine decimals, `2026-01-31T23:59:59.123456789Z`; years 1970 to
-/// 2261, what 64 bits of nanoseconds hold. Nothing for every other form.
-[[nodiscard]] std::optional<std::int64_t> parse_entry_time(std::string_view text) noexcept;
 
 /// What the proof does with entries of `kind`.
 [[nodiscard]] Role role_of(std::string_view kind) noexcept;

@@ -2,8 +2,8 @@
 /// What there is to verify: segments, their extents, the charter.
 
 #include "audit/journal/charter.hpp"
+#include "audit/journal/folder.hpp"
 #include "audit/proof/findings.hpp"
-#include "audit/proof/folder.hpp"
 #include "audit/proof/record_state.hpp"
 #include "audit/proof/segment_reader.hpp"
 #include "audit/proof/verify.hpp"

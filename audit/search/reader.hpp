@@ -2,7 +2,7 @@
 /// Reads a journal across its segments, for people: no proof, no lock, no trace.
 
 #include "audit/journal/failure.hpp"
-#include "audit/proof/folder.hpp"
+#include "audit/journal/folder.hpp"
 #include "audit/proof/segment_reader.hpp"
 
 #include <cstdint>

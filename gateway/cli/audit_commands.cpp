@@ -1,5 +1,6 @@
 #include "gateway/cli/audit_actions.hpp"
 #include "gateway/cli/commands.hpp"
+#include "gateway/cli/custody_commands.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -156,6 +157,7 @@ void add_audit_commands(CLI::App& app, int& exit_code) {
   add_tail(*audit, exit_code);
   add_query(*audit, exit_code);
   add_stats(*audit, exit_code);
+  add_audit_custody(*audit, exit_code);
 }
 
 }  // namespace tallygate::cli

@@ -1,4 +1,6 @@
 #include "gateway/cli/commands.hpp"
+#include "gateway/cli/custody_commands.hpp"
+#include "gateway/cli/journal_access.hpp"
 #include "gateway/cli/keys_list.hpp"
 #include "gateway/cli/keys_passphrase.hpp"
 #include "gateway/cli/keys_provision.hpp"
@@ -38,42 +40,11 @@ struct ProvisionArguments {
   bool json = false;
 };
 
-Result<audit::KekSource> parse_kek(const std::string& text) {
-  using Kind = audit::KekSource::Kind;
-  const std::size_t colon = text.find(':');
-  const std::string kind = text.substr(0, colon);
-  const std::string name = colon == std::string::npos ? "" : text.substr(colon + 1);
-  if (!name.empty() && (kind == "file" || kind == "env" || kind == "credential")) {
-    return audit::KekSource{kind == "file"  ? Kind::file
-                            : kind == "env" ? Kind::environment
-                                            : Kind::credential,
-                            name};
-  }
-  return fail(FailureKind::invalid,
-              "--kek must be file:PATH, env:NAME or credential:NAME, never the key itself");
-}
-
-audit::KekSource to_audit(const KekSource& kek) {
-  switch (kek.kind) {
-    case KekSource::Kind::env:
-      return {audit::KekSource::Kind::environment, kek.name};
-    case KekSource::Kind::credential:
-      return {audit::KekSource::Kind::credential, kek.name};
-    case KekSource::Kind::file:
-      break;
-  }
-  return {audit::KekSource::Kind::file, kek.name};
-}
-
 /// The journal that gateway.yaml describes.
 Result<audit::ProvisionOptions> options_from(const std::string& file) {
-  const auto settings = load_settings(file);
+  const auto settings = settings_of(file);
   if (!settings) {
-    std::string text = policy::yaml::to_string(settings.error());
-    if (text.ends_with('\n')) {
-      text.pop_back();
-    }
-    return fail(FailureKind::invalid, text);
+    return settings.error();
   }
   const JournalSettings& journal = settings->audit.journal;
   audit::ProvisionOptions options;
@@ -274,6 +245,7 @@ void add_keys_commands(CLI::App& app, int& exit_code) {
   keys->require_subcommand(1);
   add_provision(*keys, exit_code);
   add_list(*keys, exit_code);
+  add_keys_custody(*keys, exit_code);
 }
 
 }  // namespace tallygate::cli

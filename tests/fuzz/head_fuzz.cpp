@@ -13,8 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     seed.fill(7);
     return tallygate::audit::Signer::from_seed("gw", seed).value();
   }();
-  const auto head =
-      tallygate::audit::newest_head({reinterpret_cast<const char*>(data), size}, signer.verify_key());
+  const auto head = tallygate::audit::newest_head({reinterpret_cast<const char*>(data), size},
+                                                  std::span(&signer.verify_key(), 1));
   if (head && (head->index > 1 || head->checkpoint.origin != "gw")) {
     std::abort();
   }

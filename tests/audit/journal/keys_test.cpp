@@ -124,6 +124,7 @@ TEST(Kek, AFileThatOthersMayReadIsRefused) {
 }
 
 TEST(Kek, ComesFromTheEnvironmentAndFromSystemd) {
+  // NOLINTBEGIN(concurrency-mt-unsafe): one thread
   const Home home(false);
   ASSERT_EQ(::setenv("TALLYGATE_TEST_KEK", std::string(64, 'b').c_str(), 1), 0);
   EXPECT_EQ(load_kek({KekSource::Kind::environment, "TALLYGATE_TEST_KEK"}).value().bytes()[0], 0xbb);
@@ -137,6 +138,7 @@ TEST(Kek, ComesFromTheEnvironmentAndFromSystemd) {
   ASSERT_EQ(::unsetenv("CREDENTIALS_DIRECTORY"), 0);
   EXPECT_THAT(load_kek({KekSource::Kind::credential, "kek"}).error().message,
               HasSubstr("LoadCredential=kek:"));
+  // NOLINTEND(concurrency-mt-unsafe)
 }
 
 TEST(Kek, ANewFileIsPrivateAndNeverOverwrites) {
@@ -149,12 +151,12 @@ TEST(Kek, ANewFileIsPrivateAndNeverOverwrites) {
   EXPECT_EQ(read(home.kek()), before);
 }
 
-TEST(Keyring, ReturnsTheNewestKeyUnderItsKeyEncryptionKeyOnly) {
+TEST(Keyring, ReturnsItsKeysUnderItsKeyEncryptionKeyOnly) {
   const Home home(false);
   const auto path = home.folder() / "k.db";
   const Kek kek = load_kek({KekSource::Kind::file, home.kek().string()}).value();
   auto keyring = Keyring::create(path, "gw").value();
-  EXPECT_EQ(keyring.current(kek).error().kind, FailureKind::missing);
+  EXPECT_EQ(keyring.load(kek).error().kind, FailureKind::missing);
   const auto first = Signer::generate("gw").value();
   const auto second = Signer::generate("gw").value();
   ASSERT_TRUE(keyring.add(first, 0, "2026-01-01T00:00:00Z", kek));
@@ -163,12 +165,36 @@ TEST(Keyring, ReturnsTheNewestKeyUnderItsKeyEncryptionKeyOnly) {
   EXPECT_EQ(keyring.add(Signer::generate("other").value(), 300, "x", kek).error().kind, FailureKind::invalid);
   auto again = Keyring::open(path).value();
   EXPECT_EQ(again.origin(), "gw");
-  EXPECT_EQ(again.current(kek).value().vkey(), second.vkey());
+  const auto kept = again.load(kek).value();
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_EQ(kept[0].signer.vkey(), first.vkey());
+  EXPECT_EQ(kept[1].signer.vkey(), second.vkey());
   const auto list = again.list().value();
   ASSERT_EQ(list.size(), 2U);
   EXPECT_EQ(list[0].vkey, first.vkey());
   EXPECT_EQ(list[1].first, 100U);
-  EXPECT_EQ(again.current(Kek({1, 2, 3})).error().kind, FailureKind::crypto);
+  EXPECT_EQ(again.load(Kek({1, 2, 3})).error().kind, FailureKind::crypto);
+}
+
+TEST(Keyring, KeepsOneKeyAndNoTraceOfTheOthers) {
+  const Home home(false);
+  const auto path = home.folder() / "k.db";
+  const Kek kek = load_kek({KekSource::Kind::file, home.kek().string()}).value();
+  auto keyring = Keyring::create(path, "gw").value();
+  const auto first = Signer::generate("gw").value();
+  const auto second = Signer::generate("gw").value();
+  ASSERT_TRUE(keyring.add(first, 0, "2026-01-01T00:00:00Z", kek));
+  ASSERT_TRUE(keyring.add(second, 100, "2026-01-02T00:00:00Z", kek));
+  EXPECT_EQ(keyring.keep_only("gw+00000000+none").error().kind, FailureKind::missing);
+  EXPECT_EQ(keyring.list().value().size(), 2U) << "nothing is destroyed for a key that is not there";
+  ASSERT_TRUE(keyring.keep_only(second.vkey()));
+  EXPECT_EQ(keyring.load(kek).value().front().signer.vkey(), second.vkey());
+  EXPECT_EQ(keyring.list().value().size(), 1U);
+  EXPECT_THAT(read(path), Not(HasSubstr(first.vkey())));
+  EXPECT_EQ(Keyring::open(path).value().origin(), "gw");
+  struct stat status{};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
 TEST(Keyring, AnAlteredOrSwappedKeyIsNoticed) {
@@ -183,14 +209,14 @@ TEST(Keyring, AnAlteredOrSwappedKeyIsNoticed) {
         "UPDATE signing_key SET wrapped = x'00'"}) {
     auto database = Database::open(path, SQLITE_OPEN_READWRITE).value();
     ASSERT_TRUE(database.execute(sql));
-    EXPECT_EQ(keyring.current(kek).error().kind, FailureKind::crypto) << sql;
+    EXPECT_EQ(keyring.load(kek).error().kind, FailureKind::crypto) << sql;
   }
 }
 
 TEST(Keyring, NoPrivateKeyStandsInItsFileUnwrapped) {
   const Home home;
   const Kek kek = load_kek({KekSource::Kind::file, home.kek().string()}).value();
-  const Seed seed = Keyring::open(home.keyring()).value().current(kek).value().seed().value();
+  const Seed seed = Keyring::open(home.keyring()).value().load(kek).value()[0].signer.seed().value();
   EXPECT_THAT(read(home.keyring()), Not(HasSubstr(std::string(seed.begin(), seed.end()))));
   struct stat status{};
   ASSERT_EQ(::stat(home.keyring().c_str(), &status), 0);

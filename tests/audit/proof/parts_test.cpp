@@ -1,9 +1,9 @@
 // The small parts of the verifier: times, ids, findings, roots of prefixes, head blocks.
+#include "audit/journal/folder.hpp"
 #include "audit/proof/anchors.hpp"
 #include "audit/proof/checkpoint_check.hpp"
 #include "audit/proof/entry_facts.hpp"
 #include "audit/proof/findings.hpp"
-#include "audit/proof/folder.hpp"
 #include "audit/proof/unique_ids.hpp"
 
 #include <gmock/gmock.h>

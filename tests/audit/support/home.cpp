@@ -261,7 +261,7 @@ Seen inspect(const Home& home) {
   }
   std::ifstream file(home.head(), std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  const auto head = newest_head(bytes, *key);
+  const auto head = newest_head(bytes, std::span(&*key, 1));
   if (!head || head->checkpoint.size != seen.entries.size() ||
       head->checkpoint.root != merkle(seen.entries, 0, seen.entries.size())) {
     seen.faults.push_back("head does not acknowledge what is there");

@@ -1,4 +1,4 @@
-#include "audit/proof/folder.hpp"
+#include "audit/journal/folder.hpp"
 
 #include <algorithm>
 #include <system_error>

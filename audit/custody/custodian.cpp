@@ -1,0 +1,306 @@
+#include "audit/custody/custodian.hpp"
+
+#include "audit/custody/canonical_value.hpp"
+#include "audit/custody/holds.hpp"
+#include "audit/custody/scan.hpp"
+#include "audit/journal/charter.hpp"
+#include "audit/proof/grant_check.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <pwd.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <vector>
+
+namespace tallygate::audit {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t name_size_max = 128;
+constexpr std::array<std::string_view, 3> noted_kinds = {"journal.export", "journal.read", "journal.verify"};
+
+Failure invalid(std::string message) {
+  return fail(FailureKind::invalid, std::move(message));
+}
+
+// Who did it, as the record says: the system's user, by number and name.
+std::string by_whom(Requester who) {
+  json::object by{{"uid", who.uid}};
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(who.uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
+    by["user"] = found->pw_name;
+  }
+  const auto text = canonical_text(by);
+  return text ? *text : R"({"uid":)" + std::to_string(who.uid) + "}";
+}
+
+Result<std::uint64_t> number(const json::object& request, std::string_view name) {
+  const auto* value = request.if_contains(name);
+  json::error_code error;
+  const auto result = value == nullptr ? 0 : value->to_number<std::uint64_t>(error);
+  if (value == nullptr || error) {
+    return invalid("\"" + std::string(name) + "\" must be a whole number from 0 on");
+  }
+  return result;
+}
+
+Result<std::string> name_in(const json::object& request, std::string_view member) {
+  const std::string_view name = member_text(request, member);
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  });
+  if (name.empty() || name.size() > name_size_max || !plain) {
+    return invalid("\"" + std::string(member) + "\" must be a name of letters, digits, '-', '_' and '.'");
+  }
+  return std::string(name);
+}
+
+// Appends one entry of the journal's own; gives its seq.
+Result<std::string> append_object(Journal& journal, const std::string& kind, const json::object& members) {
+  std::map<std::string, std::string> sorted;  // names are ASCII: the order of bytes is that of RFC 8785
+  for (const auto& member : members) {
+    auto text = canonical_text(member.value());
+    if (!text) {
+      return text.error();
+    }
+    sorted.emplace(member.key(), std::move(*text));
+  }
+  std::vector<Member> list;
+  list.reserve(sorted.size());
+  for (const auto& [name, text] : sorted) {
+    list.push_back({name, text});
+  }
+  const std::uint64_t seq = journal.size();
+  if (auto recorded = journal.append_own(kind, list); !recorded) {
+    return recorded.error();
+  }
+  return std::to_string(seq);
+}
+
+json::object answer_of(const std::string& seq) {
+  return {{"seq", std::stoull(seq)}};
+}
+
+}  // namespace
+
+Result<Charter> read_own_charter(const std::filesystem::path& journal) {
+  constexpr std::array<std::string_view, 1> kinds = {"key.provision"};
+  std::optional<Charter> charter;
+  const auto scanned =
+      scan_kinds(journal, kinds, [&](std::uint64_t, std::string_view, const json::object& entry) {
+        const auto* value = entry.if_contains("charter");
+        const auto text = value == nullptr ? Result<std::string>(std::string()) : canonical_text(*value);
+        const auto parsed = text ? parse_charter(*text) : Result<Charter>(text.error());
+        charter = parsed ? std::optional(*parsed) : std::nullopt;
+        return false;
+      });
+  if (!scanned) {
+    return scanned.error();
+  }
+  return charter ? Result<Charter>(std::move(*charter))
+                 : fail(FailureKind::tampered, journal.string() + ": entry 0 holds no charter");
+}
+
+Result<void> check_grant(const std::filesystem::path& journal, const std::string& kind,
+                         const json::object& members, Time now) {
+  const auto charter = read_own_charter(journal);
+  if (!charter) {
+    return charter.error();
+  }
+  const auto root = parse_vkey(charter->root);
+  if (!root) {
+    return fail(FailureKind::tampered, "the charter names no provisioning key");
+  }
+  GrantBook book(charter->journal, *root);
+  constexpr std::array<std::string_view, 3> kinds = {"journal.", "key.", "writer."};
+  const auto scanned =
+      scan_kinds(journal, kinds, [&](std::uint64_t, std::string_view body, const json::object& entry) {
+        if (entry.contains("grant")) {
+          static_cast<void>(
+              book.use(body, member_text(entry, "kind"), 0));  // what was used; nothing expires at 1970
+        }
+        return true;
+      });
+  const auto body = canonical_text(members);
+  if (!scanned || !body) {
+    return scanned ? body.error() : scanned.error();
+  }
+  const auto used = book.use(*body, kind, now.time_since_epoch().count());
+  return used ? Result<void>() : invalid(used.error().detail);
+}
+
+Result<json::object> Custodian::handle(const json::object& request, Requester who) {
+  const std::string by = by_whom(who);
+  const std::string_view act = member_text(request, "act");
+  if (act == "rotate") {
+    return rotate(by);
+  }
+  if (act == "seal") {
+    return seal(by);
+  }
+  Result<Order> order = invalid("\"" + std::string(act) +
+                                "\" is no act; known are rotate, seal, hold, release, " + "revoke and note");
+  if (act == "hold") {
+    order = hold(request);
+  } else if (act == "release") {
+    order = release(request);
+  } else if (act == "revoke") {
+    order = revoke(request, by);
+  } else if (act == "note") {
+    const std::string_view kind = member_text(request, "kind");
+    const auto* members = request.if_contains("members");
+    if (std::find(noted_kinds.begin(), noted_kinds.end(), kind) == noted_kinds.end() || members == nullptr ||
+        !members->is_object()) {
+      return invalid("a note is of the kind journal.read, journal.export or journal.verify, and has members");
+    }
+    order = Order{members->get_object(), std::string(kind), false};
+  }
+  return order ? record(std::move(*order), request, by) : Result<json::object>(order.error());
+}
+
+Result<json::object> Custodian::rotate(const std::string& by) {
+  std::string key;
+  const auto seq = perform_([&](Journal& journal) -> Result<std::string> {
+    const std::uint64_t at = journal.size();
+    if (auto rotated = journal.rotate(by); !rotated) {
+      return rotated.error();
+    }
+    key = journal.vkey();
+    return std::to_string(at);
+  });
+  if (!seq) {
+    return seq.error();
+  }
+  json::object answer = answer_of(*seq);
+  answer["key"] = key;
+  return answer;
+}
+
+Result<json::object> Custodian::seal(const std::string& by) {
+  std::uint64_t first = 0;
+  bool sealed = false;
+  const auto seq = perform_([&](Journal& journal) -> Result<std::string> {
+    const std::uint64_t at = journal.size();
+    first = journal.segment_first();
+    if (auto done = journal.seal(by); !done) {
+      return done.error();
+    }
+    sealed = journal.size() > at;
+    return std::to_string(at);
+  });
+  if (!seq) {
+    return seq.error();
+  }
+  if (!sealed) {
+    return json::object{{"sealed", false}};
+  }
+  json::object answer = answer_of(*seq);
+  answer["sealed"] = true;
+  answer["first"] = first;
+  answer["last"] = std::stoull(*seq) - 1;
+  return answer;
+}
+
+Result<Custodian::Order> Custodian::hold(const json::object& request) const {
+  auto name = name_in(request, "hold");
+  const auto first = number(request, "first");
+  const auto last = number(request, "last");
+  if (!name || !first || !last) {
+    return !name ? name.error() : !first ? first.error() : last.error();
+  }
+  if (*last < *first) {
+    return invalid("a hold covers entries from \"first\" to \"last\", which must not be smaller");
+  }
+  const auto holds = read_holds(journal_);
+  if (!holds) {
+    return holds.error();
+  }
+  if (std::any_of(holds->begin(), holds->end(), [&](const Hold& one) { return one.name == *name; })) {
+    return fail(FailureKind::exists, "there is a hold named " + *name + " already");
+  }
+  Order order{{{"hold", *name}, {"first", *first}, {"last", *last}}, "journal.hold", false};
+  if (const auto reason = member_text(request, "reason"); !reason.empty()) {
+    order.members["reason"] = reason;
+  }
+  return order;
+}
+
+Result<Custodian::Order> Custodian::release(const json::object& request) const {
+  auto name = name_in(request, "hold");
+  if (!name) {
+    return name.error();
+  }
+  const auto holds = read_holds(journal_);
+  if (!holds) {
+    return holds.error();
+  }
+  if (std::none_of(holds->begin(), holds->end(), [&](const Hold& one) { return one.name == *name; })) {
+    return fail(FailureKind::missing, "there is no hold named " + *name);
+  }
+  return Order{{{"hold", *name}}, "journal.release", true};
+}
+
+Result<Custodian::Order> Custodian::revoke(const json::object& request, const std::string& by) {
+  const auto size = number(request, "size");
+  const std::string vkey(member_text(request, "key"));
+  if (!size || *size == 0) {
+    return size ? invalid("\"size\" must be that of a checkpoint, from 1 on") : size.error();
+  }
+  const auto key = parse_vkey(vkey);
+  if (!key) {
+    return invalid("\"key\" must be a vkey as keys list shows it: " + key.error().message);
+  }
+  Order order{{{"key", vkey}, {"size", *size}}, "key.revoke", true};
+  // Before anything changes the grant must be good.
+  if (auto allowed = allow(order, request); !allowed) {
+    return allowed.error();
+  }
+  const auto replaced = perform_([&](Journal& journal) -> Result<std::string> {
+    if (journal.vkey() == vkey) {
+      if (auto rotated = journal.rotate(by); !rotated) {
+        return rotated.error();
+      }
+    }
+    return std::string();
+  });
+  if (!replaced) {
+    return replaced.error();
+  }
+  order.members.erase("grant");
+  order.members.erase("signature");
+  return order;
+}
+
+// Puts the grant into the members, if it is one for them that was not used before.
+Result<void> Custodian::allow(Order& order, const json::object& request) const {
+  const auto* terms = request.if_contains("grant");
+  const auto* signature = request.if_contains("signature");
+  if (terms == nullptr || signature == nullptr) {
+    return invalid(order.kind + " needs a grant: run tallygate keys grant " + order.kind +
+                   " where the provisioning key is, and give its file with --grant");
+  }
+  order.members["grant"] = *terms;
+  order.members["signature"] = *signature;
+  return check_grant(journal_, order.kind, order.members, clock_());
+}
+
+Result<json::object> Custodian::record(Order order, const json::object& request, const std::string& by) {
+  if (order.granted) {
+    if (auto allowed = allow(order, request); !allowed) {
+      return allowed.error();
+    }
+  }
+  order.members["by"] = json::parse(by);
+  const auto seq =
+      perform_([&](Journal& journal) { return append_object(journal, order.kind, order.members); });
+  return seq ? Result<json::object>(answer_of(*seq)) : seq.error();
+}
+
+}  // namespace tallygate::audit

@@ -1,0 +1,67 @@
+#pragma once
+/// Acts on a journal that a person asks for: new keys, new segments, holds, revocations. Each is an entry;
+/// those that journal.md §6 names need a grant of the provisioning key.
+
+#include "audit/custody/control.hpp"
+#include "audit/custody/grant.hpp"
+#include "audit/journal/charter.hpp"
+#include "audit/journal/journal.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace tallygate::audit {
+
+/// Answers requests of ask_control(): `{"act": NAME, …, "grant": …, "signature": …}`. The acts:
+///   rotate, seal
+///   hold {hold, first, last, reason}
+///   release {hold}                        granted
+///   revoke {key, size}                    granted; where the key is in force a new one takes its place first
+///   note {kind, members}                  journal.read, journal.export, journal.verify: what was done with
+///   the record
+/// The answer holds `seq` of the entry and what else is worth knowing. One request at a time.
+class Custodian {
+ public:
+  using Act = std::function<Result<std::string>(Journal&)>;
+  /// Runs an act where the journal may be touched: Writer::perform(), or the caller's own journal.
+  using Perform = std::function<Result<std::string>(Act)>;
+
+  Custodian(std::filesystem::path journal, Clock clock, Perform perform)
+      : journal_(std::move(journal)), clock_(std::move(clock)), perform_(std::move(perform)) {}
+
+  /// Errors: invalid (unknown act, a member that is missing or wrong, a grant that does not allow it),
+  /// missing, exists, and those of Journal.
+  [[nodiscard]] Result<boost::json::object> handle(const boost::json::object& request, Requester who);
+
+ private:
+  struct Order {
+    boost::json::object members;  // of the entry
+    std::string kind;
+    bool granted = false;
+  };
+  Result<boost::json::object> rotate(const std::string& by);
+  Result<boost::json::object> seal(const std::string& by);
+  Result<boost::json::object> record(Order order, const boost::json::object& request, const std::string& by);
+  [[nodiscard]] Result<void> allow(Order& order, const boost::json::object& request) const;
+  [[nodiscard]] Result<Order> hold(const boost::json::object& request) const;
+  [[nodiscard]] Result<Order> release(const boost::json::object& request) const;
+  Result<Order> revoke(const boost::json::object& request, const std::string& by);
+
+  std::filesystem::path journal_;
+  Clock clock_;
+  Perform perform_;
+};
+
+/// Whether `members` of an entry of `kind` carry a grant for it that is good at `now` and was not used
+/// before. Errors: invalid (says what is wrong with it), missing, unreadable, tampered (the charter).
+[[nodiscard]] Result<void> check_grant(const std::filesystem::path& journal, const std::string& kind,
+                                       const boost::json::object& members, Time now);
+
+/// The journal's own charter, as entry 0 has it. Errors: missing, unreadable, tampered.
+[[nodiscard]] Result<Charter> read_own_charter(const std::filesystem::path& journal);
+
+}  // namespace tallygate::audit

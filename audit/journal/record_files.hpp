@@ -1,0 +1,63 @@
+#pragma once
+
+#include "audit/journal/failure.hpp"
+#include "audit/journal/folder.hpp"
+#include "audit/journal/hash.hpp"
+#include "audit/journal/segment.hpp"
+#include "audit/journal/tree.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tallygate::audit {
+
+/// The segments of a journal as its one writer takes them up: the newest open for writing, those before it to
+/// be read. One thread.
+class RecordFiles {
+ public:
+  /// Opens the newest segment. Errors: missing (no folder, no segment), and as Segment::open().
+  static Result<RecordFiles> open(const std::filesystem::path& folder, const std::string& origin,
+                                  const std::string& vfs);
+
+  /// The end of the record: that of the newest segment which has entries. Errors: unreadable.
+  Result<SegmentEnd> end();
+
+  /// The tree before the newest segment that has entries, as its `journal.seal` has it: where hashing may
+  /// begin, since the newest signed root follows from it or not. Empty where there is none. Errors:
+  /// unreadable.
+  Result<CompactRange> base();
+
+  /// Calls `each` with the leaf hash of every entry from `from` on, in order; those of a stub are its stored
+  /// ones. Errors: unreadable, tampered (a gap).
+  Result<void> leaves(std::uint64_t from, const std::function<void(const Digest&)>& each);
+
+  /// The segment whose `journal.seal` is still to be written, since the open one has no entry yet.
+  [[nodiscard]] std::optional<SegmentFile> unsealed() const;
+
+  /// The body of entry 0. Errors: missing, unreadable.
+  Result<std::string> charter_entry();
+
+  [[nodiscard]] std::uint64_t open_first() const { return files_.back().first; }
+  /// The open segment, to be kept; nothing else may be called afterwards.
+  Segment take() { return std::move(open_); }
+
+ private:
+  RecordFiles(std::vector<SegmentFile> files, Segment open, std::string vfs)
+      : files_(std::move(files)), open_(std::move(open)), vfs_(std::move(vfs)) {}
+  Result<Database> read(const SegmentFile& file) const;
+  Result<void> leaves_of(std::size_t index, std::uint64_t from,
+                         const std::function<void(const Digest&)>& each);
+
+  std::vector<SegmentFile> files_;
+  Segment open_;
+  std::string vfs_;
+  bool open_empty_ = false;
+};
+
+}  // namespace tallygate::audit

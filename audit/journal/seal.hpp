@@ -1,0 +1,53 @@
+#pragma once
+/// How a segment ends (journal.md §7): its file is made final, and the first entry of the next one says what
+/// it was.
+
+#include "audit/journal/failure.hpp"
+#include "audit/journal/hash.hpp"
+#include "audit/journal/tree.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tallygate::audit {
+
+/// What `journal.seal` records. `frontier` is not part of the proof: it saves the next start from hashing
+/// what was sealed, and is believed only as far as the newest signed root follows from it.
+struct Seal {
+  std::uint64_t first = 0;  ///< of the segment
+  std::uint64_t last = 0;
+  Digest root{};                 ///< of all entries up to `last`
+  Digest sha256{};               ///< of the file
+  std::vector<Digest> frontier;  ///< CompactRange::hashes() at last + 1
+
+  friend bool operator==(const Seal&, const Seal&) = default;
+};
+
+/// The values of the members of a `journal.seal`, in the order of RFC 8785: first, frontier, last, root,
+/// sha256.
+struct SealMembers {
+  std::string first, frontier, last, root, sha256;
+};
+[[nodiscard]] SealMembers seal_members(const Seal& seal);
+
+/// Reads a `journal.seal`; nothing where `body` is another entry or is not well-formed. A missing or unfit
+/// frontier is left empty.
+[[nodiscard]] std::optional<Seal> parse_seal(std::string_view body);
+
+/// The tree at the end of the sealed segment, as its frontier has it; nothing where it does not fit.
+[[nodiscard]] std::optional<CompactRange> tree_after(const Seal& seal);
+
+/// Makes the file of a segment final and gives its SHA-256: its WAL is folded in, its state is `sealed`, it
+/// leaves WAL mode and loses its write permission. Nobody may write it meanwhile; where a reader holds the
+/// file open it is replaced by a copy, which the reader does not see. May be called again after a crash on
+/// the way. `vfs` as for Segment. Errors: missing, unreadable, tampered (neither open nor sealed).
+[[nodiscard]] Result<Digest> seal_file(const std::filesystem::path& file, const std::string& vfs = {});
+
+/// SHA-256 of a file as it stands. Errors: missing, unreadable.
+[[nodiscard]] Result<Digest> file_sha256(const std::filesystem::path& file);
+
+}  // namespace tallygate::audit

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "audit/journal/clock.hpp"
+#include "audit/journal/failure.hpp"
+#include "audit/journal/hash.hpp"
+#include "audit/journal/kek.hpp"
+#include "audit/journal/keyring.hpp"
+#include "audit/journal/note.hpp"
+#include "audit/journal/signer.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tallygate::audit {
+
+/// The signing keys of the one writer (journal.md §6): the one in force, and while a rotation is under way
+/// the one that follows. A rotation is prepare(), then a commit whose checkpoint both keys sign, then its
+/// acknowledgement, then complete(), which destroys the old private key. Whatever a crash leaves of that is
+/// settled by resolve() and complete() from the newest checkpoint on record. One thread at a time.
+class SigningKeys {
+ public:
+  /// Unwraps the keys that `keyring` holds. Errors: those of Keyring::load(), load_kek(); tampered (more than
+  /// two).
+  static Result<SigningKeys> open(const std::filesystem::path& keyring, const KekSource& kek);
+
+  /// Their public halves, all of one name, the newest last.
+  [[nodiscard]] std::vector<VerifyKey> verify_keys() const;
+
+  /// Settles which key is in force at a record whose newest checkpoint is `note`: the newest one that signed
+  /// it. A following key that never did is set aside. False where none of them signed: then it is the newest.
+  bool resolve(const Note& note);
+
+  /// Makes the key that follows and keeps it in the keyring: it will sign checkpoints larger than `first`.
+  /// One that an earlier attempt left is destroyed before. Gives its vkey. Errors: crypto, unreadable, and as
+  /// load_kek().
+  Result<std::string> prepare(std::uint64_t first, Time now);
+
+  /// A checkpoint note of (`size`, `root`) by the key in force, and by the one that follows as well where
+  /// `handing_over`. Errors: crypto.
+  [[nodiscard]] Result<std::string> sign(std::uint64_t size, const Digest& root, bool handing_over) const;
+
+  /// The key that follows is in force from here on. To be called when the commit that hands over is durable.
+  void hand_over();
+
+  /// Destroys every private key but the one in force. To be called when the checkpoint that hands over is in
+  /// head. Nothing happens where there is no other. Errors: unreadable; then it may be called again.
+  Result<void> complete();
+
+  /// The key in force, and from which size on it signs.
+  [[nodiscard]] const Signer& signer() const { return keys_[current_].signer; }
+  [[nodiscard]] std::uint64_t first() const { return keys_[current_].first; }
+  /// When the key in force was made, RFC 3339.
+  [[nodiscard]] const std::string& created() const { return keys_[current_].created; }
+  /// Whether there is another private key to destroy.
+  [[nodiscard]] bool incomplete() const { return keys_.size() > 1; }
+
+ private:
+  SigningKeys(Keyring keyring, KekSource kek, std::vector<KeptKey> keys)
+      : keyring_(std::move(keyring)),
+        kek_(std::move(kek)),
+        keys_(std::move(keys)),
+        current_(keys_.size() - 1) {}
+
+  Keyring keyring_;
+  KekSource kek_;
+  std::vector<KeptKey> keys_;  // never empty; by the size from which they sign
+  std::size_t current_;
+};
+
+}  // namespace tallygate::audit

@@ -1,0 +1,304 @@
+#include "audit/custody/custodian.hpp"
+#include "audit/custody/grant.hpp"
+#include "audit/custody/holds.hpp"
+#include "audit/journal/head.hpp"
+#include "audit/journal/provision.hpp"
+#include "audit/search/escape.hpp"
+#include "gateway/cli/audit_arguments.hpp"
+#include "gateway/cli/commands.hpp"
+#include "gateway/cli/custody_commands.hpp"
+#include "gateway/cli/journal_access.hpp"
+#include "gateway/cli/keys_list.hpp"
+#include "gateway/cli/site_report.hpp"
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace tallygate::cli {
+namespace {
+
+namespace json = boost::json;
+using audit::fail;
+using audit::FailureKind;
+using audit::Result;
+
+// Has an act done and says what came of it.
+int act(const JournalArguments& journal, const json::object& request, const std::string& said, bool as_json) {
+  const auto options = journal_options(journal);
+  if (!options) {
+    return report(options.error());
+  }
+  const auto answer = act_on_journal(*options, request);
+  if (!answer) {
+    return report(answer.error());
+  }
+  if (as_json) {
+    fmt::print("{}\n", json::serialize(*answer));
+  } else if (const auto* seq = answer->if_contains("seq")) {
+    fmt::print("{}, entry {}\n", said, json::serialize(*seq));
+  } else {
+    fmt::print("nothing to do: the open segment holds nothing yet\n");
+  }
+  return finish_output(done);
+}
+
+struct SealArguments {
+  JournalArguments journal;
+  bool json = false;
+};
+
+void add_seal(CLI::App& audit, int& exit_code) {
+  auto* command =
+      audit.add_subcommand("seal", "End the open segment: its file is final, and a new one begins");
+  auto arguments = std::make_shared<SealArguments>();
+  add_journal_options(*command, arguments->journal);
+  command->add_flag("--json", arguments->json, "One JSON document on stdout");
+  command->callback([arguments, &exit_code] {
+    exit_code = act(arguments->journal, {{"act", "seal"}}, "the segment is sealed", arguments->json);
+  });
+}
+
+struct HoldArguments {
+  JournalArguments journal;
+  std::string name;
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::string reason;
+  std::string grant;
+  bool json = false;
+};
+
+int hold_add(const HoldArguments& arguments) {
+  json::object request{
+      {"act", "hold"}, {"hold", arguments.name}, {"first", arguments.first}, {"last", arguments.last}};
+  if (!arguments.reason.empty()) {
+    request["reason"] = arguments.reason;
+  }
+  return act(arguments.journal, request,
+             fmt::format("hold {} is in force over entries {} to {}", arguments.name, arguments.first,
+                         arguments.last),
+             arguments.json);
+}
+
+int hold_release(const HoldArguments& arguments) {
+  json::object request{{"act", "release"}, {"hold", arguments.name}};
+  if (auto added = add_grant(request, arguments.grant); !added) {
+    return report(added.error());
+  }
+  return act(arguments.journal, request, "hold " + arguments.name + " is released", arguments.json);
+}
+
+int hold_list(const HoldArguments& arguments) {
+  const auto options = journal_options(arguments.journal);
+  if (!options) {
+    return report(options.error());
+  }
+  const auto holds = audit::read_holds(options->journal);
+  if (!holds) {
+    return report(holds.error());
+  }
+  json::array list;
+  for (const audit::Hold& hold : *holds) {
+    if (arguments.json) {
+      list.push_back({{"hold", hold.name},
+                      {"first", hold.first},
+                      {"last", hold.last},
+                      {"since", hold.since},
+                      {"time", hold.time},
+                      {"reason", hold.reason}});
+    } else {
+      fmt::print("{}\n", audit::inert_text(fmt::format(
+                             "{}: entries {} to {}, since {} (entry {}){}", hold.name, hold.first, hold.last,
+                             hold.time, hold.since, hold.reason.empty() ? "" : ": " + hold.reason)));
+    }
+  }
+  if (arguments.json) {
+    fmt::print("{}\n", json::serialize(json::object{{"holds", list}}));
+  } else if (holds->empty()) {
+    fmt::print("no hold is in force\n");
+  }
+  return finish_output(done);
+}
+
+void add_hold(CLI::App& audit, int& exit_code) {
+  auto* hold = audit.add_subcommand("hold", "Holds: what nothing may be taken from, whatever retention says");
+  hold->require_subcommand(1);
+  const auto verb = [&](const char* name, const char* what, auto run) {
+    auto arguments = std::make_shared<HoldArguments>();
+    auto* command = hold->add_subcommand(name, what);
+    add_journal_options(*command, arguments->journal);
+    command->add_flag("--json", arguments->json, "One JSON document on stdout");
+    command->callback([arguments, run, &exit_code] { exit_code = run(*arguments); });
+    return std::pair(command, arguments);
+  };
+  const auto [add, added] = verb("add", "Put a hold on a stretch of the record", hold_add);
+  add->add_option("NAME", added->name, "Of the hold, such as the number of a case")->required();
+  add->add_option("--first", added->first, "First entry")->required();
+  add->add_option("--last", added->last, "Last entry; it may lie ahead")->required();
+  add->add_option("--reason", added->reason, "Why, for the record");
+  const auto [release, released] = verb("release", "Take a hold away", hold_release);
+  release->add_option("NAME", released->name, "Of the hold")->required();
+  release->add_option("--grant", released->grant, "The grant for it: tallygate keys grant journal.release")
+      ->required();
+  verb("list", "Holds in force", hold_list);
+}
+
+struct RecoverArguments {
+  JournalArguments journal;
+  std::vector<std::string> grants;
+};
+
+// The keys that the record itself names: good for reading what they signed.
+std::vector<audit::VerifyKey> record_keys(const std::filesystem::path& journal) {
+  std::vector<audit::VerifyKey> keys;
+  if (const auto list = list_keys(journal)) {
+    for (const ListedKey& key : list->keys) {
+      if (const auto parsed = audit::parse_vkey(key.vkey); parsed && key.role != "root") {
+        keys.push_back(*parsed);
+      }
+    }
+  }
+  return keys;
+}
+
+// What head acknowledged, by any key that is known.
+std::optional<audit::Checkpoint> acknowledged(const audit::JournalOptions& options,
+                                              const std::vector<audit::VerifyKey>& known) {
+  std::vector<audit::VerifyKey> keys = known;
+  if (auto keyring = audit::Keyring::open(options.keyring)) {
+    if (const auto list = keyring->list()) {
+      for (const auto& entry : *list) {
+        if (const auto parsed = audit::parse_vkey(entry.vkey)) {
+          keys.push_back(*parsed);
+        }
+      }
+    }
+  }
+  const auto bytes =
+      read_small_file(audit::head_file(options.head), audit::head_block_size * audit::head_blocks);
+  const auto head = bytes && !keys.empty() ? audit::newest_head(*bytes, keys) : std::nullopt;
+  return head ? std::optional(head->checkpoint) : std::nullopt;
+}
+
+// Says why the journal is refused, and what would be granted.
+int advise(const audit::JournalOptions& options, const audit::Failure& failure,
+           const std::vector<audit::VerifyKey>& known) {
+  const int code = report(failure);
+  const auto charter = audit::read_own_charter(options.journal);
+  if (!charter || (failure.kind != FailureKind::tampered && failure.kind != FailureKind::missing)) {
+    return code;
+  }
+  std::string next = "tallygate keys grant journal.recover ";
+  if (const auto head = acknowledged(options, known)) {
+    next += fmt::format("abandoned={}:{} ", head->size, audit::base64_encode(head->root));
+  }
+  next += fmt::format("--id {} --key ROOT.pem -o recover.grant", charter->journal);
+  fmt::print(stderr,
+             "To go on without what is missing, on record: where the provisioning key is,\n  {}\nand here\n"
+             "  tallygate audit recover --grant recover.grant …\n",
+             audit::inert_text(next));
+  if (auto keyring = audit::Keyring::open(options.keyring)) {
+    const auto list = keyring->list();
+    const bool follows =
+        list && !list->empty() && std::any_of(known.begin(), known.end(), [&](const audit::VerifyKey& key) {
+          return key.vkey() == list->back().vkey;
+        });
+    if (list && !list->empty() && !follows) {
+      fmt::print(stderr,
+                 "The record ends before the key in the keyring began. It needs a second grant:\n"
+                 "  tallygate keys grant key.rotate key={} --id {} --key ROOT.pem -o rotate.grant\n",
+                 audit::inert_text(list->back().vkey), charter->journal);
+    }
+  }
+  return code;
+}
+
+Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const audit::JournalOptions& options,
+                                    const std::vector<audit::VerifyKey>& known) {
+  audit::Recovery recovery;
+  recovery.record_keys = known;
+  recovery.by = fmt::format("{{\"uid\":{}}}", ::getuid());
+  for (const std::string& file : arguments.grants) {
+    const auto text = read_small_file(file, audit::grant_bytes_max);
+    const auto grant = text ? audit::parse_grant(*text) : Result<audit::Grant>(text.error());
+    if (!grant) {
+      return fail(grant.error().kind, file + ": " + grant.error().message);
+    }
+    const std::string kind = json::value_to<std::string>(grant->terms.at("kind"));
+    json::object members = audit::grant_parameters(*grant);
+    if (const auto* abandoned = members.if_contains("abandoned")) {
+      const auto* parts = abandoned->if_object();
+      const auto root = parts == nullptr
+                            ? std::nullopt
+                            : audit::base64_decode(json::value_to<std::string>(parts->at("root")));
+      audit::Checkpoint checkpoint;
+      if (!root || root->size() != checkpoint.root.size()) {
+        return fail(FailureKind::invalid, file + ": it does not name the checkpoint that is abandoned");
+      }
+      checkpoint.size = parts->at("size").to_number<std::uint64_t>();
+      std::copy(root->begin(), root->end(), checkpoint.root.begin());
+      recovery.abandoned = checkpoint;
+    }
+    members["grant"] = grant->terms;
+    members["signature"] = grant->signature;
+    if (auto good = audit::check_grant(options.journal, kind, members, audit::system_clock()()); !good) {
+      return fail(good.error().kind, file + ": " + good.error().message);
+    }
+    if (kind != "journal.recover" && kind != "key.rotate") {
+      return fail(FailureKind::invalid, file + ": a grant of the kind " + kind + " recovers nothing");
+    }
+    (kind == "key.rotate" ? recovery.rotate : recovery.recover) = {grant->json, grant->signature};
+  }
+  return recovery;
+}
+
+int recover(const RecoverArguments& arguments) {
+  auto options = journal_options(arguments.journal);
+  if (!options) {
+    return report(options.error());
+  }
+  const auto known = record_keys(options->journal);
+  if (!arguments.grants.empty()) {
+    auto recovery = recovery_of(arguments, *options, known);
+    if (!recovery) {
+      return report(recovery.error());
+    }
+    options->recovery = std::move(*recovery);
+  }
+  auto journal = audit::Journal::open(*options);
+  if (!journal) {
+    return advise(*options, journal.error(), known);
+  }
+  const std::uint64_t size = (*journal)->size();
+  if (const auto closed = (*journal)->close(); !closed) {
+    return report(closed.error());
+  }
+  fmt::print("{}; the record goes on at entry {}\n",
+             arguments.grants.empty() ? "nothing is wrong" : "recovered, on record", size);
+  return finish_output(done);
+}
+
+void add_recover(CLI::App& audit, int& exit_code) {
+  auto* command =
+      audit.add_subcommand("recover", "Say why a journal is refused, or go on after a loss with a grant");
+  auto arguments = std::make_shared<RecoverArguments>();
+  add_journal_options(*command, arguments->journal);
+  command->add_option("--grant", arguments->grants, "What the provisioning key allows; may be given twice");
+  command->callback([arguments, &exit_code] { exit_code = recover(*arguments); });
+}
+
+}  // namespace
+
+void add_audit_custody(CLI::App& audit, int& exit_code) {
+  add_seal(audit, exit_code);
+  add_hold(audit, exit_code);
+  add_recover(audit, exit_code);
+}
+
+}  // namespace tallygate::cli

@@ -1,0 +1,16 @@
+#pragma once
+/// Commands that do something to a journal or its keys, each on record.
+
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
+class App;
+}
+
+namespace tallygate::cli {
+
+/// `keys rotate`, `keys revoke`, `keys grant`.
+void add_keys_custody(CLI::App& keys, int& exit_code);
+
+/// `audit seal`, `audit hold`, `audit recover`.
+void add_audit_custody(CLI::App& audit, int& exit_code);
+
+}  // namespace tallygate::cli

@@ -1,0 +1,171 @@
+#include "gateway/cli/journal_access.hpp"
+
+#include "audit/custody/control.hpp"
+#include "audit/custody/custodian.hpp"
+#include "audit/custody/grant.hpp"
+#include "audit/journal/provision.hpp"
+#include "policy/language/yaml_map.hpp"
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+namespace tallygate::cli {
+
+using audit::fail;
+using audit::FailureKind;
+using audit::Result;
+
+namespace {
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+}  // namespace
+
+Result<audit::KekSource> parse_kek(const std::string& text) {
+  using Kind = audit::KekSource::Kind;
+  const std::size_t colon = text.find(':');
+  const std::string kind = text.substr(0, colon);
+  const std::string name = colon == std::string::npos ? "" : text.substr(colon + 1);
+  if (!name.empty() && (kind == "file" || kind == "env" || kind == "credential")) {
+    return audit::KekSource{kind == "file"  ? Kind::file
+                            : kind == "env" ? Kind::environment
+                                            : Kind::credential,
+                            name};
+  }
+  return fail(FailureKind::invalid,
+              "--kek must be file:PATH, env:NAME or credential:NAME, never the key itself");
+}
+
+audit::KekSource to_audit(const KekSource& kek) {
+  switch (kek.kind) {
+    case KekSource::Kind::env:
+      return {audit::KekSource::Kind::environment, kek.name};
+    case KekSource::Kind::credential:
+      return {audit::KekSource::Kind::credential, kek.name};
+    case KekSource::Kind::file:
+      break;
+  }
+  return {audit::KekSource::Kind::file, kek.name};
+}
+
+void add_journal_options(CLI::App& command, JournalArguments& arguments) {
+  auto* where = command.add_option_group("journal", "The journal");
+  where->add_option("-c,--config", arguments.config, "The one that this gateway.yaml describes");
+  auto* journal = where->add_option("--journal", arguments.journal, "The one in this folder");
+  where->require_option(1);
+  command
+      .add_option("--head", arguments.head, "Its newest checkpoint (default: head/head beside the journal)")
+      ->needs(journal);
+  command
+      .add_option("--keyring", arguments.keyring, "Its wrapped keys (default: keyring.db beside the head)")
+      ->needs(journal);
+  command
+      .add_option(
+          "--kek", arguments.kek,
+          "Key that wraps them: file:PATH, env:NAME, credential:NAME (default: the file kek beside the head)")
+      ->needs(journal);
+  command.add_option("--gateway", arguments.gateway, "Who writes (default: tallygate)")->needs(journal);
+}
+
+Result<Settings> settings_of(const std::string& file) {
+  auto settings = load_settings(file);
+  if (!settings) {
+    std::string text = policy::yaml::to_string(settings.error());
+    if (text.ends_with('\n')) {
+      text.pop_back();
+    }
+    return fail(FailureKind::invalid, text);
+  }
+  return std::move(*settings);
+}
+
+Result<audit::JournalOptions> journal_options(const JournalArguments& arguments) {
+  audit::JournalOptions options;
+  if (arguments.config) {
+    const auto settings = settings_of(*arguments.config);
+    if (!settings) {
+      return settings.error();
+    }
+    const JournalSettings& journal = settings->audit.journal;
+    options.journal = journal.path;
+    options.head = journal.head;
+    options.keyring = journal.keyring;
+    options.kek = to_audit(journal.kek);
+    options.gateway = settings->gateway;
+    return options;
+  }
+  options.journal = arguments.journal.value_or(std::string());
+  const auto beside =
+      std::filesystem::absolute(options.journal / ".").lexically_normal().parent_path().parent_path();
+  options.head = arguments.head ? audit::head_file(*arguments.head) : beside / "head" / "head";
+  options.keyring = arguments.keyring ? std::filesystem::path(*arguments.keyring)
+                                      : options.head.parent_path() / "keyring.db";
+  options.kek = {audit::KekSource::Kind::file, (options.head.parent_path() / "kek").string()};
+  if (arguments.kek) {
+    auto kek = parse_kek(*arguments.kek);
+    if (!kek) {
+      return kek.error();
+    }
+    options.kek = *std::move(kek);
+  }
+  options.gateway = arguments.gateway.empty() ? "tallygate" : arguments.gateway;
+  return options;
+}
+
+Result<boost::json::object> act_on_journal(const audit::JournalOptions& options,
+                                           const boost::json::object& request) {
+  auto asked = audit::ask_control(audit::control_socket(audit::head_file(options.head)), request);
+  if (!asked || *asked) {
+    return asked ? Result<boost::json::object>(std::move(**asked)) : asked.error();
+  }
+  auto journal = audit::Journal::open(options);
+  if (!journal) {
+    return journal.error();
+  }
+  audit::Custodian custodian(options.journal, audit::system_clock(),
+                             [&](const audit::Custodian::Act& act) { return act(**journal); });
+  auto answer = custodian.handle(request, {::getuid()});
+  if (const auto closed = (*journal)->close(); !closed && answer) {
+    return closed.error();
+  }
+  return answer;
+}
+
+Result<std::string> read_small_file(const std::filesystem::path& file, std::size_t bytes_max) {
+  const std::unique_ptr<std::FILE, CloseFile> opened(std::fopen(file.c_str(), "rb"));
+  if (!opened) {
+    return fail(std::filesystem::exists(file) ? FailureKind::unreadable : FailureKind::missing,
+                file.string() + ": cannot be opened");
+  }
+  std::string bytes(bytes_max + 1, '\0');
+  bytes.resize(std::fread(bytes.data(), 1, bytes.size(), opened.get()));
+  if (std::ferror(opened.get()) != 0) {
+    return fail(FailureKind::unreadable, file.string() + ": cannot be read");
+  }
+  if (bytes.size() > bytes_max) {
+    return fail(FailureKind::invalid, file.string() + ": it is larger than the " + std::to_string(bytes_max) +
+                                          " bytes it may have");
+  }
+  return bytes;
+}
+
+Result<void> add_grant(boost::json::object& request, const std::string& file) {
+  const auto text = read_small_file(file, audit::grant_bytes_max);
+  if (!text) {
+    return text.error();
+  }
+  auto grant = audit::parse_grant(*text);
+  if (!grant) {
+    return fail(grant.error().kind, file + ": " + grant.error().message);
+  }
+  request["grant"] = std::move(grant->terms);
+  request["signature"] = std::move(grant->signature);
+  return {};
+}
+
+}  // namespace tallygate::cli

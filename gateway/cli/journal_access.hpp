@@ -1,0 +1,60 @@
+#pragma once
+/// How commands reach a journal that they do something to: through the gateway that writes it, or by
+/// themselves where none does.
+
+#include "audit/journal/failure.hpp"
+#include "audit/journal/journal.hpp"
+#include "gateway/settings.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
+class App;
+}
+
+namespace tallygate::cli {
+
+/// Where a journal and its companions are, as the command line says.
+struct JournalArguments {
+  std::optional<std::string> config;
+  std::optional<std::string> journal;
+  std::optional<std::string> head;
+  std::optional<std::string> keyring;
+  std::optional<std::string> kek;
+  std::string gateway;
+};
+
+/// Adds `-c` or `--journal` with `--head`, `--keyring`, `--kek` and `--gateway`; one of the first two is
+/// needed.
+void add_journal_options(CLI::App& command, JournalArguments& arguments);
+
+/// What a writer of that journal needs. Companions that are not named lie in `head` beside the journal.
+/// Errors: invalid (the settings, with their places).
+[[nodiscard]] audit::Result<audit::JournalOptions> journal_options(const JournalArguments& arguments);
+
+/// Reads `--kek`: file:PATH, env:NAME or credential:NAME. Errors: invalid.
+[[nodiscard]] audit::Result<audit::KekSource> parse_kek(const std::string& text);
+
+/// The same of gateway.yaml.
+[[nodiscard]] audit::KekSource to_audit(const KekSource& kek);
+
+/// Has an act done (audit/custody/custodian.hpp): by the process that writes the journal, or here, with the
+/// journal opened for it. Errors: those of ask_control(), Journal::open() and the act.
+[[nodiscard]] audit::Result<boost::json::object> act_on_journal(const audit::JournalOptions& options,
+                                                                const boost::json::object& request);
+
+/// A file's content; errors: missing, unreadable, invalid (larger than `bytes_max`).
+[[nodiscard]] audit::Result<std::string> read_small_file(const std::filesystem::path& file,
+                                                         std::size_t bytes_max);
+
+/// The settings of gateway.yaml. Errors: invalid, each mistake with its place.
+[[nodiscard]] audit::Result<Settings> settings_of(const std::string& file);
+
+/// Adds a grant file's members to a request. Errors: as read_small_file(), and invalid.
+[[nodiscard]] audit::Result<void> add_grant(boost::json::object& request, const std::string& file);
+
+}  // namespace tallygate::cli
