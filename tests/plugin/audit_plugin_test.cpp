@@ -83,7 +83,7 @@ class AuditPlugin : public ::testing::Test {
   }
 
   void SetUp() override {
-    ASSERT_NE(entry_, nullptr) << ::dlerror();
+    ASSERT_NE(entry_, nullptr) << ::dlerror();  // NOLINT(concurrency-mt-unsafe)
     table_ = entry_(TALLYGATE_PLUGIN_ABI);
     ASSERT_NE(table_, nullptr);
   }
