@@ -1,0 +1,178 @@
+"""Acts on a journal while a gateway writes it: new keys, sealed segments, holds; and going on after a loss."""
+
+import json
+import os
+import re
+import shutil
+import unittest
+
+from support import journal
+from support.case import SiteCase
+from support.load import Load
+from support.site import Gateway, tallygate
+
+SEED = int(os.environ.get("TALLYGATE_E2E_SEED", "20261125"))
+
+
+class Custody(SiteCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.passphrase = cls.folder / "passphrase"
+        cls.passphrase.write_text("a passphrase of the tests\n")
+
+    @staticmethod
+    def private_key(site):
+        return site.root / "provisioning.key.pem"
+
+    def run_ok(self, *arguments):
+        done = tallygate(*arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def place(self, site):
+        return ["-c", site.config]
+
+    def grant(self, site, name, kind, *parameters):
+        file = self.folder / name
+        file.unlink(missing_ok=True)
+        self.run_ok("keys", "grant", kind, *parameters, "--journal", site.journal, "--key", self.private_key(site),
+                    "--passphrase-file", self.passphrase, "-o", file)
+        return file
+
+    def kinds(self, site):
+        return [entry["kind"] for entry in journal.entries(site.journal)]
+
+    def test_keys_and_segments_change_by_hand_under_load_and_nothing_is_lost(self):
+        site = self.new_site()
+
+        def plan(_):
+            return "GET", "/public/x", [], None, None
+
+        with Gateway(site):
+            load = Load(self.pki, site.port, plan, threads=4, seed=SEED).start()
+            try:
+                for _ in range(5):
+                    before = len(load.done)
+                    rotated = json.loads(self.run_ok("keys", "rotate", *self.place(site), "--json"))
+                    self.assertIn("+", rotated["key"])
+                    sealed = json.loads(self.run_ok("audit", "seal", *self.place(site), "--json"))
+                    self.assertTrue(sealed["sealed"])
+                    self.assertTrue(load.wait_for(before + 20))
+            finally:
+                load.stop()
+            self.assertEqual(load.errors, [])
+            self.assertEqual({one.status for one in load.done}, {200})
+        kinds = self.kinds(site)
+        self.assertEqual(kinds.count("key.rotate"), 5)
+        self.assertEqual(kinds.count("journal.seal"), 5)
+        self.assertEqual(kinds.count("access.allow"), len(load.done))
+        keys = json.loads(self.run_ok("keys", "list", "--journal", site.journal, "--json"))["keys"]
+        self.assertEqual(len(keys), 7)
+        self.assert_sound(site)
+
+    def test_a_hold_is_put_by_anybody_and_taken_away_by_a_grant_that_is_used_once(self):
+        site = self.new_site()
+        with Gateway(site):
+            self.run_ok("audit", "hold", "add", "case-17", "--first", 0, "--last", 99, "--reason", "a request of the court",
+                        *self.place(site))
+            again = tallygate("audit", "hold", "add", "case-17", "--first", 0, "--last", 9, *self.place(site))
+            self.assertEqual(again.returncode, 2)
+            listed = json.loads(self.run_ok("audit", "hold", "list", *self.place(site), "--json"))["holds"]
+            self.assertEqual([(one["hold"], one["last"]) for one in listed], [("case-17", 99)])
+            wrong = self.grant(site, "wrong.grant", "journal.release", "hold=case-18")
+            refused = tallygate("audit", "hold", "release", "case-17", "--grant", wrong, *self.place(site))
+            self.assertEqual(refused.returncode, 2)
+            self.assertIn("not the one that was granted", refused.stderr)
+            good = self.grant(site, "good.grant", "journal.release", "hold=case-17")
+            self.run_ok("audit", "hold", "release", "case-17", "--grant", good, *self.place(site))
+            self.run_ok("audit", "hold", "add", "case-17", "--first", 0, "--last", 9, *self.place(site))
+            reused = tallygate("audit", "hold", "release", "case-17", "--grant", good, *self.place(site))
+            self.assertIn("used before", reused.stderr)
+        # The same without a gateway.
+        self.run_ok("audit", "hold", "add", "case-20", "--first", 5, "--last", 6, *self.place(site))
+        self.assertIn("journal.release", self.kinds(site))
+        self.assert_sound(site)
+
+    def test_a_revoked_key_is_replaced_first(self):
+        site = self.new_site()
+        with Gateway(site):
+            key = json.loads(self.run_ok("keys", "list", "--journal", site.journal, "--json"))["keys"][-1]["vkey"]
+            size = len(self.kinds(site))
+            grant = self.grant(site, "revoke.grant", "key.revoke", f"key={key}", f"size={size}")
+            self.run_ok("keys", "revoke", key, "--size", size, "--grant", grant, *self.place(site))
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
+        self.assertEqual(self.kinds(site)[size:size + 2], ["key.rotate", "key.revoke"])
+        self.assert_sound(site)
+
+    def lose_the_newest(self, site, rotate):
+        """The journal's folder as it was before the newest entries; keyring and head as they are now."""
+        with Gateway(site):
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
+        copy = self.folder / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(site.journal, copy)
+        with Gateway(site):
+            if rotate:
+                self.run_ok("keys", "rotate", *self.place(site))
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
+        shutil.rmtree(site.journal)
+        shutil.copytree(copy, site.journal)
+
+    def recover(self, site):
+        """Does what the refusal says."""
+        refused = tallygate("audit", "recover", *self.place(site))
+        self.assertNotEqual(refused.returncode, 0)
+        commands = re.findall(r"^\s+tallygate (keys grant .*)$", refused.stderr, re.MULTILINE)
+        self.assertTrue(commands, refused.stderr)
+        grants = []
+        for command in commands:
+            words = command.split()
+            file = self.folder / words[words.index("-o") + 1]
+            file.unlink(missing_ok=True)
+            words[words.index("-o") + 1] = file
+            words[words.index("--key") + 1] = self.private_key(site)
+            self.run_ok(*words, "--passphrase-file", self.passphrase)
+            grants += ["--grant", file]
+        self.run_ok("audit", "recover", *grants, *self.place(site))
+        return refused.stderr
+
+    def test_a_journal_that_lost_its_newest_entries_goes_on_by_a_grant_and_on_record(self):
+        site = self.new_site()
+        self.lose_the_newest(site, rotate=False)
+        said = self.recover(site)
+        self.assertIn("are missing", said)
+        with Gateway(site):
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
+        recovered = [entry for entry in journal.entries(site.journal) if entry["kind"] == "journal.recover"]
+        self.assertGreater(recovered[-1]["abandoned"]["size"], 0)
+        self.assert_sound(site)
+
+    def test_it_goes_on_too_where_the_key_of_the_lost_entries_is_the_only_one_left(self):
+        site = self.new_site()
+        self.lose_the_newest(site, rotate=True)
+        self.recover(site)
+        with Gateway(site):
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
+        self.assert_sound(site)
+
+    def test_a_lost_head_is_adopted_by_a_grant(self):
+        site = self.new_site()
+        with Gateway(site):
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
+        os.unlink(site.head)
+        self.recover(site)
+        with Gateway(site):
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
+        self.assert_sound(site)
+
+    def test_only_the_same_user_and_root_reach_a_journal_in_use(self):
+        site = self.new_site()
+        with Gateway(site):
+            mode = os.stat(site.head.parent / "control").st_mode & 0o777
+        self.assertEqual(mode, 0o600)
+        self.assertFalse((site.head.parent / "control").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
