@@ -86,6 +86,11 @@ Result<Journal::Attached> Journal::attach(const std::optional<Known>& known) {
     return examined.error();
   }
   if (examined->standing != Standing::equal) {
+    // What lies beyond head can be read, which does not make it durable, nor does another sync what an earlier
+    // one failed on: it is written anew before head vouches for it.
+    if (auto rewritten = files->make_durable(); !rewritten) {
+      return rewritten.error();
+    }
     if (auto written = rewrite_head(*head, *examined); !written) {
       return written.error();
     }

@@ -40,6 +40,9 @@ class RecordFiles {
   /// The segment whose `journal.seal` is still to be written, since the open one has no entry yet.
   [[nodiscard]] std::optional<SegmentFile> unsealed() const;
 
+  /// As Segment::rewrite_wal() for the open segment; what lies before was durable before it was begun.
+  Result<void> make_durable() { return open_.rewrite_wal(); }
+
   /// The body of entry 0. Errors: missing, unreadable.
   Result<std::string> charter_entry();
 

@@ -2,14 +2,17 @@
 
 #include "audit/journal/schema.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 namespace tallygate::audit {
 namespace {
 
 // Readers never make a writer wait in WAL mode; this covers the short locks around opening.
 constexpr int busy_timeout_ms = 500;
+constexpr int rewrite_piece_bytes = 256 * 1024;
 // A WAL file larger than this is cut when it starts over.
 constexpr const char* settings = R"(
 PRAGMA mmap_size=0;
@@ -379,6 +382,37 @@ Result<void> Segment::fold() {
   }
   wal_->in_wal = frames > 0 ? frames : 0;
   wal_->folded = folded > 0 ? folded : 0;
+  return {};
+}
+
+// Folding it would not do: a power cut could then bring back an older, shorter WAL beside the newer file. The
+// same bytes in the same places are harmless wherever that is interrupted, and to readers.
+Result<void> Segment::rewrite_wal() {
+  if (auto begun = begin(); !begun) {
+    return begun.error();
+  }
+  sqlite3_file* wal = nullptr;
+  sqlite3_int64 size = 0;
+  int rc = sqlite3_file_control(database_.get(), nullptr, SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+  if (rc == SQLITE_OK) {
+    rc = wal->pMethods->xFileSize(wal, &size);
+  }
+  std::vector<char> piece(rewrite_piece_bytes);
+  for (sqlite3_int64 at = 0; rc == SQLITE_OK && at < size; at += rewrite_piece_bytes) {
+    const int bytes = static_cast<int>(std::min<sqlite3_int64>(rewrite_piece_bytes, size - at));
+    rc = wal->pMethods->xRead(wal, piece.data(), bytes, at);
+    if (rc == SQLITE_OK) {
+      rc = wal->pMethods->xWrite(wal, piece.data(), bytes, at);
+    }
+  }
+  if (rc == SQLITE_OK) {
+    rc = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+  }
+  rollback();
+  if (rc != SQLITE_OK) {
+    return fail(FailureKind::unreadable, wal_of(file_).string() + ": cannot be made durable: " +
+                                             sqlite3_errstr(rc) + " (SQLite " + std::to_string(rc) + ")");
+  }
   return {};
 }
 

@@ -72,6 +72,10 @@ class Segment {
   /// the record is whole all the same.
   Result<void> fold();
 
+  /// Makes durable what can be read from the WAL, by writing it once more: some of it may never have become
+  /// so, after a process was killed before it could sync it or after a sync that failed. Errors: unreadable.
+  Result<void> rewrite_wal();
+
   /// Folds the WAL and removes it: the file alone is the segment then. Errors: as fold().
   Result<void> close();
 
