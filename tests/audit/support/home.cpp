@@ -243,15 +243,20 @@ Result<std::vector<Receipt>> append(Journal& journal, std::size_t count) {
 }
 
 Seen inspect(const Home& home) {
+  return inspect(home.segment(), home.head(), home.root().verify_key());
+}
+
+Seen inspect(const std::filesystem::path& segment, const std::filesystem::path& head_path,
+             const VerifyKey& root) {
   Seen seen;
-  Rows rows = read_rows(home.segment(), seen.faults);
+  Rows rows = read_rows(segment, seen.faults);
   seen.entries = std::move(rows.entries);
   check_entries(seen.entries, seen.faults);
   if (seen.entries.empty() || !rows.checkpoints.contains(seen.entries.size())) {
     seen.faults.push_back("the newest entries are not signed");
     return seen;
   }
-  const auto key = signing_key(seen.entries, home.root().verify_key());
+  const auto key = signing_key(seen.entries, root);
   if (!key) {
     seen.faults.push_back("the charter is not signed by the root key");
     return seen;
@@ -259,7 +264,7 @@ Seen inspect(const Home& home) {
   for (const auto& [size, note] : rows.checkpoints) {
     check_note(note, size, seen.entries, *key, seen.faults);
   }
-  std::ifstream file(home.head(), std::ios::binary);
+  std::ifstream file(head_path, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
   const auto head = newest_head(bytes, std::span(&*key, 1));
   if (!head || head->checkpoint.size != seen.entries.size() ||

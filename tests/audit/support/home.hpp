@@ -79,6 +79,8 @@ struct Seen {
 /// Reads a journal with SQLite, Boost.JSON and OpenSSL only and checks it by journal.md: canonical members,
 /// seq, prev, ids, charter, every checkpoint's root and signature, head.
 Seen inspect(const Home& home);
+/// The same of a segment and a head that stand elsewhere.
+Seen inspect(const std::filesystem::path& segment, const std::filesystem::path& head, const VerifyKey& root);
 
 /// Whether every receipt's entry is there with that leaf hash.
 bool holds(const Seen& seen, const std::vector<Receipt>& receipts);
