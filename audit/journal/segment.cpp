@@ -12,7 +12,8 @@ namespace {
 
 // Readers never make a writer wait in WAL mode; this covers the short locks around opening.
 constexpr int busy_timeout_ms = 500;
-constexpr int rewrite_piece_bytes = 256 * 1024;
+// SQLite writes less than 128 KiB at once, and cuts what is longer in silence.
+constexpr int rewrite_piece_bytes = 64 * 1024;
 // A WAL file larger than this is cut when it starts over.
 constexpr const char* settings = R"(
 PRAGMA mmap_size=0;

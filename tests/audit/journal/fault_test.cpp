@@ -121,7 +121,8 @@ TEST_P(Faults, ThatPassAreMendedByOpeningAgain) {
     vfs.fail_once(at, GetParam());
     Ran ran = workload(*journal);
     if (ran.failed) {
-      ASSERT_TRUE(journal->reopen("once"));
+      const auto reopened = journal->reopen("once");
+      ASSERT_TRUE(reopened) << reopened.error().message;
     }
     const Ran again = workload(*journal);
     ran.acknowledged.insert(ran.acknowledged.end(), again.acknowledged.begin(), again.acknowledged.end());
