@@ -1,8 +1,10 @@
 #include "audit/custody/custodian.hpp"
 
+#include "audit/custody/archive.hpp"
 #include "audit/custody/canonical_value.hpp"
 #include "audit/custody/holds.hpp"
 #include "audit/custody/scan.hpp"
+#include "audit/custody/stub.hpp"
 #include "audit/journal/charter.hpp"
 #include "audit/proof/grant_check.hpp"
 
@@ -144,6 +146,9 @@ Result<json::object> Custodian::handle(const json::object& request, Requester wh
   }
   if (act == "seal") {
     return seal(by);
+  }
+  if (act == "retire") {
+    return retire(request, by);
   }
   Result<Order> order = invalid("\"" + std::string(act) +
                                 "\" is no act; known are rotate, seal, hold, release, " + "revoke and note");

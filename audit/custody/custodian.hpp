@@ -4,6 +4,7 @@
 
 #include "audit/custody/control.hpp"
 #include "audit/custody/grant.hpp"
+#include "audit/custody/retention.hpp"
 #include "audit/journal/charter.hpp"
 #include "audit/journal/journal.hpp"
 
@@ -21,6 +22,7 @@ namespace tallygate::audit {
 ///   hold {hold, first, last, reason}
 ///   release {hold}                        granted
 ///   revoke {key, size}                    granted; where the key is in force a new one takes its place first
+///   retire {rules, apply, archive}        granted where it is sooner than the charter's retention
 ///   note {kind, members}                  journal.read, journal.export, journal.verify: what was done with
 ///   the record
 /// The answer holds `seq` of the entry and what else is worth knowing. One request at a time.
@@ -45,6 +47,9 @@ class Custodian {
   };
   Result<boost::json::object> rotate(const std::string& by);
   Result<boost::json::object> seal(const std::string& by);
+  Result<boost::json::object> retire(const boost::json::object& request, const std::string& by);
+  Result<void> retire_one(const SegmentStanding& segment, const boost::json::object& request,
+                          const std::string& by);
   Result<boost::json::object> record(Order order, const boost::json::object& request, const std::string& by);
   [[nodiscard]] Result<void> allow(Order& order, const boost::json::object& request) const;
   [[nodiscard]] Result<Order> hold(const boost::json::object& request) const;

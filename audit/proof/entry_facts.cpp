@@ -49,7 +49,8 @@ Role role_of(std::string_view kind) noexcept {
       {"key.revoke", Role::revoke},       {"journal.open", Role::open},
       {"gateway.stop", Role::stop},       {"journal.recover", Role::recover},
       {"journal.seal", Role::seal},       {"journal.erase", Role::granted},
-      {"journal.release", Role::granted}, {"writer.enrol", Role::granted},
+      {"journal.hold", Role::hold},       {"journal.release", Role::release},
+      {"journal.retire", Role::retire},   {"writer.enrol", Role::granted},
       {"writer.revoke", Role::granted},
   };
   for (const auto& [name, role] : roles) {

@@ -25,6 +25,9 @@ enum class Role : std::uint8_t {
   stop,       ///< gateway.stop: they are not
   recover,    ///< journal.recover
   seal,       ///< journal.seal: about the segment before
+  hold,       ///< journal.hold: nothing may be retired there
+  release,    ///< journal.release: it may again
+  retire,     ///< journal.retire: the bodies of a segment are gone, and that is right
   granted     ///< an act that needs a grant of the provisioning key and has no further effect on the proof
 };
 

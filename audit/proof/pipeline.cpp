@@ -102,6 +102,7 @@ PipelineOutcome Pipeline::run() {
   });
   outcome_.keys = state_.keys();
   judge_unknown_signers();
+  judge_stubs();
   settle_proof();
   own_.let_go();
   outcome_.findings.add(state_.take_findings());
@@ -255,6 +256,9 @@ void Pipeline::check_seal(const SealClaim& claim) {
         claim.seq, "seal-invalid",
         "the root it records is not that of the entries up to " + std::to_string(claim.last));
   }
+  if (segment->stub) {
+    return;  // the file that was sealed is gone; judge_stubs() says whether that is right
+  }
   workers_.submit([this, claim, file = segment->file](WorkerContext& worker) {
     if (file_digest(worker.sha(), file.path) != claim.sha256) {
       CheckpointOutcome outcome;
@@ -273,7 +277,7 @@ void Pipeline::submit_checkpoints(std::uint64_t first, std::uint64_t end, Prefix
     const bool here = segment.end > first && segment.end <= end;
     const bool twice = std::any_of(required.begin(), required.end(),
                                    [&segment](const RequiredCheckpoint& r) { return r.size == segment.end; });
-    if (here && segment.readable && !twice && !plan_.is_absent(segment.end - 1)) {
+    if (here && segment.readable && !twice && (segment.stub || !plan_.is_absent(segment.end - 1))) {
       required.push_back({segment.end, "each segment ends with one"});
     }
   }
@@ -323,6 +327,20 @@ void Pipeline::judge_unknown_signers() {
     const auto is_its_key = [wanted = id](const KeyRange& range) { return range.key.id == wanted; };
     if (std::any_of(ranges.begin(), ranges.end(), is_its_key)) {
       judge_again(size);
+    }
+  }
+}
+
+void Pipeline::judge_stubs() {
+  const auto& retired = state_.retired();
+  for (const PlannedSegment& segment : plan_.segments) {
+    const bool recorded = std::any_of(retired.begin(), retired.end(), [&segment](const RetireClaim& claim) {
+      return claim.first == segment.file.first && claim.last + 1 == segment.end;
+    });
+    if (segment.stub && !recorded) {
+      outcome_.findings.add(segment.file.first, "bodies-missing",
+                            segment.file.path.filename().string() +
+                                " is a stub, and no journal.retire says that its bodies were retired");
     }
   }
 }

@@ -64,6 +64,7 @@ class Pipeline {
   // signed it.
   void judge_unknown_signers();
   void judge_again(std::uint64_t size);
+  void judge_stubs();
   void settle_proof();
 
   const VerifyPlan& plan_;

@@ -18,8 +18,9 @@ constexpr std::uint64_t entry_bytes_min = 16;
 constexpr int attempts_max = 3;
 constexpr std::int64_t ns_per_second = 1'000'000'000;
 
-void check_meta(SegmentReader& reader, const SegmentFile& file, bool last, const std::string& origin,
-                Findings& findings) {
+// Gives the state that it says it is in.
+std::string check_meta(SegmentReader& reader, const SegmentFile& file, bool last, const std::string& origin,
+                       Findings& findings) {
   const auto expect = [&](const char* key, const std::string& value) {
     const auto found = reader.meta(key);
     if (!found || *found != value) {
@@ -32,9 +33,12 @@ void check_meta(SegmentReader& reader, const SegmentFile& file, bool last, const
   if (!origin.empty()) {
     expect("origin", origin);
   }
-  if (!last) {
+  const auto state = reader.meta("state");
+  std::string found = state && *state ? **state : std::string();
+  if (!last && found != "stub") {
     expect("state", "sealed");
   }
+  return found;
 }
 
 // The seq after the last entry that the segment can be believed to hold.
@@ -82,7 +86,7 @@ void look_into(PlannedSegment& segment, std::optional<std::uint64_t> next_first,
       own.add(file.first, "segment-unreadable", usable ? extent.error().message : usable.error().message);
     } else if (*usable) {
       segment.readable = true;
-      check_meta(*reader, file, segment.last, origin, own);
+      segment.stub = check_meta(*reader, file, segment.last, origin, own) == "stub" && !segment.last;
       segment.end = believable_end(file, *extent, reader->bytes(), next_first, own);
     }
     const bool settled = !reader || reader->undisturbed();
@@ -109,8 +113,9 @@ void settle(PlannedSegment& segment, Findings& findings) {
 }
 
 void plan_segment(VerifyPlan& plan, const SegmentFile& file, std::optional<std::uint64_t> next_first,
-                  const std::string& origin, Findings& findings) {
-  PlannedSegment segment{file, file.path, nullptr, next_first.value_or(file.first), false, !next_first};
+                  bool may_be_open, const std::string& origin, Findings& findings) {
+  PlannedSegment segment{
+      file, file.path, nullptr, next_first.value_or(file.first), false, !next_first || may_be_open, false};
   settle(segment, findings);
   look_into(segment, next_first, origin, findings);
   std::error_code error;
@@ -121,6 +126,10 @@ void plan_segment(VerifyPlan& plan, const SegmentFile& file, std::optional<std::
                  file.path.filename().string() + " is sealed and has a WAL beside it");
   }
   if (!segment.readable && next_first) {
+    segment.end = *next_first;
+    plan.absent.emplace_back(file.first, *next_first);
+  }
+  if (segment.stub && next_first) {
     segment.end = *next_first;
     plan.absent.emplace_back(file.first, *next_first);
   }
@@ -155,6 +164,13 @@ void read_charter(VerifyPlan& plan, const VerifyOptions& options, std::string_vi
   plan.terms.keys = KeyRanges(std::move(entry->key));
 }
 
+// Whether a segment holds nothing yet: the one before it may be on its way to being sealed.
+bool only_begun(const SegmentFile& file) {
+  auto reader = SegmentReader::open(file.path);
+  const auto extent = reader ? reader->extent() : Result<SegmentExtent>(reader.error());
+  return extent && !extent->entry_first && !extent->checkpoint_first;
+}
+
 }  // namespace
 
 bool VerifyPlan::is_absent(std::uint64_t seq) const noexcept {
@@ -182,10 +198,12 @@ Result<VerifyPlan> make_plan(const VerifyOptions& options, Findings& findings) {
       charter_fault(findings, "there is no entry 0, which holds the charter");
     }
   }
+  const bool sealing = files->size() > 1 && only_begun(files->back());
   for (std::size_t i = 0; i < files->size(); ++i) {
     const bool is_last = i + 1 == files->size();
+    const bool may_be_open = sealing && i + 2 == files->size();
     plan_segment(plan, (*files)[i], is_last ? std::nullopt : std::optional((*files)[i + 1].first),
-                 plan.terms.origin, findings);
+                 may_be_open, plan.terms.origin, findings);
   }
   plan.end = plan.segments.empty() ? 0 : plan.segments.back().end;
   return plan;

@@ -26,6 +26,7 @@ struct PlannedSegment {
   std::uint64_t end = 0;                       ///< seq after its last entry
   bool readable = false;                       ///< its tables can be read
   bool last = false;
+  bool stub = false;  ///< it says that its bodies were retired
 };
 
 /// Everything that is settled before the entries are read.
@@ -37,7 +38,7 @@ struct VerifyPlan {
   RecordTerms terms;
   bool charter_holds = false;  ///< the charter is signed by the root that was given
 
-  /// Whether the absence of an entry was reported with its segment.
+  /// Whether the absence of an entry was reported with its segment, or is for its stub to answer for.
   [[nodiscard]] bool is_absent(std::uint64_t seq) const noexcept;
 };
 

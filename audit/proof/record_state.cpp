@@ -58,6 +58,8 @@ void RecordState::take(const ChunkFacts& chunk, const Fetch& fetch) {
     const bool is_noted = next != chunk.noted.end() && next->seq == seq;
     if (chunk.times_ns[i] != no_time) {
       clock(seq, chunk.times_ns[i], is_noted ? next->role : Role::ordinary);
+    } else {
+      last_ns_ = no_time;  // what is not there may have been recorded at any time
     }
     if (is_noted) {
       noted(*next, chunk.times_ns[i], fetch);
@@ -113,6 +115,15 @@ void RecordState::noted(const NotedEntry& entry, std::int64_t time_ns, const Fet
       break;
     case Role::seal:
       seal(entry.seq, *body);
+      break;
+    case Role::hold:
+      hold(entry.seq, *body);
+      break;
+    case Role::release:
+      release(entry.seq, time_ns, *body);
+      break;
+    case Role::retire:
+      retire(entry.seq, *body);
       break;
     case Role::recover:
       // Going on after a crash needs no grant; giving up what an anchor had acknowledged does, and carries
@@ -183,6 +194,43 @@ void RecordState::seal(std::uint64_t seq, const std::string& body) {
     return;
   }
   seals_.push_back({seq, *first, *last, *root, *sha256});
+}
+
+void RecordState::hold(std::uint64_t seq, const std::string& body) {
+  const std::string name = member_text(body, "hold");
+  const auto first = member_size(body, "first");
+  const auto last = member_size(body, "last");
+  if (name.empty() || !first || !last || *first > *last) {
+    findings_.add(seq, "hold-invalid",
+                  "entry " + std::to_string(seq) +
+                      " does not name a hold and the entries it covers (hold, first, last)");
+    return;
+  }
+  holds_[name] = {*first, *last};
+}
+
+void RecordState::release(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
+  if (granted(seq, time_ns, body)) {
+    holds_.erase(member_text(body, "hold"));
+  }
+}
+
+void RecordState::retire(std::uint64_t seq, const std::string& body) {
+  const auto first = member_size(body, "first");
+  const auto last = member_size(body, "last");
+  if (!first || !last || *first > *last || *last >= seq) {
+    findings_.add(seq, "retire-invalid",
+                  "entry " + std::to_string(seq) + " does not name a segment before it (first, last)");
+    return;
+  }
+  for (const auto& [name, held] : holds_) {
+    if (held.first <= *last && held.last >= *first) {
+      findings_.add(seq, "retired-under-hold",
+                    "entry " + std::to_string(seq) + " retires entries " + std::to_string(*first) + " to " +
+                        std::to_string(*last) + " under the hold " + name);
+    }
+  }
+  retired_.push_back({seq, *first, *last});
 }
 
 }  // namespace tallygate::audit

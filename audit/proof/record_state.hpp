@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,13 @@ struct SealClaim {
   std::uint64_t last = 0;
   Digest root{};
   Digest sha256{};
+};
+
+/// What a `journal.retire` says: the bodies of the segment [first, last] are gone by a rule.
+struct RetireClaim {
+  std::uint64_t seq = 0;  ///< of the journal.retire
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
 };
 
 /// A size that must have a checkpoint.
@@ -60,6 +68,8 @@ class RecordState {
   /// Sizes of the chunk taken last that must have a checkpoint.
   [[nodiscard]] std::vector<RequiredCheckpoint> take_required() { return std::exchange(required_, {}); }
   [[nodiscard]] std::vector<SealClaim> take_seals() { return std::exchange(seals_, {}); }
+  /// All that was retired so far.
+  [[nodiscard]] const std::vector<RetireClaim>& retired() const noexcept { return retired_; }
   [[nodiscard]] Findings take_findings() { return std::exchange(findings_, {}); }
   [[nodiscard]] std::vector<std::string> take_remarks() { return std::exchange(remarks_, {}); }
   /// Time of the newest entry read; no_time before the first.
@@ -71,6 +81,9 @@ class RecordState {
   void rotate(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void revoke(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void seal(std::uint64_t seq, const std::string& body);
+  void hold(std::uint64_t seq, const std::string& body);
+  void release(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
+  void retire(std::uint64_t seq, const std::string& body);
   [[nodiscard]] bool granted(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
 
   RecordTerms terms_;
@@ -79,6 +92,12 @@ class RecordState {
   std::int64_t last_ns_ = no_time;
   bool beating_ = false;  // between journal.open and gateway.stop
   std::vector<RequiredCheckpoint> required_;
+  struct Held {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+  };
+  std::map<std::string, Held> holds_;  // in force
+  std::vector<RetireClaim> retired_;
   std::vector<SealClaim> seals_;
   Findings findings_;
   std::vector<std::string> remarks_;

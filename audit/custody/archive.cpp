@@ -1,0 +1,170 @@
+#include "audit/custody/archive.hpp"
+
+#include "audit/journal/file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <cerrno>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace tallygate::audit {
+namespace {
+
+constexpr int level = 9;  // segments are written once and rarely read
+constexpr mode_t archive_mode = 0440;
+
+struct FreeCompressor {
+  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+};
+struct FreeDecompressor {
+  void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+};
+
+Failure cannot(const std::filesystem::path& path, const std::string& what) {
+  return fail(FailureKind::unreadable, path.string() + ": " + what);
+}
+
+// Calls `each` with the file piece by piece.
+Result<void> read_pieces(const std::filesystem::path& path, std::size_t piece_bytes,
+                         const std::function<Result<void>(std::string_view)>& each) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string piece(piece_bytes, '\0');
+  for (;;) {
+    const ssize_t got = file ? ::read(file.get(), piece.data(), piece.size()) : -1;
+    if (got < 0 && file && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      return cannot(path, errno_text(errno));
+    }
+    if (auto done = each(std::string_view(piece).substr(0, static_cast<std::size_t>(got)));
+        !done || got == 0) {
+      return done;
+    }
+  }
+}
+
+Result<void> write_all(const FileDescriptor& file, std::string_view bytes,
+                       const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::write(file.get(), bytes.data(), bytes.size());
+    if (wrote < 0 && errno != EINTR) {
+      return cannot(path, errno_text(errno));
+    }
+    bytes.remove_prefix(wrote > 0 ? static_cast<std::size_t>(wrote) : 0);
+  }
+  return {};
+}
+
+Result<void> compress(const std::filesystem::path& from, const FileDescriptor& to,
+                      const std::filesystem::path& path) {
+  const std::unique_ptr<ZSTD_CCtx, FreeCompressor> context(ZSTD_createCCtx());
+  if (!context || ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level)) != 0 ||
+      ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1)) != 0) {
+    return cannot(path, "zstd cannot be used");
+  }
+  std::string out(ZSTD_CStreamOutSize(), '\0');
+  return read_pieces(from, ZSTD_CStreamInSize(), [&](std::string_view piece) -> Result<void> {
+    const bool last = piece.empty();
+    ZSTD_inBuffer in{piece.data(), piece.size(), 0};
+    for (bool more = true; more;) {
+      ZSTD_outBuffer buffer{out.data(), out.size(), 0};
+      const std::size_t left =
+          ZSTD_compressStream2(context.get(), &buffer, &in, last ? ZSTD_e_end : ZSTD_e_continue);
+      if (ZSTD_isError(left) != 0) {
+        return cannot(path, ZSTD_getErrorName(left));
+      }
+      if (auto written = write_all(to, std::string_view(out).substr(0, buffer.pos), path); !written) {
+        return written;
+      }
+      more = last ? left != 0 : in.pos < in.size;
+    }
+    return {};
+  });
+}
+
+// The hash of what the archive holds, and its own.
+struct Restored {
+  Digest content{};
+  Digest archive{};
+};
+
+Result<Restored> restore(const std::filesystem::path& path) {
+  const std::unique_ptr<ZSTD_DCtx, FreeDecompressor> context(ZSTD_createDCtx());
+  std::string out(ZSTD_DStreamOutSize(), '\0');
+  Sha256 content;
+  Sha256 archive;
+  content.begin();
+  archive.begin();
+  std::size_t expected = 1;
+  const auto read = read_pieces(path, ZSTD_DStreamInSize(), [&](std::string_view piece) -> Result<void> {
+    archive.add(piece);
+    ZSTD_inBuffer in{piece.data(), piece.size(), 0};
+    while (in.pos < in.size) {
+      ZSTD_outBuffer buffer{out.data(), out.size(), 0};
+      expected = ZSTD_decompressStream(context.get(), &buffer, &in);
+      if (ZSTD_isError(expected) != 0) {
+        return cannot(path, ZSTD_getErrorName(expected));
+      }
+      content.add(std::string_view(out).substr(0, buffer.pos));
+    }
+    return {};
+  });
+  if (!read) {
+    return read.error();
+  }
+  if (expected != 0) {
+    return cannot(path, "the archive ends too early");
+  }
+  return Restored{content.finish(), archive.finish()};
+}
+
+}  // namespace
+
+Result<Digest> archive_file(const std::filesystem::path& file, const std::filesystem::path& to,
+                            const Digest& sha256) {
+  std::error_code error;
+  if (std::filesystem::exists(to, error)) {
+    return fail(FailureKind::exists, to.string() + ": it exists already");
+  }
+  std::filesystem::path fresh = to;
+  fresh += ".new";
+  std::filesystem::remove(fresh, error);
+  {
+    const FileDescriptor opened(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, archive_mode));
+    if (!opened) {
+      return cannot(fresh, errno_text(errno));
+    }
+    if (auto compressed = compress(file, opened, fresh); !compressed) {
+      return compressed.error();
+    }
+    if (::fsync(opened.get()) != 0) {
+      return cannot(fresh, errno_text(errno));
+    }
+  }
+  auto read = restore(fresh);
+  if (!read) {
+    return read.error();
+  }
+  if (read->content != sha256) {
+    std::filesystem::remove(fresh, error);
+    return fail(FailureKind::tampered, file.string() + ": it is not the file that was sealed");
+  }
+  std::filesystem::rename(fresh, to, error);
+  if (error) {
+    return cannot(to, error.message());
+  }
+  if (auto synced = sync_folder(to.has_parent_path() ? to.parent_path() : std::filesystem::path("."));
+      !synced) {
+    return synced.error();
+  }
+  return read->archive;
+}
+
+}  // namespace tallygate::audit

@@ -1,0 +1,120 @@
+// Retirement: archive, stub, entry, and only then the file.
+
+#include "audit/custody/archive.hpp"
+#include "audit/custody/custodian.hpp"
+#include "audit/custody/scan.hpp"
+#include "audit/custody/stub.hpp"
+#include "audit/journal/hash.hpp"
+
+#include <boost/json/array.hpp>
+
+namespace tallygate::audit {
+namespace {
+
+namespace json = boost::json;
+using std::chrono::seconds;
+
+Result<void> read_map(const json::object& rules, std::string_view name,
+                      std::map<std::string, seconds>& into) {
+  const auto* value = rules.if_contains(name);
+  const auto* map = value == nullptr ? nullptr : value->if_object();
+  if (value != nullptr && map == nullptr) {
+    return fail(FailureKind::invalid, "\"" + std::string(name) + "\" must be an object of seconds");
+  }
+  for (std::size_t i = 0; map != nullptr && i < map->size(); ++i) {
+    const auto& member = *(map->begin() + i);
+    json::error_code error;
+    const auto number = member.value().to_number<std::int64_t>(error);
+    if (error || number < 0) {
+      return fail(FailureKind::invalid, "how long is kept must be whole seconds");
+    }
+    into[std::string(member.key())] = seconds(number);
+  }
+  return {};
+}
+
+// {"keep": seconds, "kinds": {…}, "routes": {…}}
+Result<KeepRules> rules_of(const json::object& request) {
+  const auto* value = request.if_contains("rules");
+  const auto* rules = value == nullptr ? nullptr : value->if_object();
+  const auto* keep = rules == nullptr ? nullptr : rules->if_contains("keep");
+  json::error_code error;
+  const auto number = keep == nullptr ? -1 : keep->to_number<std::int64_t>(error);
+  if (error || number < 0) {
+    return fail(FailureKind::invalid, "\"rules\" must say how many seconds entries are kept, as \"keep\"");
+  }
+  KeepRules out{seconds(number), {}, {}};
+  auto read = read_map(*rules, "kinds", out.kinds);
+  read = read ? read_map(*rules, "routes", out.routes) : read;
+  return read ? Result<KeepRules>(std::move(out)) : read.error();
+}
+
+json::object describe(const SegmentStanding& segment, bool done) {
+  json::object one{{"file", segment.file.path.filename().string()},
+                   {"first", segment.seal.first},
+                   {"last", segment.seal.last},
+                   {"due", segment.due},
+                   {"retired", done}};
+  if (!segment.why_not.empty()) {
+    one["why"] = segment.why_not;
+  }
+  return one;
+}
+
+bool flag(const json::object& request, std::string_view name) {
+  const auto* value = request.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+}  // namespace
+
+Result<json::object> Custodian::retire(const json::object& request, const std::string& by) {
+  const auto rules = rules_of(request);
+  if (!rules) {
+    return rules.error();
+  }
+  const auto segments = judge_retention(journal_, *rules, clock_());
+  if (!segments) {
+    return segments.error();
+  }
+  const bool apply = flag(request, "apply");
+  json::array list;
+  for (const SegmentStanding& segment : *segments) {
+    const bool now = apply && segment.due;
+    if (now) {
+      if (auto done = retire_one(segment, request, by); !done) {
+        return done.error();
+      }
+    }
+    list.push_back(describe(segment, now));
+  }
+  return json::object{{"segments", std::move(list)}, {"applied", apply}};
+}
+
+Result<void> Custodian::retire_one(const SegmentStanding& segment, const json::object& request,
+                                   const std::string& by) {
+  if (auto written = write_stub(segment.file.path, segment.seal); !written) {
+    return written;
+  }
+  if (!segment.recorded) {
+    Order order{
+        {{"first", segment.seal.first}, {"last", segment.seal.last}}, "journal.retire", segment.shortened};
+    if (const auto rule = member_text(request, "rule"); !rule.empty()) {
+      order.members["rule"] = rule;
+    }
+    if (const auto folder = member_text(request, "archive"); !folder.empty()) {
+      const auto to = std::filesystem::path(folder) / (segment.file.path.filename().string() + ".zst");
+      const auto archived = archive_file(segment.file.path, to, segment.seal.sha256);
+      if (!archived) {
+        return archived.error();
+      }
+      order.members["archive"] = {{"file", to.filename().string()}, {"sha256", to_hex(*archived)}};
+    }
+    if (auto recorded = record(std::move(order), request, by); !recorded) {
+      return recorded.error();
+    }
+  }
+  return place_stub(segment.file.path);
+}
+
+}  // namespace tallygate::audit

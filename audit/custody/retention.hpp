@@ -1,0 +1,49 @@
+#pragma once
+/// Which segments may be retired (journal.md §7). Nothing here changes anything.
+
+#include "audit/custody/holds.hpp"
+#include "audit/journal/clock.hpp"
+#include "audit/journal/failure.hpp"
+#include "audit/journal/folder.hpp"
+#include "audit/journal/seal.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tallygate::audit {
+
+/// How long entries are kept. Retention works on whole segments: a segment stays as long as the entry in it
+/// that is to be kept longest.
+struct KeepRules {
+  std::chrono::seconds keep{0};                       ///< what no other rule names
+  std::map<std::string, std::chrono::seconds> kinds;  ///< by kind, or the group before its dot
+  std::map<std::string, std::chrono::seconds>
+      routes;  ///< by route; of a route and a kind the longer one counts
+};
+
+/// A duration such as the charter's retention: a whole number and one of s, m, h, d, w, y (365 days). Nothing
+/// for every other text.
+[[nodiscard]] std::optional<std::chrono::seconds> parse_keep(std::string_view text);
+
+/// A sealed segment, as retention sees it.
+struct SegmentStanding {
+  SegmentFile file;
+  Seal seal;
+  Time sealed{};
+  bool due = false;
+  bool recorded = false;   ///< a journal.retire names it, but its file is still whole: to be finished
+  bool shortened = false;  ///< due before the charter's retention is over: a grant is needed
+  std::string why_not;     ///< where it is not due
+};
+
+/// All sealed segments that are no stubs, oldest first. `now` is the wall clock's time. Errors: missing,
+/// unreadable.
+[[nodiscard]] Result<std::vector<SegmentStanding>> judge_retention(const std::filesystem::path& journal,
+                                                                   const KeepRules& rules, Time now);
+
+}  // namespace tallygate::audit
