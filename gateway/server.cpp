@@ -252,6 +252,7 @@ asio::awaitable<void> Server::keep_house() {
     }
     const auto now = std::chrono::system_clock::now();
     co_await record_session_events(persistent_->sessions->sweep(now));
+    co_await record_floods(persistent_->floods.due(net::Clock::now()));
   }
 }
 
@@ -291,6 +292,7 @@ asio::awaitable<void> Server::drain() {
       co_await sleep(drain_poll);
     }
   }
+  co_await record_floods(persistent_->floods.close());
   const std::function<void(access::EventText&)> fill = [cut](access::EventText& text) {
     text.member("reason");
     text.text() += cut ? "\"drain-limit\"" : "\"signal\"";

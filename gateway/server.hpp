@@ -68,6 +68,8 @@ class Server {
                                       const std::function<void(access::EventText&)>& fill);
   boost::asio::awaitable<bool> record_policy(const Snapshot& snapshot);
   boost::asio::awaitable<void> record_session_events(std::vector<identity::SessionEvent> events);
+  /// Records what floods were counted; sums that the record does not take are given back for the next time.
+  boost::asio::awaitable<void> record_floods(std::vector<access::Suppressed> sums);
   boost::asio::awaitable<void> sleep(net::Milliseconds time);
   void withdraw_sessions(const Snapshot& next, std::vector<identity::SessionEvent>& events);
 

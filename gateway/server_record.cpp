@@ -1,6 +1,8 @@
 // What the gateway records of itself: its start and stop, its configuration and its policy.
+#include "gateway/access/flood_record.hpp"
 #include "gateway/access/json.hpp"
 #include "gateway/identity/users.hpp"
+#include "gateway/recording.hpp"
 #include "gateway/server.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -97,11 +99,13 @@ asio::awaitable<bool> Server::introduce() {
   if (!co_await record("gateway.start", fill_start)) {
     co_return false;
   }
-  const auto fill_config = [&file](access::EventText& text) {
+  const auto fill_config = [&file, &snapshot](access::EventText& text) {
     text.member("config");
     text.text() += '{';
     access::append_json_text(text.text(), "file", file, access::recorded_path_bytes);
     text.text() += '}';
+    text.member("recording");
+    append_recording(snapshot->settings, text.text());
   };
   if (!co_await record("config.load", fill_config)) {
     co_return false;
@@ -146,6 +150,39 @@ asio::awaitable<void> Server::record_session_events(std::vector<identity::Sessio
     if (!co_await record(event.kind, fill)) {
       log_.warning("a session's end is not on record", {{"kind", event.kind}});
     }
+  }
+}
+
+asio::awaitable<void> Server::record_floods(std::vector<access::Suppressed> sums) {
+  constexpr std::size_t together = 256;  // they share commits, and the journal's queue stays open to requests
+  std::vector<access::Suppressed> unrecorded;
+  std::uint64_t count = 0;
+  for (std::size_t begin = 0; begin < sums.size(); begin += together) {
+    const std::size_t end = std::min(sums.size(), begin + together);
+    std::vector<access::Recorder::Pending> pending;
+    for (std::size_t at = begin; at < end; ++at) {
+      event_.clear();
+      access::append_suppressed(event_, sums[at]);
+      const access::UuidText id = ids_.uuid7(std::chrono::system_clock::now());
+      pending.push_back(
+          recorder_.begin(event_.finish("journal.suppress", access::text_of(id), TG_EVENT_AWAITED)));
+    }
+    for (std::size_t at = begin; at < end; ++at) {
+      const access::Answer answer = co_await recorder_.wait(std::move(pending[at - begin]));
+      if (answer.durable()) {
+        count += sums[at].count;
+      } else {
+        unrecorded.push_back(std::move(sums[at]));
+      }
+    }
+  }
+  if (count > 0) {
+    log_.warning("refusals of a flood were counted instead of recorded one by one",
+                 {{"refusals", std::to_string(count)}});
+  }
+  if (!unrecorded.empty()) {
+    log_.error("the count of a flood is not on record yet", {{"sources", std::to_string(unrecorded.size())}});
+    persistent_->floods.give_back(std::move(unrecorded));
   }
 }
 
@@ -194,6 +231,8 @@ asio::awaitable<void> Server::reload_once() {
     access::append_json_text(text.text(), "file", file.string(), access::recorded_path_bytes);
     text.text() += '}';
     if (failure.empty()) {
+      text.member("recording");
+      append_recording(next->settings, text.text());
       return;
     }
     text.member("reason");
@@ -209,6 +248,7 @@ asio::awaitable<void> Server::reload_once() {
     }
     co_return;
   }
+  co_await record_floods(persistent_->floods.all());  // what was counted under the old limits
   const bool policy_changed = next->program->digest() != snapshot_->program->digest();
   // Nobody is judged by a policy that is not on record.
   bool recorded = co_await record("config.load", fill_config);
@@ -222,6 +262,7 @@ asio::awaitable<void> Server::reload_once() {
     co_return;
   }
   snapshot_ = next;
+  persistent_->floods.set_limits(flood_limits(next->settings));
   log_.set_level(next->settings.log.level);
   for (auto& worker : workers_) {
     worker->set_snapshot(next);

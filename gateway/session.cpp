@@ -207,6 +207,8 @@ void Session::begin_exchange() {
   snapshot_ = worker_.snapshot;
   exchange_ = {};
   exchange_.connection = &facts_;
+  exchange_.recording = &snapshot_->settings.audit.record;
+  exchange_.reads = &snapshot_->reads;
   exchange_.now = std::chrono::system_clock::now();
   exchange_.id = worker_.ids.uuid7(exchange_.now);
   exchange_.client = facts_.address;

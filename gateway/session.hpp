@@ -48,6 +48,10 @@ class Session final : public ConnectionHook, private upstream::ResponseGate {
   boost::asio::awaitable<Step> forward();
   boost::asio::awaitable<Step> finish(upstream::RelayOutcome outcome);
   boost::asio::awaitable<Step> refuse(access::Verdict verdict);
+  /// Whether a refusal is one too many of a source that nobody is known of: then it is counted, and must not
+  /// be recorded.
+  [[nodiscard]] bool suppressed(std::string_view kind, std::string_view reason, std::string_view user_json);
+  [[nodiscard]] bool suppressed(const identity::SessionEvent& event);
   void keep_refusal(const access::Verdict& verdict);
   boost::asio::awaitable<Step> answer_page();
   boost::asio::awaitable<bool> record_events(const std::vector<identity::SessionEvent>& events);

@@ -1,6 +1,7 @@
 // From the bytes of a head to a verdict that is on record.
 #include "gateway/access/client_address.hpp"
 #include "gateway/access/forwarding.hpp"
+#include "gateway/access/record_headers.hpp"
 #include "gateway/session.hpp"
 #include "policy/request/host.hpp"
 
@@ -72,6 +73,10 @@ void Session::parse() {
   exchange_.websocket = rules_.websocket;
   exchange_.client =
       access::client_address(facts_.address, parser_->head().fields, snapshot_->settings.trusted_proxies);
+  if (exchange_.head_fault == http::HeadFault::none &&
+      access::policy_lines(parser_->head().fields, snapshot_->reads) > access::recorded_header_lines) {
+    exchange_.head_fault = http::HeadFault::too_many_fields;
+  }
   std::array<char, 48> random{};
   worker_.ids.hex(random.data(), random.size());
   exchange_.traceparent = access::make_traceparent(parser_->head().fields, {random.data(), random.size()});
@@ -183,6 +188,34 @@ void Session::decide() {
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - started);
   exchange_.microseconds = static_cast<std::uint32_t>(took.count() / 1000);
   worker_.persistent.counts.decision.observe(static_cast<std::uint64_t>(took.count()));
+}
+
+bool Session::suppressed(std::string_view kind, std::string_view reason, std::string_view user_json) {
+  if ((exchange_.identity && !exchange_.identity->anonymous()) || !worker_.recorder.writable()) {
+    return false;
+  }
+  const access::FloodEvent event{exchange_.client, kind, reason, user_json};
+  if (worker_.persistent.floods.admit(event, {net::Clock::now(), exchange_.now})) {
+    return false;
+  }
+  access::count(worker_.persistent.counts.suppressed);
+  return true;
+}
+
+bool Session::suppressed(const identity::SessionEvent& event) {
+  if (event.kind != "session.reject") {
+    return false;
+  }
+  std::string_view reason;
+  std::string_view user;
+  for (const auto& member : event.members) {
+    if (member.name == "reason" && member.json.size() > 2) {
+      reason = std::string_view(member.json).substr(1, member.json.size() - 2);  // a code, quoted
+    } else if (member.name == "user") {
+      user = member.json;
+    }
+  }
+  return suppressed(event.kind, reason, user);
 }
 
 /// What stays open outlives a reload only if the new policy allows it as well.

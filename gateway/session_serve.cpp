@@ -79,11 +79,15 @@ asio::awaitable<Session::Step> Session::judge_and_serve() {
   if (!verdict.forward) {
     keep_refusal(verdict);
   }
+  access::count(verdict.forward ? counts().allowed : counts().denied);
+  if (!verdict.forward && suppressed("access.deny", verdict.reason, {})) {
+    exchange_.decision.reset();
+    co_return co_await refuse(verdict);
+  }
   const std::span<const policy::RoleIndex> roles =
       exchange_.identity ? roles_.held() : std::span<const policy::RoleIndex>{};
   const tg_event event = worker_.record.decision(exchange_, verdict, *snapshot_->program, roles,
                                                  server_ != nullptr ? std::string_view(server_->name) : "");
-  access::count(verdict.forward ? counts().allowed : counts().denied);
   access::Recorder::Pending pending = worker_.recorder.begin(event);
   exchange_.decision.reset();
   stream_.expires_in(net::Milliseconds{0});  // the recorder's own limit holds
@@ -213,7 +217,7 @@ asio::awaitable<Session::Step> Session::finish(upstream::RelayOutcome outcome) {
   access::RouteCounts& route = counts();
   access::count(route.bytes_in, outcome.bytes_in);
   access::count(route.bytes_out, outcome.bytes_out);
-  if (snapshot_->settings.audit.record.end) {
+  if (exchange_.route->record.end) {
     access::EndFacts facts;
     facts.of = decision_seq_;
     facts.status = outcome.status;
@@ -405,6 +409,9 @@ asio::awaitable<std::optional<unsigned>> Session::read_form(std::string& body) {
 
 asio::awaitable<bool> Session::record_events(const std::vector<identity::SessionEvent>& events) {
   for (const identity::SessionEvent& event : events) {
+    if (suppressed(event)) {
+      continue;
+    }
     access::EventText text;
     for (const auto& member : event.members) {
       text.member(member.name);

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tallygate {
@@ -130,6 +131,35 @@ struct IdentityHeaders {
   bool groups = true;  ///< X-Forwarded-Groups
 };
 
+/// Which of a person's claims or groups a decision records.
+enum class RecordedNames : std::uint8_t {
+  all,
+  policy  ///< those alone that the policy in force reads: what computing the decision again needs
+};
+
+/// The fields of a decision that may be left out, since no condition of a policy can read them.
+struct RecordFields {
+  RecordedNames claims = RecordedNames::all;
+  RecordedNames groups = RecordedNames::all;
+  bool email = true;
+  bool query = true;  ///< names of parameters, and the values that are listed
+  bool referer = false;
+  bool tls = true;    ///< version, and the name the client asked for
+  bool trace = true;  ///< W3C trace id
+  bool user_agent = true;
+
+  bool operator==(const RecordFields&) const = default;
+};
+
+/// What is recorded beyond the mandatory: of all routes, or of one.
+struct RecordChoice {
+  bool end = true;  ///< an `access.end` entry when a forwarded request is over
+  RecordFields fields;
+  std::vector<std::string> headers;  ///< request headers recorded with their values: lower case, sorted
+
+  bool operator==(const RecordChoice&) const = default;
+};
+
 struct RouteSettings {
   std::string name;                       ///< unique; `route:` of a policy names it
   std::vector<std::string> hosts;         ///< as policy.md N15 writes them: exact or `*.example.com`
@@ -140,7 +170,8 @@ struct RouteSettings {
   bool websocket = false;
   IdentityHeaders identity_headers;
   std::vector<std::string>
-      query_values;  ///< parameters recorded in the clear: audit's and the route's own, sorted
+      query_values;     ///< parameters recorded in the clear: audit's and the route's own, sorted
+  RecordChoice record;  ///< audit's, but for what the route says otherwise
 };
 
 enum class Acknowledge : std::uint8_t { before_upstream, before_response, queued };
@@ -183,9 +214,18 @@ struct JournalSettings {
   std::size_t batch = 1'024;   ///< most entries of one commit
 };
 
-struct RecordSettings {
-  bool end = true;                        ///< an `access.end` entry when a forwarded request is over
-  std::vector<std::string> query_values;  ///< query parameters recorded in the clear on every route
+/// How many refusals of people unknown one source may put on record; beyond that they are counted
+/// (`journal.suppress`).
+struct FloodSettings {
+  milliseconds per{std::chrono::seconds{10}};
+  std::size_t entries = 1'000;  ///< of one source in `per`; 0: nothing is suppressed
+
+  bool operator==(const FloodSettings&) const = default;
+};
+
+struct RecordSettings : RecordChoice {
+  std::vector<std::string> query_values;  ///< query parameters recorded in the clear, sorted
+  FloodSettings flood;
 };
 
 struct AuditSettings {
@@ -250,6 +290,10 @@ struct Settings {
 /// exist. Errors: all mistakes of the file at once, each with its place. Threads: any, but reads the
 /// environment.
 [[nodiscard]] policy::yaml::Result<Settings> load_settings(const std::filesystem::path& path);
+
+/// Why entries of `kind` are always recorded, as the end of a sentence; empty for a kind that may be switched
+/// off, none for what is no kind of the catalogue (journal.md §3).
+[[nodiscard]] std::optional<std::string_view> why_always_recorded(std::string_view kind) noexcept;
 
 /// The audit plugin's configuration, one JSON object for its open(): path, head, keyring, gateway, kek,
 /// heartbeat_s, queue_max, batch_max, checkpoint; or the options of another plugin.

@@ -142,19 +142,6 @@ void read_plugin(SettingsMap& audit, AuditSettings& settings) {
   }
 }
 
-void read_record(SettingsMap& audit, RecordSettings& settings) {
-  const auto node = audit.map().find("record");
-  if (!node) {
-    return;
-  }
-  SettingsMap record(*node, "record", audit.context());
-  record.boolean("end", settings.end);
-  for (auto& [value, at] : record.texts("query_values", true)) {
-    settings.query_values.push_back(std::move(value));
-  }
-  record.finish();
-}
-
 void read_audit_map(SettingsMap& audit, AuditSettings& settings) {
   read_plugin(audit, settings);
   audit.word("acknowledge", settings.acknowledge,
@@ -163,7 +150,9 @@ void read_audit_map(SettingsMap& audit, AuditSettings& settings) {
               {"queued", Acknowledge::queued}});
   audit.word("when_unwritable", settings.when_unwritable,
              {{"deny", WhenUnwritable::deny}, {"allow_read_only", WhenUnwritable::allow_read_only}});
-  read_record(audit, settings.record);
+  if (const auto node = audit.map().find("record")) {
+    read_record(*node, audit.context(), settings.record);
+  }
 }
 
 }  // namespace

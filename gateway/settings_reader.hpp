@@ -115,4 +115,14 @@ void read_routes(SettingsMap& root, Settings& settings);
 void read_audit(SettingsMap& root, Settings& settings);
 void read_limits(SettingsMap& root, Settings& settings);
 
+/// The kinds of the catalogue that why_always_recorded() knows.
+[[nodiscard]] std::vector<std::string> recorded_kinds();
+/// Why a field of a decision cannot be left out, as the end of a sentence; none for every other name.
+[[nodiscard]] std::optional<std::string_view> why_field_always_recorded(std::string_view field) noexcept;
+
+/// Reads `audit.record`.
+void read_record(const policy::yaml::Node& node, SettingsContext& context, RecordSettings& settings);
+/// Reads `routes[].record` and `routes[].query_values` over what holds for all routes.
+void read_route_record(SettingsMap& route, const RecordSettings& all, RouteSettings& settings);
+
 }  // namespace tallygate

@@ -171,13 +171,7 @@ void read_route(const yaml::Node& node, SettingsContext& context, Settings& sett
   read_upstream(entry, route);
   entry.boolean("websocket", route.websocket);
   read_identity_headers(entry, route.identity_headers);
-  route.query_values = settings.audit.record.query_values;
-  for (auto& [value, at] : entry.texts("query_values", true)) {
-    route.query_values.push_back(std::move(value));
-  }
-  std::sort(route.query_values.begin(), route.query_values.end());
-  route.query_values.erase(std::unique(route.query_values.begin(), route.query_values.end()),
-                           route.query_values.end());
+  read_route_record(entry, settings.audit.record, route);
   entry.finish();
   settings.routes.push_back(std::move(route));
 }

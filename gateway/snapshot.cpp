@@ -53,6 +53,7 @@ Failure load_policy(Snapshot& snapshot) {
     return policy::yaml::to_string(program.error());
   }
   snapshot.program = std::move(*program);
+  snapshot.reads = access::policy_reads(snapshot.program->policy());
   return {};
 }
 
@@ -185,6 +186,10 @@ boost::system::result<std::shared_ptr<const Snapshot>, std::string> build_snapsh
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }
 
+access::FloodLimits flood_limits(const Settings& settings) noexcept {
+  return {settings.audit.record.flood.per, settings.audit.record.flood.entries};
+}
+
 boost::system::result<std::unique_ptr<Persistent>, std::string> make_persistent(const Settings& settings) {
   auto persistent = std::make_unique<Persistent>();
   identity::SessionLimits limits;
@@ -194,6 +199,7 @@ boost::system::result<std::unique_ptr<Persistent>, std::string> make_persistent(
   limits.per_user = settings.session.sessions_per_user;
   persistent->sessions = std::make_shared<identity::Sessions>(limits);
   persistent->login = std::make_shared<identity::PasswordLogin>();
+  persistent->floods.set_limits(flood_limits(settings));
   const AssertionSettings& assertion = settings.identity.assertion;
   if (!assertion.key) {
     persistent->assertions =

@@ -2,7 +2,9 @@
 /// Everything a request is judged by, as one immutable value: a reload makes a whole new one or leaves the
 /// old.
 #include "gateway/access/connection_limits.hpp"
+#include "gateway/access/floods.hpp"
 #include "gateway/access/metrics.hpp"
+#include "gateway/access/policy_reads.hpp"
 #include "gateway/identity/assertion.hpp"
 #include "gateway/identity/authenticator.hpp"
 #include "gateway/identity/bearer.hpp"
@@ -29,6 +31,7 @@ struct Persistent {
   upstream::ServerStates servers;
   access::Counts counts;
   access::ConnectionLimits connections;
+  access::Floods floods;
 };
 
 /// Immutable. Threads: any.
@@ -36,6 +39,7 @@ struct Snapshot {
   Settings settings;
   std::vector<policy::yaml::SourceFile> policy_sources;
   std::shared_ptr<const policy::Program> program;
+  access::PolicyReads reads;  ///< of the program
   upstream::Routes routes;
   std::vector<std::vector<std::shared_ptr<upstream::ServerState>>> servers;  ///< by position of the route
   std::vector<std::shared_ptr<access::RouteCounts>> route_counts;            ///< likewise
@@ -52,6 +56,9 @@ struct Snapshot {
 /// `persistent` on error but the servers it knows of.
 [[nodiscard]] boost::system::result<std::shared_ptr<const Snapshot>, std::string> build_snapshot(
     Settings settings, Persistent& persistent);
+
+/// How much one source may put on record, as settings say.
+[[nodiscard]] access::FloodLimits flood_limits(const Settings& settings) noexcept;
 
 /// The parts of Persistent that settings shape at the first start. Errors: a sentence.
 [[nodiscard]] boost::system::result<std::unique_ptr<Persistent>, std::string> make_persistent(

@@ -1,6 +1,7 @@
 #pragma once
 /// Everything known about one request, filled strictly left to right, and the verdict that follows from it.
 #include "gateway/access/ids.hpp"
+#include "gateway/access/policy_reads.hpp"
 #include "gateway/http/message.hpp"
 #include "gateway/http/strict.hpp"
 #include "gateway/identity/authenticator.hpp"
@@ -30,6 +31,8 @@ struct ConnectionFacts {
 /// connection's buffer.
 struct Exchange {
   const ConnectionFacts* connection = nullptr;
+  const RecordSettings* recording = nullptr;  ///< what is recorded where no route says otherwise; null: all
+  const PolicyReads* reads = nullptr;         ///< what has to be recorded for the policy; null: nothing
   UuidText id{};
   SystemTime now{};  ///< when the request was read
   std::string traceparent;

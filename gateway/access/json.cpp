@@ -41,19 +41,6 @@ void append_escape(std::string& out, unsigned char byte) {
   }
 }
 
-std::string sha256_hex(std::string_view text) {
-  std::array<unsigned char, 32> digest{};
-  if (EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1) {
-    return {};
-  }
-  std::string hex;
-  for (const unsigned char byte : digest) {
-    hex += hex_digits[byte >> 4];
-    hex += hex_digits[byte & 15];
-  }
-  return hex;
-}
-
 /// The longest prefix of at most `limit` bytes that ends between code points.
 std::string_view cut_at_code_point(std::string_view text, std::size_t limit) {
   if (text.size() <= limit) {
@@ -114,6 +101,19 @@ bool second_byte_fits(unsigned char lead, unsigned char second) noexcept {
 
 }  // namespace
 
+std::string sha256_hex(std::string_view text) {
+  std::array<unsigned char, 32> digest{};
+  if (EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1) {
+    return {};
+  }
+  std::string hex;
+  for (const unsigned char byte : digest) {
+    hex += hex_digits[byte >> 4];
+    hex += hex_digits[byte & 15];
+  }
+  return hex;
+}
+
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   std::size_t plain = 0;
@@ -170,12 +170,16 @@ void append_json_text(std::string& out, std::string_view name, std::string_view 
     }
     return;
   }
-  const std::string_view shown = readable ? cut_at_code_point(text, limit) : text.substr(0, limit);
+  const std::string_view shown = text.substr(0, cut_length(text, limit));
   out += "{\"bytes\":";
   append_json_integer(out, static_cast<std::int64_t>(text.size()));
   out += ",\"cut\":";
   append_json_string(out, readable ? std::string(shown) : latin1_to_utf8(shown));
   out += ",\"sha256\":\"" + sha256_hex(text) + "\"}";
+}
+
+std::size_t cut_length(std::string_view text, std::size_t limit) noexcept {
+  return is_utf8(text) ? cut_at_code_point(text, limit).size() : std::min(text.size(), limit);
 }
 
 void append_masked_query(std::string& out, std::string_view query, const std::vector<std::string>& plain) {
@@ -195,6 +199,45 @@ void append_masked_query(std::string& out, std::string_view query, const std::ve
     }
     out += '&';
     query.remove_prefix(end + 1);
+  }
+}
+
+void append_masked_line(std::string& out, std::string_view line, bool names) {
+  const std::size_t mark = line.find('?');
+  if (mark == std::string_view::npos) {
+    out.append(line);
+    return;
+  }
+  std::size_t end = line.rfind(' ');
+  if (end == std::string_view::npos || end < mark) {
+    end = line.size();
+  }
+  out.append(line.substr(0, mark + 1));
+  if (names) {
+    append_masked_query(out, line.substr(mark + 1, end - mark - 1), {});
+  } else {
+    out += '*';
+  }
+  out.append(line.substr(end));
+}
+
+void append_masked_url(std::string& out, std::string_view url, const std::vector<std::string>& plain) {
+  url = url.substr(0, url.find('#'));
+  const std::size_t mark = url.find('?');
+  std::string_view place = url.substr(0, mark);
+  if (const std::size_t scheme = place.find("//"); scheme != std::string_view::npos) {
+    const std::size_t authority = scheme + 2;
+    const std::size_t path = std::min(place.find_first_of("/\\", authority), place.size());
+    const std::size_t at = place.substr(0, path).rfind('@');
+    if (at != std::string_view::npos && at >= authority) {
+      out.append(place, 0, authority).append("*");
+      place.remove_prefix(at);
+    }
+  }
+  out.append(place);
+  if (mark != std::string_view::npos) {
+    out += '?';
+    append_masked_query(out, url.substr(mark + 1), plain);
   }
 }
 

@@ -25,8 +25,22 @@ inline constexpr std::size_t recorded_query_bytes = 1'024;
 /// under `name_bytes` (journal.md §2).
 void append_json_text(std::string& out, std::string_view name, std::string_view text, std::size_t limit);
 
+/// How many bytes of `text` append_json_text() keeps where it is longer than `limit`.
+[[nodiscard]] std::size_t cut_length(std::string_view text, std::size_t limit) noexcept;
+
 /// A query for the record: names as they are, values replaced by `*` unless the name is listed in `plain`
 /// (sorted).
 void append_masked_query(std::string& out, std::string_view query, const std::vector<std::string>& plain);
+
+/// The first line of a request that could not be read: all values of its query are masked, or, without
+/// `names`, all of its query.
+void append_masked_line(std::string& out, std::string_view line, bool names);
+
+/// A URL, or what a client sent for one, for the record: its query masked likewise, `*` for what stands
+/// before an `@` in its authority, no fragment.
+void append_masked_url(std::string& out, std::string_view url, const std::vector<std::string>& plain);
+
+/// SHA-256 as 64 hex digits; empty if the library has no memory for it.
+[[nodiscard]] std::string sha256_hex(std::string_view text);
 
 }  // namespace tallygate::access

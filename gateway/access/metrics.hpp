@@ -75,6 +75,7 @@ class Counts {
   Counter connections_refused{0};  ///< over the limit
   Counter handshake_failures{0};
   Counter unrecorded{0};  ///< requests refused because the record did not take them
+  Counter suppressed{0};  ///< refusals that were counted instead of recorded one by one
   Counter faults{0};      ///< connections that ended by an exception
   Counter config_reloads{0};
   Counter config_rejects{0};

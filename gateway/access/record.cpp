@@ -1,6 +1,7 @@
 #include "gateway/access/record.hpp"
 
 #include "gateway/access/json.hpp"
+#include "gateway/access/record_headers.hpp"
 
 #include <stdexcept>
 
@@ -60,8 +61,31 @@ tg_event EventText::finish(std::string_view kind, std::string_view id, std::uint
   return event;
 }
 
+const RecordChoice& choice_of(const Exchange& exchange) noexcept {
+  static const RecordChoice everything;
+  if (exchange.route != nullptr) {
+    return exchange.route->record;
+  }
+  return exchange.recording != nullptr ? *exchange.recording : everything;
+}
+
+void AccessRecord::append_actor(const Exchange& exchange) {
+  const RecordFields& chosen = choice_of(exchange).fields;
+  identity::ActorFields fields;
+  fields.email = chosen.email;
+  fields.all_claims = chosen.claims == RecordedNames::all;
+  fields.all_groups = chosen.groups == RecordedNames::all;
+  if (exchange.reads != nullptr) {
+    fields.policy_claims = &exchange.reads->claims;
+    fields.policy_groups = &exchange.reads->groups;
+  }
+  identity::append_actor(exchange.identity ? *exchange.identity : *identity::anonymous_identity(),
+                         exchange.now, fields, event_.text());
+}
+
 void AccessRecord::append_client(const Exchange& exchange) {
   const ConnectionFacts& connection = *exchange.connection;
+  const RecordFields& fields = choice_of(exchange).fields;
   std::string& out = event_.text();
   out += '{';
   if (exchange.client == connection.address) {
@@ -74,11 +98,13 @@ void AccessRecord::append_client(const Exchange& exchange) {
   }
   append_plain(out, "peer", connection.address_text);
   append_number(out, "port", connection.port);
-  if (!connection.tls.sni.empty()) {
+  if (fields.tls && !connection.tls.sni.empty()) {
     append_text(out, "sni", connection.tls.sni);
   }
-  append_plain(out, "tls", connection.tls.version);
-  if (exchange.head != nullptr) {
+  if (fields.tls) {
+    append_plain(out, "tls", connection.tls.version);
+  }
+  if (fields.user_agent && exchange.head != nullptr) {
     if (const auto agent = exchange.head->fields.find(boost::beast::http::field::user_agent)) {
       append_text(out, "user_agent", *agent);
     }
@@ -133,33 +159,68 @@ void AccessRecord::append_decision(const Exchange& exchange, const Verdict& verd
   out += '}';
 }
 
+/// A path over its limit is cut like everything else; what was cut off follows, since the policy read it.
+void AccessRecord::append_path(const Exchange& exchange) {
+  std::string& out = event_.text();
+  const std::string_view path = exchange.target->path.matched;
+  append_text(out, "path", path, recorded_path_bytes);
+  if (path.size() > recorded_path_bytes) {
+    append_text(out, "path_rest", path.substr(cut_length(path, recorded_path_bytes)),
+                policy::max_target_bytes);
+  }
+}
+
+void AccessRecord::append_query(const Exchange& exchange) {
+  static const std::vector<std::string> none;
+  const std::vector<std::string>* plain = &none;
+  if (exchange.route != nullptr) {
+    plain = &exchange.route->query_values;
+  } else if (exchange.recording != nullptr) {
+    plain = &exchange.recording->query_values;
+  }
+  scratch_.clear();
+  append_masked_query(scratch_, exchange.target->query, *plain);
+  append_text(event_.text(), "query", scratch_, recorded_query_bytes);
+}
+
 void AccessRecord::append_request(const Exchange& exchange) {
   std::string& out = event_.text();
+  const RecordChoice& choice = choice_of(exchange);
   out += '{';
   const bool canonical = exchange.target_fault == policy::RejectCode::none && exchange.target != nullptr;
+  if (exchange.head != nullptr) {
+    static const PolicyReads nothing;
+    append_headers(out, exchange.head->fields, exchange.reads != nullptr ? *exchange.reads : nothing,
+                   choice.headers);
+  }
   if (canonical) {
     append_text(out, "host", exchange.target->host.name);
   }
   append_plain(out, "id", text_of(exchange.id));
   if (!canonical) {
-    append_text(out, "line", exchange.line, recorded_path_bytes);
+    scratch_.clear();
+    append_masked_line(scratch_, exchange.line, choice.fields.query);
+    append_text(out, "line", scratch_, recorded_path_bytes);
   }
   if (exchange.head != nullptr) {
     append_text(out, "method", exchange.head->method);
   }
   if (canonical) {
-    append_text(out, "path", exchange.target->path.matched, recorded_path_bytes);
+    append_path(exchange);
   }
   append_plain(out, "protocol",
                exchange.head != nullptr && exchange.head->version == 10 ? "HTTP/1.0" : "HTTP/1.1");
-  if (canonical && exchange.target->has_query) {
-    static const std::vector<std::string> none;
-    scratch_.clear();
-    append_masked_query(scratch_, exchange.target->query,
-                        exchange.route != nullptr ? exchange.route->query_values : none);
-    append_text(out, "query", scratch_, recorded_query_bytes);
+  if (choice.fields.query && canonical && exchange.target->has_query) {
+    append_query(exchange);
   }
-  if (exchange.traceparent.size() > 35) {
+  if (choice.fields.referer && exchange.head != nullptr) {
+    if (const auto referer = exchange.head->fields.find(boost::beast::http::field::referer)) {
+      scratch_.clear();
+      append_masked_url(scratch_, *referer, {});
+      append_text(out, "referer", scratch_);
+    }
+  }
+  if (choice.fields.trace && exchange.traceparent.size() > 35) {
     append_plain(out, "trace", std::string_view(exchange.traceparent).substr(3, 32));
   }
   out += '}';
@@ -170,8 +231,7 @@ tg_event AccessRecord::decision(const Exchange& exchange, const Verdict& verdict
                                 std::string_view upstream) {
   event_.clear();
   event_.member("actor");
-  identity::append_actor(exchange.identity ? *exchange.identity : *identity::anonymous_identity(),
-                         exchange.now, event_.text());
+  append_actor(exchange);
   event_.member("client");
   append_client(exchange);
   event_.member("decision");

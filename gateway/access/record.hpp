@@ -51,6 +51,9 @@ struct EndFacts {
   std::string_view upstream;  ///< the server that answered; empty if none did
 };
 
+/// What is recorded of this request beyond the mandatory: as its route says, else as the settings say.
+[[nodiscard]] const RecordChoice& choice_of(const Exchange& exchange) noexcept;
+
 /// Writes the events of one thread's requests. Threads: one.
 class AccessRecord {
  public:
@@ -63,10 +66,13 @@ class AccessRecord {
   [[nodiscard]] tg_event end(const Exchange& exchange, const EndFacts& facts, std::string_view event_id);
 
  private:
+  void append_actor(const Exchange& exchange);
   void append_client(const Exchange& exchange);
   void append_decision(const Exchange& exchange, const Verdict& verdict, const policy::Program& program,
                        std::span<const policy::RoleIndex> roles);
   void append_request(const Exchange& exchange);
+  void append_path(const Exchange& exchange);
+  void append_query(const Exchange& exchange);
 
   EventText event_;
   SecondText second_;

@@ -78,6 +78,8 @@ class Recorder final : public plugin::CompletionSink, private net::Timed {
       host_->submit(event);
     }
   }
+  /// True if there is a plugin, and it says that it can write.
+  [[nodiscard]] bool writable() const noexcept { return host_ && host_->health().status == TG_OK; }
   void set_host(std::shared_ptr<plugin::PluginHost> host) noexcept { host_ = std::move(host); }
 
   /// A time limit that a reload may have changed.

@@ -107,26 +107,84 @@ void append_text_member(std::string_view name, const std::string& text, std::str
   append_member(name, value, max_recorded_claims_bytes, out);
 }
 
-/// Members in the order RFC 8785 wants; only what is known is there.
-std::string actor_tail_of(const IdentityFacts& facts) {
+/// The claims that the policy reads, as they stood.
+std::string claims_read(const json::object& claims, const std::vector<std::string>& names) {
+  json::object read;
+  for (const json::key_value_pair& claim : claims) {
+    if (std::binary_search(names.begin(), names.end(), std::string_view(claim.key()), std::less<>())) {
+      read.insert(claim);
+    }
+  }
   std::string out;
-  if (!facts.claims.empty()) {
-    std::string claims;
-    append_canonical(facts.claims, claims);
+  append_canonical(read, out);
+  return out;
+}
+
+std::string groups_read(const std::vector<std::string>& groups, const std::vector<std::string>& names) {
+  json::array read;
+  for (const std::string& group : groups) {
+    if (std::binary_search(names.begin(), names.end(), group)) {
+      read.emplace_back(group);
+    }
+  }
+  std::string out;
+  append_canonical(read, out);
+  return out;
+}
+
+void append_claims(const IdentityFacts& facts, const ActorFields& fields, std::string& out, bool& cut) {
+  if (facts.claims.empty()) {
+    return;
+  }
+  std::string claims;
+  append_canonical(facts.claims, claims);
+  const bool too_long = claims.size() > max_recorded_claims_bytes;
+  cut = cut || too_long;
+  if (fields.all_claims) {
     append_member("claims", claims, max_recorded_claims_bytes, out);
   }
-  append_text_member("email", facts.email, out);
-  if (!facts.groups.empty()) {
-    std::string groups;
-    append_canonical(json::array(facts.groups.begin(), facts.groups.end()), groups);
+  if (fields.policy_claims != nullptr && (!fields.all_claims || too_long)) {
+    append_member("claims_policy", claims_read(facts.claims, *fields.policy_claims),
+                  max_recorded_claims_bytes, out);
+  }
+}
+
+void append_groups(const IdentityFacts& facts, const ActorFields& fields, std::string& out, bool& cut) {
+  if (facts.groups.empty()) {
+    return;
+  }
+  std::string groups;
+  append_canonical(json::array(facts.groups.begin(), facts.groups.end()), groups);
+  const bool too_long = groups.size() > max_recorded_claims_bytes;
+  cut = cut || too_long;
+  if (fields.all_groups) {
     append_member("groups", groups, max_recorded_claims_bytes, out);
   }
+  if (fields.policy_groups != nullptr && (!fields.all_groups || too_long)) {
+    append_member("groups_policy", groups_read(facts.groups, *fields.policy_groups),
+                  max_recorded_claims_bytes, out);
+  }
+}
+
+/// Members in the order RFC 8785 wants; only what is known is there. `cut` becomes true if claims or groups
+/// are longer than may be recorded.
+void append_tail(const IdentityFacts& facts, const ActorFields& fields, std::string& out, bool& cut) {
+  append_claims(facts, fields, out, cut);
+  if (fields.email) {
+    append_text_member("email", facts.email, out);
+  }
+  append_groups(facts, fields, out, cut);
   append_text_member("issuer", facts.issuer, out);
   append_text_member("method", std::string(name_of(facts.method)), out);
   append_text_member("subject", facts.subject, out);
   append_text_member("user", facts.user, out);
   out.back() = '}';
-  return out;
+}
+
+/// Whether `fields` leaves out nothing that this identity has, and nothing is cut.
+bool is_whole(const Identity& identity, const ActorFields& fields) noexcept {
+  return !identity.actor_cut && (fields.email || identity.email.empty()) &&
+         (fields.all_claims || identity.claims.empty()) && (fields.all_groups || identity.groups.empty());
 }
 
 std::optional<std::chrono::seconds> age(std::optional<TimePoint> since, TimePoint now) noexcept {
@@ -192,7 +250,7 @@ std::optional<std::chrono::seconds> Identity::mfa_age(TimePoint now) const noexc
 IdentityPtr make_identity(IdentityFacts facts) {
   auto identity = std::make_shared<Identity>();
   static_cast<IdentityFacts&>(*identity) = std::move(facts);
-  identity->actor_tail = actor_tail_of(*identity);
+  append_tail(*identity, ActorFields{}, identity->actor_tail, identity->actor_cut);
   identity->groups_csv = header_list(identity->groups);
   if (!identity->anonymous()) {
     identity->principal.anonymous = false;
@@ -219,6 +277,18 @@ void append_actor(const Identity& identity, TimePoint now, std::string& out) {
   append_age("\"age_mfa_s\":", identity.mfa_age(now), out);
   append_age("\"age_s\":", identity.auth_age(now), out);
   out += identity.actor_tail;
+}
+
+void append_actor(const Identity& identity, TimePoint now, const ActorFields& fields, std::string& out) {
+  if (is_whole(identity, fields)) {
+    append_actor(identity, now, out);
+    return;
+  }
+  out += '{';
+  append_age("\"age_mfa_s\":", identity.mfa_age(now), out);
+  append_age("\"age_s\":", identity.auth_age(now), out);
+  bool cut = false;
+  append_tail(identity, fields, out, cut);
 }
 
 }  // namespace tallygate::identity

@@ -55,6 +55,7 @@ struct Identity : IdentityFacts {
   /// `"claims":{…},"email":…,"groups":[…],"issuer":…,"method":…,"subject":…,"user":…}`. Values over their
   /// limit are cut and marked (journal.md §2).
   std::string actor_tail;
+  bool actor_cut = false;  ///< claims or groups were too long to be recorded whole
 
   /// For the policy's context; none for the anonymous.
   [[nodiscard]] std::optional<policy::AuthMethod> auth_method() const noexcept;
@@ -76,5 +77,20 @@ using IdentityPtr = std::shared_ptr<const Identity>;
 /// Appends the record's `actor` in RFC 8785 form: `age_mfa_s` and `age_s` where known, then `actor_tail`.
 /// Allocates only if `out` has to grow.
 void append_actor(const Identity& identity, TimePoint now, std::string& out);
+
+/// Which parts of `actor` are recorded.
+struct ActorFields {
+  bool email = true;
+  bool all_claims = true;
+  bool all_groups = true;
+  const std::vector<std::string>* policy_claims =
+      nullptr;  ///< names that the policy reads, sorted; null: none
+  const std::vector<std::string>* policy_groups = nullptr;  ///< groups that it names, likewise
+};
+
+/// The same with the parts chosen. Where claims or groups are left out, or cut for their length, those that
+/// the policy reads stand under `claims_policy` and `groups_policy`, since a decision needs them to be
+/// computed again; they may be cut as well where even they are longer than max_recorded_claims_bytes.
+void append_actor(const Identity& identity, TimePoint now, const ActorFields& fields, std::string& out);
 
 }  // namespace tallygate::identity

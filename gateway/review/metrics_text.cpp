@@ -112,6 +112,9 @@ void add_counts(std::vector<MetricFamily>& out, const access::Counts& counts) {
          number(counts.handshake_failures));
   single("tallygate_unrecorded_total", "Events whose receipt did not come; their requests were refused.",
          MetricType::Counter, number(counts.unrecorded));
+  single("tallygate_suppressed_total",
+         "Refusals of a flood, counted in journal.suppress instead of recorded one by one.",
+         MetricType::Counter, number(counts.suppressed));
   single("tallygate_faults_total", "Connections ended by an internal error.", MetricType::Counter,
          number(counts.faults));
   single("tallygate_config_reloads_total", "Configurations taken up after the first.", MetricType::Counter,

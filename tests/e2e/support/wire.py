@@ -193,8 +193,8 @@ def client_context(pki, version=None, certificate=None):
 class Client(Reader):
     """One TLS connection to a gateway."""
 
-    def __init__(self, pki, port, host=HOST, context=None, timeout=TIMEOUT_S):
-        plain = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, pki, port, host=HOST, context=None, timeout=TIMEOUT_S, source=None):
+        plain = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=source and (source, 0))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             tls = (context or client_context(pki)).wrap_socket(plain, server_hostname=host)

@@ -160,6 +160,69 @@ TEST_F(RecordTest, QueryValuesAreHiddenUnlessTheRouteListsThem) {
   EXPECT_EQ(decision({false, 403, "default"}).at("request").at("query"), "token=*&page=2");
 }
 
+TEST_F(RecordTest, APathOverItsLimitIsWholeAllTheSame) {
+  target.path.matched = "/" + std::string(5'000, 'x') + "/end";
+  exchange.decision = policy::Decision{};
+  const auto request = decision({false, 403, "default"}).at("request").as_object();
+  EXPECT_EQ(std::string(request.at("path").at("cut").as_string()) +
+                std::string(request.at("path_rest").as_string()),
+            target.path.matched);
+}
+
+TEST_F(RecordTest, FieldsThatAreSwitchedOffAreLeftOutAndTheOthersStay) {
+  head.fields.add({"User-Agent", "curl", boost::beast::http::field::user_agent});
+  head.fields.add({"Referer", "https://u:p@other.example/a?code=1#f", boost::beast::http::field::referer});
+  target.has_query = true;
+  target.query = "a=b";
+  exchange.decision = policy::Decision{};
+  const auto whole = decision({false, 403, "default"});
+  EXPECT_TRUE(whole.at("client").as_object().contains("user_agent"));
+  EXPECT_FALSE(whole.at("request").as_object().contains("referer"));
+  route.record.fields = {RecordedNames::all, RecordedNames::all, false, false, true, false, false, false};
+  const auto less = decision({false, 403, "default"});
+  EXPECT_FALSE(less.at("client").as_object().contains("user_agent"));
+  EXPECT_FALSE(less.at("client").as_object().contains("tls"));
+  EXPECT_FALSE(less.at("client").as_object().contains("sni"));
+  EXPECT_FALSE(less.at("request").as_object().contains("query"));
+  EXPECT_FALSE(less.at("request").as_object().contains("trace"));
+  EXPECT_EQ(less.at("request").at("referer"), "https://*@other.example/a?code=*");
+  for (const char* member : {"id", "host", "method", "path", "protocol"}) {
+    EXPECT_TRUE(less.at("request").as_object().contains(member)) << member;
+  }
+  EXPECT_EQ(less.at("client").at("address"), "203.0.113.9");
+  EXPECT_EQ(less.at("actor").at("user"), "alice");
+  EXPECT_EQ(less.at("decision"), whole.at("decision"));
+}
+
+TEST_F(RecordTest, WhereNoRouteWasFoundTheGeneralChoiceHolds) {
+  RecordSettings recording;
+  recording.fields.user_agent = false;
+  recording.headers = {"x-reason"};
+  recording.query_values = {"page"};
+  head.fields.add({"User-Agent", "curl", boost::beast::http::field::user_agent});
+  head.fields.add({"X-REASON", "ticket 7"});
+  target.has_query = true;
+  target.query = "page=2&id=3";
+  exchange.route = nullptr;
+  exchange.recording = &recording;
+  const auto event = decision({false, 404, "no-route"});
+  EXPECT_FALSE(event.at("client").as_object().contains("user_agent"));
+  EXPECT_EQ(event.at("request").at("query"), "page=2&id=*");
+  EXPECT_EQ(event.at("request").at("headers"),
+            (boost::json::array{boost::json::object{{"name", "x-reason"}, {"value", "ticket 7"}}}));
+}
+
+TEST_F(RecordTest, ALineThatCouldNotBeReadShowsNoQueryValues) {
+  exchange.target_fault = policy::RejectCode::request_line;
+  exchange.route = nullptr;
+  exchange.line = "GET /%zz?token=secret&x HTTP/1.1";
+  EXPECT_EQ(decision({false, 400, "path"}).at("request").at("line"), "GET /%zz?token=*&x HTTP/1.1");
+  RecordSettings recording;
+  recording.fields.query = false;
+  exchange.recording = &recording;
+  EXPECT_EQ(decision({false, 400, "path"}).at("request").at("line"), "GET /%zz?* HTTP/1.1");
+}
+
 TEST_F(RecordTest, TheEndIsLinkedToItsDecision) {
   EndFacts end;
   end.of = 41;

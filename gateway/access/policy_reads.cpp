@@ -1,0 +1,62 @@
+#include "gateway/access/policy_reads.hpp"
+
+#include "gateway/access/json.hpp"
+#include "gateway/http/sensitive_header.hpp"
+
+#include <algorithm>
+#include <variant>
+
+namespace tallygate::access {
+namespace {
+
+void sort_unique(std::vector<std::string>& names) {
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+}
+
+void add_headers(const policy::HeadersAre& test, std::vector<PolicyReads::Header>& headers) {
+  for (const policy::HeaderWanted& wanted : test.headers) {
+    auto found = std::find_if(headers.begin(), headers.end(),
+                              [&](const PolicyReads::Header& known) { return known.name == wanted.name; });
+    if (found == headers.end()) {
+      PolicyReads::Header header;
+      header.name = wanted.name;
+      header.sensitive = http::names_a_secret(wanted.name) || http::names_a_url(wanted.name);
+      found = headers.insert(headers.end(), std::move(header));
+    }
+    for (const std::string& value : wanted.any_of) {
+      const auto same = [&](const auto& known) { return known.first == value; };
+      if (found->sensitive && std::none_of(found->named.begin(), found->named.end(), same)) {
+        found->named.emplace_back(value, sha256_hex(value));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+PolicyReads policy_reads(const policy::Policy& policy) {
+  PolicyReads reads;
+  for (const policy::Binding& binding : policy.bindings) {
+    reads.groups.insert(reads.groups.end(), binding.groups.begin(), binding.groups.end());
+    for (const policy::Wanted& claim : binding.claims) {
+      reads.claims.push_back(claim.name);
+    }
+  }
+  for (const policy::Condition& condition : policy.conditions) {
+    if (const auto* headers = std::get_if<policy::HeadersAre>(&condition.test)) {
+      add_headers(*headers, reads.headers);
+    } else if (const auto* claims = std::get_if<policy::ClaimsAre>(&condition.test)) {
+      for (const policy::Wanted& claim : claims->claims) {
+        reads.claims.push_back(claim.name);
+      }
+    }
+  }
+  sort_unique(reads.claims);
+  sort_unique(reads.groups);
+  std::sort(reads.headers.begin(), reads.headers.end(),
+            [](const PolicyReads::Header& a, const PolicyReads::Header& b) { return a.name < b.name; });
+  return reads;
+}
+
+}  // namespace tallygate::access
