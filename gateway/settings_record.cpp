@@ -204,7 +204,7 @@ void read_record(const yaml::Node& node, SettingsContext& context, RecordSetting
 }
 
 void read_route_record(SettingsMap& route, const RecordSettings& all, RouteSettings& settings) {
-  settings.record = all;
+  settings.record = static_cast<const RecordChoice&>(all);
   settings.query_values = all.query_values;
   std::vector<std::string> added;
   const bool adds = read_query_values(route, added);
