@@ -254,6 +254,18 @@ yaml::Result<Settings> load_settings(const std::filesystem::path& path) {
   return read_settings(source->text, path.string(), environment);
 }
 
+boost::json::object keep_json(const KeepSettings& keep) {
+  const auto seconds_of = [](const std::map<std::string, std::chrono::seconds>& rules) {
+    boost::json::object object;
+    for (const auto& [name, time] : rules) {
+      object[name] = time.count();
+    }
+    return object;
+  };
+  return {
+      {"keep", keep.keep.count()}, {"kinds", seconds_of(keep.kinds)}, {"routes", seconds_of(keep.routes)}};
+}
+
 std::string plugin_config_json(const Settings& settings) {
   const AuditSettings& audit = settings.audit;
   if (audit.plugin != "journal") {
@@ -273,6 +285,12 @@ std::string plugin_config_json(const Settings& settings) {
   config["heartbeat_s"] = seconds(journal.heartbeat);
   config["kek"] = boost::json::object{{std::string(name_of(journal.kek.kind)), journal.kek.name}};
   config["keyring"] = journal.keyring.string();
+  if (journal.keep.keep.count() > 0) {
+    config["keep"] = keep_json(journal.keep);
+  }
+  if (!journal.archive.empty()) {
+    config["archive"] = journal.archive.string();
+  }
   config["path"] = journal.path.string();
   config["queue_max"] = journal.queue;
   config["segment"] = boost::json::object{{"entries", journal.segment.entries},

@@ -4,10 +4,13 @@
 #include "policy/language/yaml_error.hpp"
 #include "policy/request/address.hpp"
 
+#include <boost/json/object.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -201,6 +204,14 @@ struct SegmentSettings {
   milliseconds age{std::chrono::hours{24}};
 };
 
+/// How long entries are kept; a segment stays as long as the entry in it that is kept longest. Nothing is
+/// retired where no rule is given.
+struct KeepSettings {
+  std::chrono::seconds keep{0};                       ///< 0: for ever
+  std::map<std::string, std::chrono::seconds> kinds;  ///< by kind or its group
+  std::map<std::string, std::chrono::seconds> routes;
+};
+
 struct JournalSettings {
   std::filesystem::path path;     ///< folder of the segments; default `journal` beside the file
   std::filesystem::path head;     ///< the file `head` in the folder of that key; default `head/head`
@@ -210,6 +221,9 @@ struct JournalSettings {
   milliseconds heartbeat{std::chrono::minutes{10}};  ///< at most what the charter says
   EpochSettings epoch;
   SegmentSettings segment;
+  KeepSettings keep;
+  std::filesystem::path
+      archive;  ///< where segments are kept, compressed, before they are retired; empty: nowhere
   std::size_t queue = 65'536;  ///< entries waiting for their commit; a further one is refused
   std::size_t batch = 1'024;   ///< most entries of one commit
 };
@@ -294,6 +308,9 @@ struct Settings {
 /// Why entries of `kind` are always recorded, as the end of a sentence; empty for a kind that may be switched
 /// off, none for what is no kind of the catalogue (journal.md §3).
 [[nodiscard]] std::optional<std::string_view> why_always_recorded(std::string_view kind) noexcept;
+
+/// Rules as the journal's custodian takes them: seconds, as `keep`, `kinds` and `routes`.
+[[nodiscard]] boost::json::object keep_json(const KeepSettings& keep);
 
 /// The audit plugin's configuration, one JSON object for its open(): path, head, keyring, gateway, kek,
 /// heartbeat_s, queue_max, batch_max, checkpoint; or the options of another plugin.

@@ -99,6 +99,55 @@ void read_segment(SettingsMap& journal, SegmentSettings& settings) {
   }
 }
 
+std::optional<std::chrono::seconds> keep_of(const SettingsMap& map, const yaml::Node& node) {
+  const auto keep = node.kind() == yaml::Kind::text ? yaml::parse_duration(node.scalar()) : std::nullopt;
+  if (!keep || keep->count() <= 0) {
+    map.error(node, "how long is kept must be a duration such as 400d");
+    return std::nullopt;
+  }
+  return keep;
+}
+
+void read_keep_map(SettingsMap& keep, std::string_view key,
+                   std::map<std::string, std::chrono::seconds>& into) {
+  const auto node = keep.map().find(key);
+  if (!node) {
+    return;
+  }
+  if (node->kind() != yaml::Kind::map) {
+    keep.error(*node, fmt::format("'{}' must be a map of durations", key));
+    return;
+  }
+  for (std::size_t i = 0; i < node->size(); ++i) {
+    const auto [name, value] = node->entry(i);
+    if (const auto time = keep_of(keep, value)) {
+      into[name.scalar()] = *time;
+    }
+  }
+}
+
+// A duration, or a map of rules whose `default` is for everything else.
+void read_keep(SettingsMap& journal, KeepSettings& settings) {
+  const auto node = journal.map().find("keep");
+  if (!node) {
+    return;
+  }
+  if (node->kind() != yaml::Kind::map) {
+    settings.keep = keep_of(journal, *node).value_or(settings.keep);
+    return;
+  }
+  SettingsMap keep(*node, "keep", journal.context());
+  const auto rest = keep.map().find("default");
+  if (!rest) {
+    journal.error(*node, "'keep' must say how long everything else is kept, as 'default'");
+  } else {
+    settings.keep = keep_of(keep, *rest).value_or(settings.keep);
+  }
+  read_keep_map(keep, "kinds", settings.kinds);
+  read_keep_map(keep, "routes", settings.routes);
+  keep.finish();
+}
+
 void read_journal(SettingsMap& journal, JournalSettings& settings) {
   const auto at = journal.node();
   settings.path = journal.path("path", false).value_or(*journal.to_path(at, "journal", false));
@@ -117,7 +166,8 @@ void read_journal(SettingsMap& journal, JournalSettings& settings) {
   journal.count("batch", settings.batch, 1, batch_max);
   read_epoch(journal, settings.epoch);
   read_segment(journal, settings.segment);
-  journal.later("keep");
+  read_keep(journal, settings.keep);
+  settings.archive = journal.path("archive", false).value_or(std::filesystem::path());
   journal.finish();
 }
 

@@ -9,8 +9,11 @@
 #include "plugin/journal_config.hpp"
 #include "tallygate/plugin.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <exception>
@@ -80,24 +83,6 @@ struct Plugin {
   std::unique_ptr<audit::ControlServer> control;  // ends before the custodian that it calls
 };
 
-// Commands reach the journal through the writer, between two batches.
-audit::Result<void> open_door(Plugin& plugin, const std::filesystem::path& journal,
-                              const std::filesystem::path& head) {
-  plugin.custodian = std::make_unique<audit::Custodian>(
-      journal, audit::system_clock(),
-      [writer = plugin.writer.get()](audit::Custodian::Act act) { return writer->perform(std::move(act)); });
-  auto server = audit::ControlServer::open(
-      audit::control_socket(audit::head_file(head)),
-      [custodian = plugin.custodian.get()](const boost::json::object& request, audit::Requester who) {
-        return custodian->handle(request, who);
-      });
-  if (!server) {
-    return server.error();
-  }
-  plugin.control = std::move(*server);
-  return {};
-}
-
 audit::WriterLog log_to(const tg_host* host) {
   if (host == nullptr || host->size < offsetof(tg_host, log) + sizeof host->log || host->log == nullptr) {
     return {};
@@ -106,6 +91,45 @@ audit::WriterLog log_to(const tg_host* host) {
     const tg_log_level levels[] = {TG_LOG_INFO, TG_LOG_WARNING, TG_LOG_ERROR};
     host->log(host->self, levels[static_cast<std::size_t>(level)], bytes(message));
   };
+}
+
+constexpr std::chrono::hours retention_every{1};
+
+// What the rules say is over goes, on the gateway's own schedule.
+audit::ControlTick retention(const Plugin& plugin, const JournalConfig& config, const audit::WriterLog& log) {
+  if (config.keep.empty()) {
+    return {};
+  }
+  boost::json::object request{{"act", "retire"}, {"apply", true}, {"rules", config.keep}, {"rule", "keep"}};
+  if (!config.archive.empty()) {
+    request["archive"] = config.archive;
+  }
+  return {retention_every, [custodian = plugin.custodian.get(), request, log] {
+            const auto done = custodian->handle(request, {::geteuid()});
+            if (!done && log) {
+              log(audit::WriterMessage::error, "segments cannot be retired: " + done.error().message);
+            }
+          }};
+}
+
+// Commands reach the journal through the writer, between two batches.
+audit::Result<void> open_door(Plugin& plugin, const JournalConfig& config,
+                              const std::filesystem::path& journal, const std::filesystem::path& head,
+                              const audit::WriterLog& log) {
+  plugin.custodian = std::make_unique<audit::Custodian>(
+      journal, audit::system_clock(),
+      [writer = plugin.writer.get()](audit::Custodian::Act act) { return writer->perform(std::move(act)); });
+  auto server = audit::ControlServer::open(
+      audit::control_socket(audit::head_file(head)),
+      [custodian = plugin.custodian.get()](const boost::json::object& request, audit::Requester who) {
+        return custodian->handle(request, who);
+      },
+      retention(plugin, config, log));
+  if (!server) {
+    return server.error();
+  }
+  plugin.control = std::move(*server);
+  return {};
 }
 
 void put_error(std::string_view message, char* error, std::size_t error_size) {
@@ -133,7 +157,7 @@ tg_status open_checked(const tg_host* host, std::string_view json, void** self, 
   auto plugin = std::make_unique<Plugin>();
   plugin->writer =
       std::make_unique<audit::Writer>(std::move(*journal), config->writer, plugin->sink, log_to(host));
-  if (auto door = open_door(*plugin, folder, head); !door) {
+  if (auto door = open_door(*plugin, *config, folder, head, log_to(host)); !door) {
     error = door.error().message;
     return TG_UNWRITABLE;
   }

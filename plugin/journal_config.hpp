@@ -21,6 +21,8 @@ namespace tallygate::plugin {
 struct JournalConfig {
   audit::JournalOptions journal;
   audit::WriterOptions writer;
+  boost::json::object keep;  ///< rules of retention, as the custodian takes them; empty: nothing is retired
+  std::string archive;       ///< folder; empty: none
 };
 
 namespace detail {
@@ -124,9 +126,9 @@ inline audit::Result<void> spans(const boost::json::object& object, audit::Journ
 /// age_s}, segment {entries, bytes, age_s}. Errors: invalid, naming the key and what would be right; unknown
 /// keys are errors.
 inline audit::Result<JournalConfig> parse_journal_config(std::string_view json) {
-  constexpr std::array<std::string_view, 11> known = {"path",       "head",        "keyring",   "gateway",
-                                                      "kek",        "heartbeat_s", "queue_max", "batch_max",
-                                                      "checkpoint", "epoch",       "segment"};
+  constexpr std::array<std::string_view, 13> known = {
+      "path",      "head",       "keyring", "gateway", "kek",  "heartbeat_s", "queue_max",
+      "batch_max", "checkpoint", "epoch",   "segment", "keep", "archive"};
   constexpr std::uint64_t day_s = 86'400;
   constexpr std::uint64_t queue_most = 1'000'000;
   constexpr std::uint64_t batch_most = 16'384;
@@ -140,7 +142,7 @@ inline audit::Result<JournalConfig> parse_journal_config(std::string_view json) 
     if (std::find(known.begin(), known.end(), std::string_view(member.key())) == known.end()) {
       return detail::bad(member.key(),
                          "is not a key; known are path, head, keyring, gateway, kek, heartbeat_s, queue_max, "
-                         "batch_max, checkpoint, epoch, segment");
+                         "batch_max, checkpoint, epoch, segment, keep, archive");
     }
   }
   JournalConfig config;
@@ -175,6 +177,19 @@ inline audit::Result<JournalConfig> parse_journal_config(std::string_view json) 
   config.writer.batch_max = *batch;
   if (auto spans = detail::spans(*object, config.journal); !spans) {
     return spans.error();
+  }
+  if (const boost::json::value* keep = object->if_contains("keep")) {
+    if (!keep->is_object()) {
+      return detail::bad("keep", "must be an object of keep, kinds and routes, in seconds");
+    }
+    config.keep = keep->get_object();
+  }
+  if (object->contains("archive")) {
+    auto archive = detail::text(*object, "archive");
+    if (!archive) {
+      return archive.error();
+    }
+    config.archive = std::move(*archive);
   }
   if (object->contains("checkpoint")) {
     const auto checkpoint = detail::text(*object, "checkpoint");

@@ -128,7 +128,7 @@ std::filesystem::path control_socket(const std::filesystem::path& head) {
 }
 
 Result<std::unique_ptr<ControlServer>> ControlServer::open(const std::filesystem::path& socket,
-                                                           ControlHandler handler) {
+                                                           ControlHandler handler, ControlTick tick) {
   const auto address = address_of(socket);
   if (!address) {
     return address.error();
@@ -142,15 +142,16 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(const std::filesystem
     return fail(FailureKind::unreadable, socket.string() + ": cannot listen: " + errno_text(errno));
   }
   return std::unique_ptr<ControlServer>(
-      new ControlServer(socket, std::move(listener), std::move(stop), std::move(handler)));
+      new ControlServer(socket, std::move(listener), std::move(stop), std::move(handler), std::move(tick)));
 }
 
 ControlServer::ControlServer(std::filesystem::path path, FileDescriptor listener, FileDescriptor stop,
-                             ControlHandler handler)
+                             ControlHandler handler, ControlTick tick)
     : path_(std::move(path)),
       listener_(std::move(listener)),
       stop_(std::move(stop)),
       handler_(std::move(handler)),
+      tick_(std::move(tick)),
       thread_(&ControlServer::run, this) {}
 
 ControlServer::~ControlServer() {
@@ -163,8 +164,16 @@ ControlServer::~ControlServer() {
 
 void ControlServer::run() {
   std::array<pollfd, 2> waiting = {{{stop_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}}};
+  using Steady = std::chrono::steady_clock;
+  auto next = Steady::now();
   for (;;) {
-    const int ready = ::poll(waiting.data(), waiting.size(), -1);
+    if (tick_.every.count() > 0 && Steady::now() >= next) {
+      tick_.run();
+      next = Steady::now() + tick_.every;
+    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Steady::now()).count();
+    const int patience = tick_.every.count() > 0 ? static_cast<int>(std::max<std::int64_t>(left, 0)) : -1;
+    const int ready = ::poll(waiting.data(), waiting.size(), patience);
     if (ready < 0 && errno != EINTR) {
       return;
     }

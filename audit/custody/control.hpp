@@ -8,6 +8,7 @@
 #include <boost/json/object.hpp>
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -29,6 +30,12 @@ struct Requester {
 using ControlHandler =
     std::function<Result<boost::json::object>(const boost::json::object& request, Requester who)>;
 
+/// Something to be done on the server's thread now and then.
+struct ControlTick {
+  std::chrono::milliseconds every{0};  ///< zero: never
+  std::function<void()> run;
+};
+
 /// The socket of the journal whose `head` this is.
 [[nodiscard]] std::filesystem::path control_socket(const std::filesystem::path& head);
 
@@ -39,7 +46,7 @@ class ControlServer {
   /// Takes the place of a socket that a dead process left; the caller holds the journal's lock. `handler` is
   /// called on the server's thread. Errors: unreadable.
   static Result<std::unique_ptr<ControlServer>> open(const std::filesystem::path& socket,
-                                                     ControlHandler handler);
+                                                     ControlHandler handler, ControlTick tick = {});
 
   /// Ends the thread, after the request under way, and removes the socket.
   ~ControlServer();
@@ -48,7 +55,7 @@ class ControlServer {
 
  private:
   ControlServer(std::filesystem::path path, FileDescriptor listener, FileDescriptor stop,
-                ControlHandler handler);
+                ControlHandler handler, ControlTick tick);
   void run();
   void serve(const FileDescriptor& peer);
   [[nodiscard]] boost::json::object answer(const std::string& line, Requester who) const;
@@ -57,6 +64,7 @@ class ControlServer {
   FileDescriptor listener_;
   FileDescriptor stop_;
   ControlHandler handler_;
+  ControlTick tick_;
   std::thread thread_;
 };
 

@@ -73,13 +73,17 @@ Result<json::object> Custodian::retire(const json::object& request, const std::s
   if (!rules) {
     return rules.error();
   }
-  const auto segments = judge_retention(journal_, *rules, clock_());
+  auto segments = judge_retention(journal_, *rules, clock_());
   if (!segments) {
     return segments.error();
   }
   const bool apply = flag(request, "apply");
   json::array list;
-  for (const SegmentStanding& segment : *segments) {
+  for (SegmentStanding& segment : *segments) {
+    if (segment.shortened && !request.contains("grant")) {
+      segment.due = false;
+      segment.why_not = "the charter promises to keep it longer: it needs a grant of the kind journal.retire";
+    }
     const bool now = apply && segment.due;
     if (now) {
       if (auto done = retire_one(segment, request, by); !done) {

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <set>
 
 namespace tallygate::audit {
@@ -102,23 +101,6 @@ std::string days(seconds time) {
 
 }  // namespace
 
-std::optional<seconds> parse_keep(std::string_view text) {
-  constexpr std::array<std::pair<char, std::int64_t>, 6> units = {
-      {{'s', 1}, {'m', 60}, {'h', 3'600}, {'d', 86'400}, {'w', 604'800}, {'y', 31'536'000}}};
-  constexpr std::int64_t most = 1'000'000'000;
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || number < 0 || number > most || end + 1 != text.data() + text.size()) {
-    return std::nullopt;
-  }
-  for (const auto& [unit, scale] : units) {
-    if (*end == unit) {
-      return seconds(number * scale);
-    }
-  }
-  return std::nullopt;
-}
-
 Result<std::vector<SegmentStanding>> judge_retention(const std::filesystem::path& journal,
                                                      const KeepRules& rules, Time now) {
   const auto recorded = read_recorded(journal);
@@ -133,7 +115,7 @@ Result<std::vector<SegmentStanding>> judge_retention(const std::filesystem::path
            : !files   ? files.error()
                       : reader.error();
   }
-  const auto promised = parse_keep(charter->retention);
+  const auto promised = parse_retention(charter->retention);
   std::vector<SegmentStanding> standings;
   for (const SegmentFile& file : *files) {
     const auto seal = recorded->seals.find(file.first);

@@ -10,9 +10,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace tallygate::audit {
@@ -25,10 +23,6 @@ struct KeepRules {
   std::map<std::string, std::chrono::seconds>
       routes;  ///< by route; of a route and a kind the longer one counts
 };
-
-/// A duration such as the charter's retention: a whole number and one of s, m, h, d, w, y (365 days). Nothing
-/// for every other text.
-[[nodiscard]] std::optional<std::chrono::seconds> parse_keep(std::string_view text);
 
 /// A sealed segment, as retention sees it.
 struct SegmentStanding {

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include <array>
+#include <charconv>
 #include <utility>
 
 namespace tallygate::audit {
@@ -88,6 +89,23 @@ bool verify_charter(const VerifyKey& root, std::string_view charter_json, std::s
 
 std::string root_name(std::string_view origin) {
   return std::string(origin) + "/root";
+}
+
+std::optional<std::chrono::seconds> parse_retention(std::string_view text) {
+  constexpr std::array<std::pair<char, std::int64_t>, 6> units = {
+      {{'s', 1}, {'m', 60}, {'h', 3'600}, {'d', 86'400}, {'w', 604'800}, {'y', 31'536'000}}};
+  constexpr std::int64_t most = 1'000'000'000;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || number < 0 || number > most || end + 1 != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  for (const auto& [unit, scale] : units) {
+    if (*end == unit) {
+      return std::chrono::seconds(number * scale);
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace tallygate::audit

@@ -4,6 +4,7 @@
 #include "audit/journal/signer.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,10 @@ Result<std::string> sign_charter(const Signer& root, std::string_view charter_js
 
 /// Whether `signature` (base64) is `root`'s over the charter.
 bool verify_charter(const VerifyKey& root, std::string_view charter_json, std::string_view signature);
+
+/// How long a charter's `retention` promises to keep: a whole number and one of s, m, h, d, w, y (365 days).
+/// Nothing for every other text.
+[[nodiscard]] std::optional<std::chrono::seconds> parse_retention(std::string_view text);
 
 /// The name of the provisioning key of a journal.
 std::string root_name(std::string_view origin);

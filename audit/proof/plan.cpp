@@ -161,6 +161,8 @@ void read_charter(VerifyPlan& plan, const VerifyOptions& options, std::string_vi
   }
   plan.terms.origin = entry->charter.origin;
   plan.terms.heartbeat_ns = entry->charter.heartbeat.count() * ns_per_second;
+  const auto retention = parse_retention(entry->charter.retention);
+  plan.terms.retention_ns = retention ? retention->count() * ns_per_second : 0;
   plan.terms.keys = KeyRanges(std::move(entry->key));
 }
 

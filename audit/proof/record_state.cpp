@@ -114,7 +114,7 @@ void RecordState::noted(const NotedEntry& entry, std::int64_t time_ns, const Fet
       revoke(entry.seq, time_ns, *body);
       break;
     case Role::seal:
-      seal(entry.seq, *body);
+      seal(entry.seq, time_ns, *body);
       break;
     case Role::hold:
       hold(entry.seq, *body);
@@ -123,7 +123,7 @@ void RecordState::noted(const NotedEntry& entry, std::int64_t time_ns, const Fet
       release(entry.seq, time_ns, *body);
       break;
     case Role::retire:
-      retire(entry.seq, *body);
+      retire(entry.seq, time_ns, *body);
       break;
     case Role::recover:
       // Going on after a crash needs no grant; giving up what an anchor had acknowledged does, and carries
@@ -182,7 +182,7 @@ void RecordState::revoke(std::uint64_t seq, std::int64_t time_ns, const std::str
   keys_ = std::make_shared<const KeyRanges>(std::move(next));
 }
 
-void RecordState::seal(std::uint64_t seq, const std::string& body) {
+void RecordState::seal(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
   const auto first = member_size(body, "first");
   const auto last = member_size(body, "last");
   const auto root = digest_of(member_text(body, "root"));
@@ -193,6 +193,7 @@ void RecordState::seal(std::uint64_t seq, const std::string& body) {
         "entry " + std::to_string(seq) + " does not name the segment before it (first, last, root, sha256)");
     return;
   }
+  sealed_ns_[*last] = time_ns;
   seals_.push_back({seq, *first, *last, *root, *sha256});
 }
 
@@ -215,7 +216,7 @@ void RecordState::release(std::uint64_t seq, std::int64_t time_ns, const std::st
   }
 }
 
-void RecordState::retire(std::uint64_t seq, const std::string& body) {
+void RecordState::retire(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
   const auto first = member_size(body, "first");
   const auto last = member_size(body, "last");
   if (!first || !last || *first > *last || *last >= seq) {
@@ -230,7 +231,19 @@ void RecordState::retire(std::uint64_t seq, const std::string& body) {
                         std::to_string(*last) + " under the hold " + name);
     }
   }
-  retired_.push_back({seq, *first, *last});
+  const bool has_grant = has_member(body, "grant");
+  const bool allowed = has_grant && granted(seq, time_ns, body);
+  const auto sealed = sealed_ns_.find(*last);
+  const bool kept = sealed != sealed_ns_.end() && time_ns - sealed->second >= terms_.retention_ns;
+  if (!kept && !has_grant) {
+    findings_.add(seq, "retired-early",
+                  "entry " + std::to_string(seq) + " retires entries " + std::to_string(*first) + " to " +
+                      std::to_string(*last) +
+                      " before the retention of the charter is over, without a grant");
+  }
+  if (kept || allowed || !has_grant) {
+    retired_.push_back({seq, *first, *last});
+  }
 }
 
 }  // namespace tallygate::audit

@@ -47,6 +47,7 @@ struct RequiredCheckpoint {
 struct RecordTerms {
   std::string origin;
   std::int64_t heartbeat_ns = 0;  ///< 0: none promised
+  std::int64_t retention_ns = 0;  ///< nothing may be retired sooner without a grant; 0: none promised
   KeyRanges keys;                 ///< the charter's signing key; empty where there is no charter
   std::optional<GrantBook> grants;
 };
@@ -80,10 +81,10 @@ class RecordState {
   void noted(const NotedEntry& entry, std::int64_t time_ns, const Fetch& fetch);
   void rotate(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void revoke(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
-  void seal(std::uint64_t seq, const std::string& body);
+  void seal(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void hold(std::uint64_t seq, const std::string& body);
   void release(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
-  void retire(std::uint64_t seq, const std::string& body);
+  void retire(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   [[nodiscard]] bool granted(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
 
   RecordTerms terms_;
@@ -96,7 +97,8 @@ class RecordState {
     std::uint64_t first = 0;
     std::uint64_t last = 0;
   };
-  std::map<std::string, Held> holds_;  // in force
+  std::map<std::string, Held> holds_;                // in force
+  std::map<std::uint64_t, std::int64_t> sealed_ns_;  // last entry of each segment, and when it was sealed
   std::vector<RetireClaim> retired_;
   std::vector<SealClaim> seals_;
   Findings findings_;

@@ -149,6 +149,84 @@ void add_hold(CLI::App& audit, int& exit_code) {
   verb("list", "Holds in force", hold_list);
 }
 
+struct RetireArguments {
+  JournalArguments journal;
+  std::string keep;
+  std::string archive;
+  std::string grant;
+  bool apply = false;
+  bool json = false;
+};
+
+void tell_retired(const json::object& answer) {
+  const json::array& segments = answer.at("segments").as_array();
+  for (const json::value& value : segments) {
+    const json::object& one = value.as_object();
+    const bool retired = one.at("retired").as_bool();
+    const bool due = one.at("due").as_bool();
+    const auto* why = one.if_contains("why");
+    fmt::print("{} (entries {} to {}): {}\n", json::value_to<std::string>(one.at("file")),
+               json::serialize(one.at("first")), json::serialize(one.at("last")),
+               retired ? "retired"
+               : due
+                   ? "would be retired"
+                   : "stays: " + audit::inert_text(why == nullptr ? "" : json::value_to<std::string>(*why)));
+  }
+  if (segments.empty()) {
+    fmt::print("there is no sealed segment\n");
+  } else if (!answer.at("applied").as_bool()) {
+    fmt::print("Nothing was changed. Do it with --apply\n");
+  }
+}
+
+int retire(const RetireArguments& arguments) {
+  const auto options = journal_options(arguments.journal);
+  if (!options) {
+    return report(options.error());
+  }
+  const auto keep = keep_arguments(arguments.journal, arguments.keep, arguments.archive);
+  if (!keep) {
+    return report(keep.error());
+  }
+  json::object request{
+      {"act", "retire"}, {"apply", arguments.apply}, {"rules", keep->rules}, {"rule", "by hand"}};
+  if (!keep->archive.empty()) {
+    request["archive"] = keep->archive;
+  }
+  if (!arguments.grant.empty()) {
+    if (auto added = add_grant(request, arguments.grant); !added) {
+      return report(added.error());
+    }
+  }
+  const auto answer = act_on_journal(*options, request);
+  if (!answer) {
+    return report(answer.error());
+  }
+  if (arguments.json) {
+    fmt::print("{}\n", json::serialize(*answer));
+  } else {
+    tell_retired(*answer);
+  }
+  return finish_output(done);
+}
+
+void add_retire(CLI::App& audit, int& exit_code) {
+  auto* command = audit.add_subcommand(
+      "retire",
+      "Take the bodies of old segments away; hashes, signatures and keys stay. A dry run without --apply");
+  auto arguments = std::make_shared<RetireArguments>();
+  add_journal_options(*command, arguments->journal);
+  command->add_option("--keep", arguments->keep,
+                      "How long entries are kept, such as 400d (default: gateway.yaml's)");
+  command->add_option("--archive", arguments->archive,
+                      "Folder for the whole segments, compressed, before they go");
+  command->add_option("--grant", arguments->grant,
+                      "To do it sooner than the charter promises: one segment a grant");
+  command->add_flag("--apply", arguments->apply, "Do it");
+  command->add_flag("--json", arguments->json, "One JSON document on stdout");
+  command->callback([arguments, &exit_code] { exit_code = retire(*arguments); });
+}
+
 struct RecoverArguments {
   JournalArguments journal;
   std::vector<std::string> grants;
@@ -297,6 +375,7 @@ void add_recover(CLI::App& audit, int& exit_code) {
 
 void add_audit_custody(CLI::App& audit, int& exit_code) {
   add_seal(audit, exit_code);
+  add_retire(audit, exit_code);
   add_hold(audit, exit_code);
   add_recover(audit, exit_code);
 }

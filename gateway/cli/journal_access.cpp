@@ -168,4 +168,35 @@ Result<void> add_grant(boost::json::object& request, const std::string& file) {
   return {};
 }
 
+Result<KeepArguments> keep_arguments(const JournalArguments& arguments, const std::string& keep,
+                                     const std::string& archive) {
+  KeepArguments out{{}, archive};
+  if (!keep.empty()) {
+    const auto time = audit::parse_retention(keep);
+    if (!time) {
+      return fail(FailureKind::invalid, "--keep " + keep + ": write a duration such as 400d");
+    }
+    out.rules = {{"keep", time->count()}};
+  }
+  if (arguments.config) {
+    const auto settings = settings_of(*arguments.config);
+    if (!settings) {
+      return settings.error();
+    }
+    const JournalSettings& journal = settings->audit.journal;
+    if (out.rules.empty() && journal.keep.keep.count() > 0) {
+      out.rules = keep_json(journal.keep);
+    }
+    out.archive = archive.empty() ? journal.archive.string() : archive;
+  }
+  if (out.rules.empty()) {
+    return fail(FailureKind::invalid,
+                "nothing says how long entries are kept: give --keep, or audit.journal.keep in gateway.yaml");
+  }
+  if (!out.archive.empty()) {
+    out.archive = std::filesystem::absolute(out.archive).string();
+  }
+  return out;
+}
+
 }  // namespace tallygate::cli

@@ -51,6 +51,17 @@ void add_journal_options(CLI::App& command, JournalArguments& arguments);
 [[nodiscard]] audit::Result<std::string> read_small_file(const std::filesystem::path& file,
                                                          std::size_t bytes_max);
 
+/// How long entries are kept, as the custodian's `rules`, and the archive.
+struct KeepArguments {
+  boost::json::object rules;
+  std::string archive;
+};
+
+/// Those of `-c`, but for `keep` and `archive` where they are given. Errors: invalid.
+[[nodiscard]] audit::Result<KeepArguments> keep_arguments(const JournalArguments& arguments,
+                                                          const std::string& keep,
+                                                          const std::string& archive);
+
 /// The settings of gateway.yaml. Errors: invalid, each mistake with its place.
 [[nodiscard]] audit::Result<Settings> settings_of(const std::string& file);
 

@@ -36,11 +36,12 @@ struct GrantKind {
 };
 
 // What each act's grant settles; an entry may say more, never other than this.
-const std::array<GrantKind, 7>& grant_kinds() {
-  static const std::array<GrantKind, 7> kinds = {{{"journal.recover", {}, {"abandoned"}},
+const std::array<GrantKind, 8>& grant_kinds() {
+  static const std::array<GrantKind, 8> kinds = {{{"journal.recover", {}, {"abandoned"}},
                                                   {"key.rotate", {"key"}, {}},
                                                   {"key.revoke", {"key", "size"}, {}},
                                                   {"journal.release", {"hold"}, {}},
+                                                  {"journal.retire", {"first", "last"}, {}},
                                                   {"journal.erase", {"subject"}, {}},
                                                   {"writer.enrol", {"key", "role", "writer"}, {}},
                                                   {"writer.revoke", {"writer"}, {}}}};
@@ -110,9 +111,9 @@ struct GrantArguments {
 Result<json::value> value_of(const std::string& name, const std::string& text) {
   const bool digits =
       !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789") == std::string::npos;
-  if (name == "size") {
+  if (name == "size" || name == "first" || name == "last") {
     return digits ? Result<json::value>(json::value(std::stoull(text)))
-                  : fail(FailureKind::invalid, "size must be a whole number");
+                  : fail(FailureKind::invalid, name + " must be a whole number");
   }
   if (name != "abandoned") {
     return json::value(text);

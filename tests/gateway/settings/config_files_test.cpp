@@ -80,7 +80,10 @@ TEST(ConfigFiles, GatewayYamlLoadsAsItIs) {
 
 TEST(ConfigFiles, WhatGatewayYamlShowsAsDefaultsAreTheDefaults) {
   const Settings plain = read(content("gateway.yaml"));
-  const Settings shown = read(uncommented(content("gateway.yaml")));
+  Settings shown = read(uncommented(content("gateway.yaml")));
+  // Nothing is kept for less than ever unless somebody says so: these are shown without being defaults.
+  shown.audit.journal.keep = {};
+  shown.audit.journal.archive.clear();
   EXPECT_EQ(shown.gateway, plain.gateway);
   EXPECT_EQ(shown.threads, plain.threads);
   EXPECT_EQ(shown.tls.minimum, plain.tls.minimum);

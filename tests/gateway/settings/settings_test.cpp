@@ -3,6 +3,7 @@
 #include "gateway/settings_reader.hpp"
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -162,8 +163,6 @@ TEST_F(SettingsFile, AFileThatIsNotThereIsAnErrorAtItsPlace) {
 TEST_F(SettingsFile, AKeyOfALaterVersionSaysSo) {
   EXPECT_THAT(bad(with("identity: {oidc: {issuer: https://id.example.com}}\n")),
               HasSubstr("6:18: 'oidc' is not available in this version"));
-  EXPECT_THAT(bad(with("audit: {journal: {keep: 400d}}\n")),
-              HasSubstr("'keep' is not available in this version"));
   EXPECT_THAT(bad(R"(version: 1
 routes:
   - {name: a, match: {host: a.example}, upstream: {servers: ["https://u"]}}
@@ -332,6 +331,31 @@ TEST_F(SettingsFile, TheJournalPluginGetsItsConfigurationAsJson) {
   EXPECT_EQ(config.at("queue_max"), 65536);
   EXPECT_EQ(config.at("batch_max"), 64);
   EXPECT_EQ(config.at("checkpoint"), "entry");
+}
+
+TEST_F(SettingsFile, WhatIsKeptIsOneDurationOrRulesWithADefault) {
+  const auto keep = [&](const std::string& value) {
+    return with("audit: {journal: {keep: " + value + "}}\n");
+  };
+  EXPECT_EQ(good(keep("400d")).audit.journal.keep.keep, std::chrono::hours{24 * 400});
+  const auto rules =
+      good(keep("{default: 30d, kinds: {access: 90d}, routes: {wiki: 800d}}")).audit.journal.keep;
+  EXPECT_EQ(boost::json::serialize(keep_json(rules)),
+            R"({"keep":2592000,"kinds":{"access":7776000},"routes":{"wiki":69120000}})");
+  EXPECT_THAT(bad(keep("{kinds: {access: 90d}}")), HasSubstr("how long everything else is kept"));
+  EXPECT_THAT(bad(keep("soon")), HasSubstr("must be a duration such as 400d"));
+  EXPECT_THAT(bad(keep("{default: 1d, routes: 4d}")), HasSubstr("'routes' must be a map of durations"));
+  EXPECT_EQ(good(with("audit: {journal: {path: j}}\n")).audit.journal.keep.keep.count(), 0) << "for ever";
+}
+
+TEST_F(SettingsFile, EpochsAndSegmentsHaveLimits) {
+  const auto journal = good(with("audit: {journal: {epoch: {entries: 500, age: 1h}, "
+                                 "segment: {entries: 700, bytes: 16MiB, age: 2h}}}\n"))
+                           .audit.journal;
+  EXPECT_EQ(journal.epoch.entries, 500U);
+  EXPECT_EQ(journal.segment.bytes, 16U << 20U);
+  EXPECT_THAT(bad(with("audit: {journal: {epoch: {entries: 1}}}\n")), HasSubstr("entries"));
+  EXPECT_THAT(bad(with("audit: {journal: {segment: {size: 1}}}\n")), HasSubstr("size"));
 }
 
 TEST_F(SettingsFile, AnotherPluginGetsItsOptionsAsJson) {

@@ -1,0 +1,238 @@
+// Segments whose bodies are retired: what goes, what stays, and what the verifier makes of it.
+
+#include "audit/custody/custodian.hpp"
+#include "audit/custody/stub.hpp"
+#include "audit/journal/journal.hpp"
+#include "audit/proof/verify.hpp"
+#include "tests/audit/support/home.hpp"
+
+#include <boost/json.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace tallygate::audit {
+namespace {
+
+namespace json = boost::json;
+using testing::append;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::Home;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+using namespace std::chrono_literals;
+
+constexpr std::chrono::hours day{24};
+
+class Retirement : public ::testing::Test {
+ protected:
+  Retirement() { open(); }
+
+  void open() {
+    journal_.reset();
+    auto opened = Journal::open(home_.options());
+    ASSERT_TRUE(opened) << opened.error().message;
+    journal_ = std::move(*opened);
+  }
+
+  // A segment with twenty requests, sealed; then time passes.
+  void grow(std::chrono::hours then) {
+    ASSERT_TRUE(append(*journal_, 20));
+    ASSERT_TRUE(journal_->seal());
+    ASSERT_TRUE(journal_->close());
+    home_.time.advance(then);
+    open();
+  }
+
+  Result<json::object> ask(const json::object& request) {
+    Custodian custodian(home_.journal(), home_.options().clock,
+                        [this](const Custodian::Act& act) { return act(*journal_); });
+    return custodian.handle(request, {1000});
+  }
+
+  Result<json::object> retire(std::chrono::hours keep, bool apply = true, const json::object& more = {}) {
+    json::object request{
+        {"act", "retire"},
+        {"apply", apply},
+        {"rules", {{"keep", std::chrono::duration_cast<std::chrono::seconds>(keep).count()}}}};
+    for (const auto& member : more) {
+      request[member.key()] = member.value();
+    }
+    return ask(request);
+  }
+
+  json::object granted(const std::string& kind, const json::object& parameters) {
+    const auto charter = read_own_charter(home_.journal()).value();
+    const auto grant =
+        make_grant(home_.root(), {charter.journal, kind, parameters, home_.options().clock() + day}).value();
+    return {{"grant", grant.terms}, {"signature", grant.signature}};
+  }
+
+  std::vector<std::string> findings() {
+    VerifyOptions options{home_.journal(), load_root_key(home_.root().vkey()).value(), {}, {}, {}, {}, 0, {}};
+    options.head = home_.head();
+    std::vector<std::string> all;
+    for (const Finding& finding : verify_journal(options).value().findings) {
+      all.push_back(finding.what);
+    }
+    return all;
+  }
+
+  std::size_t count(std::string_view kind) {
+    std::size_t found = 0;
+    for (const auto& file : std::filesystem::directory_iterator(home_.journal())) {
+      if (file.path().extension() == ".db") {
+        auto database = Database::open(file.path(), SQLITE_OPEN_READONLY).value();
+        const std::string sql = "SELECT count(*) FROM entry WHERE instr(CAST(body AS TEXT), '\"kind\":\"" +
+                                std::string(kind) + "\"')";
+        found += std::stoull(database.value(sql.c_str()).value());
+      }
+    }
+    return found;
+  }
+
+  Home home_;
+  std::unique_ptr<Journal> journal_;
+};
+
+TEST_F(Retirement, ADryRunSaysWhatWouldGoAndChangesNothing) {
+  grow(401 * day);
+  const auto before = file_sha256(home_.segment()).value();
+  const auto answer = retire(400 * day, false).value();
+  const auto& one = answer.at("segments").as_array().at(0).as_object();
+  EXPECT_TRUE(one.at("due").as_bool());
+  EXPECT_FALSE(one.at("retired").as_bool());
+  EXPECT_EQ(file_sha256(home_.segment()).value(), before);
+  EXPECT_EQ(count("journal.retire"), 0U);
+}
+
+TEST_F(Retirement, BodiesGoAndEveryHashSignatureAndKeyStays) {
+  grow(401 * day);
+  const auto answer = retire(400 * day).value();
+  EXPECT_TRUE(answer.at("segments").as_array().at(0).at("retired").as_bool());
+  EXPECT_EQ(count("access.allow"), 0U);
+  EXPECT_EQ(count("key.provision"), 1U);
+  EXPECT_EQ(count("journal.retire"), 1U);
+  EXPECT_TRUE(is_stub(home_.segment()).value());
+  EXPECT_THAT(findings(), IsEmpty());
+  ASSERT_TRUE(append(*journal_, 3));
+  ASSERT_TRUE(journal_->close());
+  open();
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Retirement, WhatIsYoungerThanTheRuleStays) {
+  grow(30 * day);
+  grow(371 * day);
+  const auto segments = retire(400 * day).value().at("segments").as_array();
+  ASSERT_EQ(segments.size(), 2U);
+  EXPECT_TRUE(segments[0].at("retired").as_bool());
+  EXPECT_FALSE(segments[1].at("retired").as_bool());
+  EXPECT_THAT(std::string(segments[1].at("why").as_string()), HasSubstr("371 d old"));
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Retirement, TheEntryThatIsKeptLongestKeepsItsSegment) {
+  grow(500 * day);
+  const json::object rules{{"rules", {{"keep", 86'400 * 400}, {"kinds", {{"access", 86'400 * 600}}}}}};
+  const auto answer = retire(400 * day, true, rules).value();
+  EXPECT_THAT(std::string(answer.at("segments").at(0).at("why").as_string()), HasSubstr("kept for 600 d"));
+  home_.time.advance(101 * day);
+  ASSERT_TRUE(journal_->close());
+  open();
+  EXPECT_TRUE(retire(400 * day, true, rules).value().at("segments").at(0).at("retired").as_bool());
+}
+
+TEST_F(Retirement, NothingGoesUnderAHoldUntilItIsReleasedByAGrant) {
+  grow(401 * day);
+  ASSERT_TRUE(ask({{"act", "hold"}, {"hold", "case-17"}, {"first", 5}, {"last", 6}}));
+  const auto held = retire(400 * day).value();
+  EXPECT_THAT(std::string(held.at("segments").at(0).at("why").as_string()), HasSubstr("case-17"));
+  EXPECT_EQ(count("journal.retire"), 0U);
+  EXPECT_FALSE(ask({{"act", "release"}, {"hold", "case-17"}}));
+  auto release = granted("journal.release", {{"hold", "case-17"}});
+  release["act"] = "release";
+  release["hold"] = "case-17";
+  ASSERT_TRUE(ask(release));
+  EXPECT_TRUE(retire(400 * day).value().at("segments").at(0).at("retired").as_bool());
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Retirement, SoonerThanTheCharterPromisesNeedsAGrant) {
+  grow(20 * day);
+  const auto refused = retire(10 * day).value();
+  EXPECT_THAT(std::string(refused.at("segments").at(0).at("why").as_string()), HasSubstr("needs a grant"));
+  const auto last = refused.at("segments").at(0).at("last").to_number<std::uint64_t>();
+  EXPECT_FALSE(retire(10 * day, true, granted("journal.retire", {{"first", 0}, {"last", last + 1}})));
+  EXPECT_EQ(count("journal.retire"), 0U);
+  ASSERT_TRUE(retire(10 * day, true, granted("journal.retire", {{"first", 0}, {"last", last}})));
+  EXPECT_TRUE(is_stub(home_.segment()).value());
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Retirement, WhatWasAlteredStaysAsEvidence) {
+  grow(401 * day);
+  std::filesystem::permissions(home_.segment(), std::filesystem::perms::owner_write,
+                               std::filesystem::perm_options::add);
+  std::fstream file(home_.segment(), std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-100, std::ios::end);
+  file.put('x');
+  file.close();
+  const auto answer = retire(400 * day);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, FailureKind::tampered);
+  EXPECT_EQ(count("journal.retire"), 0U);
+}
+
+TEST_F(Retirement, ACrashBetweenEntryAndFileIsFinishedWithoutASecondEntry) {
+  grow(401 * day);
+  const auto kept = home_.folder() / "kept";
+  std::filesystem::copy_file(home_.segment(), kept);
+  ASSERT_TRUE(retire(400 * day));
+  std::filesystem::rename(kept, home_.segment());
+  ASSERT_FALSE(is_stub(home_.segment()).value());
+  EXPECT_TRUE(retire(400 * day).value().at("segments").at(0).at("retired").as_bool());
+  EXPECT_TRUE(is_stub(home_.segment()).value());
+  EXPECT_EQ(count("journal.retire"), 1U);
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Retirement, ArchivesTheWholeSegmentFirst) {
+  grow(401 * day);
+  const auto archive = home_.folder() / "archive";
+  std::filesystem::create_directory(archive);
+  ASSERT_TRUE(retire(400 * day, true, {{"archive", archive.string()}}));
+  const auto file = archive / "000000000000.db.zst";
+  ASSERT_TRUE(std::filesystem::exists(file));
+  EXPECT_LT(std::filesystem::file_size(file), 100'000U);
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Retirement, AStubThatNoEntrySpeaksOfIsFound) {
+  grow(401 * day);
+  const auto body = Database::open(home_.journal() / "000000000022.db", SQLITE_OPEN_READONLY)
+                        .value()
+                        .value("SELECT CAST(body AS TEXT) FROM entry ORDER BY seq LIMIT 1")
+                        .value();
+  const auto seal = parse_seal(body);
+  ASSERT_TRUE(seal) << body;
+  ASSERT_TRUE(write_stub(home_.segment(), *seal));
+  ASSERT_TRUE(place_stub(home_.segment()));
+  EXPECT_THAT(findings(), ElementsAre("bodies-missing"));
+}
+
+TEST_F(Retirement, ARetirementUnderAHoldOrTooSoonIsFound) {
+  grow(20 * day);
+  ASSERT_TRUE(ask({{"act", "hold"}, {"hold", "case-17"}, {"first", 0}, {"last", 6}}));
+  const std::array<Member, 2> members = {{{"first", "0"}, {"last", "21"}}};
+  ASSERT_TRUE(journal_->append_own("journal.retire", members));
+  EXPECT_THAT(findings(), UnorderedElementsAre("retired-early", "retired-under-hold"));
+}
+
+}  // namespace
+}  // namespace tallygate::audit
