@@ -3,20 +3,15 @@
 /// else.
 
 #include "audit/journal/failure.hpp"
-#include "audit/journal/note.hpp"
-#include "audit/proof/tlog_proof.hpp"
+#include "audit/journal/hash.hpp"
 #include "audit/proof/verify.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace tallygate::audit {
-
-/// The `extra` of a proof: what entry 0 says of the keys, {"charter":…,"signature":…}, and the entry, a line
-/// each, which works because canonical JSON holds no line end. Errors: tampered (entry 0 is no charter).
-[[nodiscard]] Result<std::string> proof_extra(std::string_view entry_0, std::string_view body);
 
 /// What a proof has shown.
 struct ProvenEntry {
@@ -26,12 +21,15 @@ struct ProvenEntry {
   std::string body;        ///< of the entry
   std::uint64_t size = 0;  ///< of the checkpoint
   Digest root{};
-  std::string signed_by;  ///< vkey
+  std::string signed_by;      ///< vkey
+  std::size_t rotations = 0;  ///< that lead from the charter, or a grant, to that key
 };
 
-/// Whether a proof file holds: the charter is the provisioning key's, its signing key signed the checkpoint,
-/// and the entry is the leaf at that index of the tree. Pure. Errors: invalid where it is no such file or
-/// does not hold; the message says which step failed.
+/// Whether a proof file holds: the charter is the provisioning key's, the rotations lead from it to the key
+/// that signed the checkpoint, and the entry is the leaf at that index of the tree. Its `extra` is the lines
+/// of read_key_chain() and the entry, which works because canonical JSON holds no line end. What it cannot
+/// show is whether the key had been replaced, or was revoked later: only the journal knows. Pure. Errors:
+/// invalid where it is no such file or does not hold; the message says which step failed.
 [[nodiscard]] Result<ProvenEntry> check_entry_proof(std::string_view bytes, const RootKey& root);
 
 }  // namespace tallygate::audit

@@ -2,6 +2,7 @@
 
 #include "audit/journal/canonical_json.hpp"
 #include "audit/journal/note.hpp"
+#include "audit/proof/key_entries.hpp"
 
 #include <algorithm>
 #include <array>
@@ -149,15 +150,14 @@ bool RecordState::granted(std::uint64_t seq, std::int64_t time_ns, const std::st
 }
 
 void RecordState::rotate(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
-  const auto key = parse_vkey(member_text(body, "key"));
-  const auto size = member_size(body, "size");
+  const auto& [key, size, carries_grant] = read_rotation(body);
   if (!key || key->name != terms_.origin || size != seq + 1) {
     findings_.add(seq, "rotation-invalid",
                   "entry " + std::to_string(seq) + " does not name a key of the journal and the size " +
                       std::to_string(seq + 1));
     return;
   }
-  const bool out_of_turn = has_member(body, "grant") && granted(seq, time_ns, body);
+  const bool out_of_turn = carries_grant && granted(seq, time_ns, body);
   KeyRanges next = *keys_;
   if (!next.rotate(*key, *size, out_of_turn)) {
     findings_.add(seq, "rotation-invalid",
@@ -169,12 +169,12 @@ void RecordState::rotate(std::uint64_t seq, std::int64_t time_ns, const std::str
 }
 
 void RecordState::revoke(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
-  const auto size = member_size(body, "size");
+  const auto& [vkey, size] = read_revocation(body);
   if (!granted(seq, time_ns, body)) {
     return;  // a revocation that was not allowed takes nothing away
   }
   KeyRanges next = *keys_;
-  if (!size || !next.revoke(member_text(body, "key"), *size, seq)) {
+  if (!size || !next.revoke(vkey, *size, seq)) {
     findings_.add(seq, "rotation-invalid",
                   "entry " + std::to_string(seq) + " does not name a key of the journal and a size");
     return;

@@ -283,15 +283,19 @@ Result<std::vector<std::uint64_t>> SegmentReader::checkpoint_sizes(std::int64_t 
   return sizes;
 }
 
+Result<void> SegmentReader::leaves(std::int64_t first, std::int64_t end, const Visit& visit) {
+  return range(leaf_, "SELECT seq, hash FROM leaf WHERE seq >= ?1 AND seq < ?2 ORDER BY seq", first, end,
+               visit);
+}
+
 Result<std::optional<Digest>> SegmentReader::stored_leaf(std::int64_t seq) {
   std::optional<Digest> found;
-  const auto read = range(leaf_, "SELECT seq, hash FROM leaf WHERE seq >= ?1 AND seq < ?2", seq, seq + 1,
-                          [&found](std::int64_t, std::string_view bytes) {
-                            if (bytes.size() == sizeof(Digest)) {
-                              std::memcpy(found.emplace().data(), bytes.data(), bytes.size());
-                            }
-                            return false;
-                          });
+  const auto read = leaves(seq, seq + 1, [&found](std::int64_t, std::string_view bytes) {
+    if (bytes.size() == sizeof(Digest)) {
+      std::memcpy(found.emplace().data(), bytes.data(), bytes.size());
+    }
+    return false;
+  });
   if (!read) {
     return read.error();
   }

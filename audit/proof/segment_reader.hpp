@@ -82,6 +82,8 @@ class SegmentReader {
   /// The stored leaf hash of an entry, derived and not to be believed; nothing where there is none of 32
   /// bytes.
   [[nodiscard]] Result<std::optional<Digest>> stored_leaf(std::int64_t seq);
+  /// Stored leaf hashes with first ≤ seq < end, ascending, as they are stored: the same holds for them.
+  [[nodiscard]] Result<void> leaves(std::int64_t first, std::int64_t end, const Visit& visit);
   /// One entry; nothing where it is missing.
   [[nodiscard]] Result<std::optional<std::string>> entry(std::int64_t seq);
 

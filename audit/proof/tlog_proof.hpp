@@ -11,8 +11,9 @@
 
 namespace tallygate::audit {
 
-/// Bytes of a proof file that are read at most: two entries in base64, 63 hashes and a checkpoint stay below.
-inline constexpr std::size_t tlog_proof_bytes_max = std::size_t{512} * 1024;
+/// Bytes of a proof file that are read at most: two entries, 63 hashes, a checkpoint and some 6,000 rotations
+/// of the signing key, sixteen years of daily ones, stay below.
+inline constexpr std::size_t tlog_proof_bytes_max = std::size_t{16} * 1024 * 1024;
 
 /// What a proof file says. Whether it is true is another matter.
 struct TlogProof {

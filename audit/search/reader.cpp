@@ -1,12 +1,14 @@
 #include "audit/search/reader.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace tallygate::audit {
 namespace {
 
 constexpr std::uint64_t entries_at_once = 1'024;
+constexpr std::uint64_t leaves_at_once = 4'096;
 
 }  // namespace
 
@@ -103,6 +105,58 @@ Result<std::optional<std::string>> JournalReader::checkpoint() {
   return found;
 }
 
+// The segment whose part of the record holds that seq; the first one for what comes before all.
+std::size_t JournalReader::segment_of(std::uint64_t seq) const {
+  const auto after = std::partition_point(segments_.begin(), segments_.end(),
+                                          [seq](const SegmentFile& file) { return file.first <= seq; });
+  return after == segments_.begin() ? 0 : static_cast<std::size_t>(after - segments_.begin()) - 1;
+}
+
+Result<std::optional<std::string>> JournalReader::checkpoint_from(std::uint64_t first, std::uint64_t end) {
+  std::optional<std::string> found;
+  // A checkpoint stands in the segment of the last entry it covers.
+  for (std::size_t index = segment_of(first == 0 ? 0 : first - 1);
+       index < segments_.size() && segments_[index].first < end && !found; ++index) {
+    const auto segment = reader(index);
+    if (!segment) {
+      return segment.error();
+    }
+    const auto read =
+        (*segment)->checkpoints(static_cast<std::int64_t>(first), static_cast<std::int64_t>(end),
+                                [&found](std::int64_t, std::string_view note) {
+                                  found = std::string(note);
+                                  return false;
+                                });
+    (*segment)->release();
+    if (!read) {
+      return read.error();
+    }
+  }
+  return found;
+}
+
+Result<std::vector<Digest>> JournalReader::leaves(std::uint64_t first, std::uint64_t end) {
+  std::vector<Digest> found;
+  const auto segment = reader(segment_of(first));
+  if (!segment) {
+    return segment.error();
+  }
+  const auto read = (*segment)->leaves(
+      static_cast<std::int64_t>(first), static_cast<std::int64_t>(std::min(end, first + leaves_at_once)),
+      [&found, first](std::int64_t seq, std::string_view hash) {
+        if (static_cast<std::uint64_t>(seq) != first + found.size() || hash.size() != sizeof(Digest)) {
+          return false;
+        }
+        std::memcpy(found.emplace_back().data(), hash.data(), hash.size());
+        return true;
+      });
+  (*segment)->release();
+  if (!read) {
+    return read.error();
+  }
+  return found;
+}
+
 // True: go on with the next piece.
 Result<bool> JournalReader::piece(std::size_t index, std::uint64_t first, std::uint64_t end, bool descending,
                                   const VisitEntry& visit) {
@@ -130,7 +184,7 @@ Result<bool> JournalReader::piece(std::size_t index, std::uint64_t first, std::u
 }
 
 Result<void> JournalReader::up(std::uint64_t first, std::uint64_t end, const VisitEntry& visit) {
-  for (std::size_t i = 0; i < segments_.size(); ++i) {
+  for (std::size_t i = segment_of(first); i < segments_.size() && segments_[i].first < end; ++i) {
     const auto last = segment_end(i);
     if (!last) {
       return last.error();

@@ -3,6 +3,7 @@
 
 #include "audit/journal/failure.hpp"
 #include "audit/journal/folder.hpp"
+#include "audit/journal/hash.hpp"
 #include "audit/proof/segment_reader.hpp"
 
 #include <cstdint>
@@ -31,6 +32,12 @@ class JournalReader {
   [[nodiscard]] Result<std::uint64_t> end();
   /// The newest checkpoint as it is stored; nothing where there is none. Errors: unreadable.
   [[nodiscard]] Result<std::optional<std::string>> checkpoint();
+  /// The first checkpoint with first ≤ size < end as it is stored; nothing where there is none. Errors:
+  /// unreadable.
+  [[nodiscard]] Result<std::optional<std::string>> checkpoint_from(std::uint64_t first, std::uint64_t end);
+  /// Stored leaf hashes of first ≤ seq < end, in order, up to the first that is missing: what a retired
+  /// segment keeps of its entries. Derived, not to be believed. At most a few thousand. Errors: unreadable.
+  [[nodiscard]] Result<std::vector<Digest>> leaves(std::uint64_t first, std::uint64_t end);
   /// Entries with first ≤ seq < end, ascending. Errors: unreadable.
   [[nodiscard]] Result<void> up(std::uint64_t first, std::uint64_t end, const VisitEntry& visit);
   /// Entries with first ≤ seq < end, descending. Errors: unreadable.
@@ -45,6 +52,7 @@ class JournalReader {
   [[nodiscard]] Result<void> list();
   [[nodiscard]] Result<SegmentReader*> reader(std::size_t index);
   [[nodiscard]] Result<std::uint64_t> segment_end(std::size_t index);
+  [[nodiscard]] std::size_t segment_of(std::uint64_t seq) const;
   [[nodiscard]] Result<bool> piece(std::size_t index, std::uint64_t first, std::uint64_t end, bool descending,
                                    const VisitEntry& visit);
 

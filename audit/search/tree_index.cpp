@@ -1,9 +1,14 @@
 #include "audit/search/tree_index.hpp"
 
+#include "audit/journal/tree.hpp"
+#include "audit/proof/entry_facts.hpp"
+
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <string_view>
 #include <system_error>
 
 namespace tallygate::audit {
@@ -14,6 +19,10 @@ constexpr std::size_t tile_width = std::size_t{1} << tile_height;
 constexpr int busy_timeout_ms = 10'000;
 constexpr const char* memory = ":memory:";
 
+// Canonical JSON has no spaces, so this stands in every key.rotate and key.revoke.
+constexpr std::string_view key_mark = R"("kind":"key.r)";
+constexpr const char* version_now = "2";
+
 // `tree` has one row. A version of another number is another shape, and begun again.
 constexpr const char* shape = R"(
 BEGIN IMMEDIATE;
@@ -21,7 +30,8 @@ CREATE TABLE IF NOT EXISTS tree (one INTEGER PRIMARY KEY CHECK (one = 1), size I
 INSERT OR IGNORE INTO tree VALUES (1, 0);
 CREATE TABLE IF NOT EXISTS tile (level INTEGER, number INTEGER, hashes BLOB NOT NULL,
   PRIMARY KEY (level, number)) STRICT, WITHOUT ROWID;
-PRAGMA user_version=1;
+CREATE TABLE IF NOT EXISTS key_entry (seq INTEGER PRIMARY KEY) STRICT;
+PRAGMA user_version=2;
 COMMIT;
 )";
 
@@ -73,7 +83,7 @@ Result<void> TreeIndex::prepare() {
   if (!version) {
     return version.error();
   }
-  if (*version != "0" && *version != "1") {
+  if (*version != "0" && *version != version_now) {
     return fail(FailureKind::invalid, "an index of another version");
   }
   if (auto made = database_.execute(shape); !made) {
@@ -81,11 +91,15 @@ Result<void> TreeIndex::prepare() {
   }
   auto read = database_.prepare("SELECT hashes FROM tile WHERE level = ?1 AND number = ?2");
   auto write = database_.prepare("INSERT OR REPLACE INTO tile VALUES (?1, ?2, ?3)");
-  if (!read || !write) {
-    return read ? write.error() : read.error();
+  auto note_key = database_.prepare("INSERT OR IGNORE INTO key_entry VALUES (?1)");
+  for (const auto* prepared : {&read, &write, &note_key}) {
+    if (!*prepared) {
+      return prepared->error();
+    }
   }
   read_ = std::move(*read);
   write_ = std::move(*write);
+  note_key_ = std::move(*note_key);
   return load_size();
 }
 
@@ -138,13 +152,12 @@ Result<void> TreeIndex::extend(JournalReader& reader, std::uint64_t size) {
   if (done && size_ < size) {
     Result<void> taken;
     const auto read = reader.up(size_, size, [&](std::uint64_t seq, std::string_view body) {
-      taken = take(seq, body);
+      taken = take_stored_leaves(reader, seq);
+      taken = taken ? take(seq, body) : taken;
       return static_cast<bool>(taken);
     });
     done = !taken ? taken : read;
-    if (done && size_ != size) {
-      done = fail(FailureKind::missing, "entry " + std::to_string(size_) + " is missing");
-    }
+    done = done ? take_stored_leaves(reader, size) : done;
   }
   if (done) {
     done = store_edge();
@@ -159,13 +172,41 @@ Result<void> TreeIndex::extend(JournalReader& reader, std::uint64_t size) {
   return done;
 }
 
-Result<void> TreeIndex::take(std::uint64_t seq, std::string_view body) {
-  if (seq != size_) {
-    return fail(FailureKind::missing, "entry " + std::to_string(size_) + " is missing");
+// Where entries are missing: what a retired segment keeps of them.
+Result<void> TreeIndex::take_stored_leaves(JournalReader& reader, std::uint64_t end) {
+  while (size_ < end) {
+    const auto leaves = reader.leaves(size_, end);
+    if (!leaves) {
+      return leaves.error();
+    }
+    if (leaves->empty()) {
+      return fail(FailureKind::missing, "entry " + std::to_string(size_) + " is missing");
+    }
+    for (const Digest& leaf : *leaves) {
+      if (auto taken = take_leaf(leaf); !taken) {
+        return taken;
+      }
+    }
   }
-  Digest hash = sha_.leaf(body);
-  ++size_;
-  std::uint64_t position = seq;
+  return {};
+}
+
+Result<void> TreeIndex::take(std::uint64_t seq, std::string_view body) {
+  if (::memmem(body.data(), body.size(), key_mark.data(), key_mark.size()) != nullptr) {
+    const auto facts = read_entry(body);
+    if (facts && (facts->role == Role::rotate || facts->role == Role::revoke)) {
+      note_key_.bind(1, static_cast<std::int64_t>(seq));
+      if (note_key_.run() != SQLITE_DONE) {
+        return database_.failure("cannot keep where the signing key changes");
+      }
+    }
+  }
+  return take_leaf(sha_.leaf(body));
+}
+
+Result<void> TreeIndex::take_leaf(const Digest& leaf) {
+  Digest hash = leaf;
+  std::uint64_t position = size_++;
   for (unsigned level = 0;; ++level, position /= tile_width) {
     if (level == edge_.size()) {
       edge_.emplace_back();
@@ -246,10 +287,41 @@ Result<Digest> TreeIndex::node(unsigned height, std::uint64_t index) {
   return combine(sha_, std::span(*hashes).subspan(offset, count));
 }
 
+Result<Digest> TreeIndex::root(std::uint64_t size) {
+  // The perfect subtrees that cover the tree, largest first.
+  CompactRange range;
+  while (range.size() < size) {
+    const auto height = static_cast<unsigned>(std::bit_width(size - range.size())) - 1;
+    const auto subtree = node(height, range.size() >> height);
+    if (!subtree) {
+      return subtree;
+    }
+    range.append_subtree(sha_, height, *subtree);
+  }
+  return range.root(sha_);
+}
+
+Result<std::vector<std::uint64_t>> TreeIndex::key_entries() {
+  auto query = database_.prepare("SELECT seq FROM key_entry ORDER BY seq");
+  if (!query) {
+    return query.error();
+  }
+  std::vector<std::uint64_t> seqs;
+  int rc = query->step();
+  for (; rc == SQLITE_ROW; rc = query->step()) {
+    seqs.push_back(static_cast<std::uint64_t>(query->integer(0)));
+  }
+  if (rc != SQLITE_DONE) {
+    return database_.failure("cannot read where the signing key changes");
+  }
+  return seqs;
+}
+
 Result<void> TreeIndex::clear() {
   size_ = 0;
   edge_.clear();
-  return database_.execute("BEGIN IMMEDIATE; DELETE FROM tile; UPDATE tree SET size = 0; COMMIT");
+  return database_.execute(
+      "BEGIN IMMEDIATE; DELETE FROM tile; DELETE FROM key_entry; UPDATE tree SET size = 0; COMMIT");
 }
 
 }  // namespace tallygate::audit

@@ -27,13 +27,24 @@ class TreeIndex {
   /// Leaves it covers.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 
-  /// Takes up entries until it covers `size`. Constant time an entry. Errors: missing (the journal has a gap
-  /// or ends before), unreadable.
+  /// Takes up entries until it covers `size`; of those that were retired, the leaf hashes that their segment
+  /// keeps. Constant time an entry. Errors: missing (the journal has a gap or ends before), unreadable.
   [[nodiscard]] Result<void> extend(JournalReader& reader, std::uint64_t size);
 
   /// A NodeSource; at most 255 node hashes. Errors: missing where the subtree is not covered or not stored,
   /// unreadable.
   [[nodiscard]] Result<Digest> node(unsigned height, std::uint64_t index);
+
+  /// Hashes of a tile from its first one on, up to 256; fewer where it is not finished or not covered.
+  /// Errors: unreadable.
+  [[nodiscard]] Result<std::vector<Digest>> tile(unsigned level, std::uint64_t number);
+
+  /// Root of the tree over the first `size` leaves. Errors: as node().
+  [[nodiscard]] Result<Digest> root(std::uint64_t size);
+
+  /// Seqs of the entries that it covers and that change the signing key (`key.rotate`, `key.revoke`),
+  /// ascending. Errors: unreadable.
+  [[nodiscard]] Result<std::vector<std::uint64_t>> key_entries();
 
   /// Forgets everything. Errors: unreadable.
   [[nodiscard]] Result<void> clear();
@@ -45,13 +56,15 @@ class TreeIndex {
   [[nodiscard]] Result<void> load_size();
   [[nodiscard]] Result<void> load_edge();
   [[nodiscard]] Result<void> take(std::uint64_t seq, std::string_view body);
+  [[nodiscard]] Result<void> take_leaf(const Digest& leaf);
+  [[nodiscard]] Result<void> take_stored_leaves(JournalReader& reader, std::uint64_t end);
   [[nodiscard]] Result<void> store_edge();
   [[nodiscard]] Result<void> store(unsigned level, std::uint64_t tile);
-  [[nodiscard]] Result<std::vector<Digest>> tile(unsigned level, std::uint64_t number);
 
   Database database_;
   Statement read_;
   Statement write_;
+  Statement note_key_;
   Sha256 sha_;
   std::uint64_t size_ = 0;
   std::vector<std::vector<Digest>> edge_;  // the last, unfinished tile of each level

@@ -64,6 +64,12 @@ void add_prove(CLI::App& audit, int& exit_code) {
   add_journal(*prove, options->journal);
   prove->add_option("-o,--output", options->output, "Where to; stdout if left out. Nothing is overwritten")
       ->type_name("F.tlog-proof");
+  prove->footer(
+      "The file is a C2SP tlog-proof. Its `extra` holds the charter with the provisioning key's signature, a "
+      "line\n"
+      "for each rotation that leads to the key which signed the tree, itself a tlog-proof, and the entry. Of "
+      "the\n"
+      "checkpoints over the entry the first is taken, so that few rotations are needed.");
   prove->callback([options, &exit_code] { exit_code = audit_prove(*options); });
 }
 
@@ -78,6 +84,12 @@ void add_verify_proof(CLI::App& audit, int& exit_code) {
       ->type_name("KEY")
       ->required();
   verify->add_flag("--json", options->json, "One JSON document on stdout");
+  verify->footer(
+      "A proof shows that a key of the journal signed a tree with this entry in it. It cannot show whether "
+      "that\n"
+      "key was revoked since, or had been replaced when it signed: hold its checkpoint against the journal, "
+      "or\n"
+      "against a newer checkpoint by `audit verify-consistency`.");
   verify->callback([options, &exit_code] { exit_code = audit_verify_proof(*options); });
 }
 

@@ -1,4 +1,6 @@
+#include "audit/journal/note.hpp"
 #include "audit/proof/entry_proof.hpp"
+#include "audit/proof/tlog_proof.hpp"
 #include "audit/search/escape.hpp"
 #include "audit/search/prove.hpp"
 #include "gateway/cli/audit_actions.hpp"
@@ -10,6 +12,7 @@
 #include <boost/json.hpp>
 #include <fmt/core.h>
 
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -24,15 +27,22 @@ struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 
-// One byte more than a proof can have, so that what is too long is seen to be.
+// Up to one byte more than a proof can have, so that what is too long is seen to be.
 Result<std::string> read_proof(const std::string& path) {
   const std::unique_ptr<std::FILE, CloseFile> file(path == "-" ? nullptr : std::fopen(path.c_str(), "rb"));
   if (path != "-" && !file) {
     return audit::fail(audit::FailureKind::unreadable, path + ": cannot be read");
   }
   std::FILE* const from = file ? file.get() : stdin;
-  std::string bytes(audit::tlog_proof_bytes_max + 1, '\0');
-  bytes.resize(std::fread(bytes.data(), 1, bytes.size(), from));
+  std::string bytes;
+  std::array<char, 65'536> piece;
+  while (bytes.size() <= audit::tlog_proof_bytes_max) {
+    const std::size_t count = std::fread(piece.data(), 1, piece.size(), from);
+    if (count == 0) {
+      break;
+    }
+    bytes.append(piece.data(), count);
+  }
   if (std::ferror(from) != 0) {
     return audit::fail(audit::FailureKind::unreadable, path + ": cannot be read");
   }
@@ -54,7 +64,8 @@ void print_json(const Result<audit::ProvenEntry>& proven) {
     document["entry"] = entry_of(proven->body);
     document["checkpoint"] = json::object{{"size", proven->size},
                                           {"root", audit::base64_encode(proven->root)},
-                                          {"signed_by", proven->signed_by}};
+                                          {"signed_by", proven->signed_by},
+                                          {"rotations", proven->rotations}};
   } else {
     document["why"] = proven.error().message;
   }
@@ -67,6 +78,10 @@ void print_proven(const audit::ProvenEntry& proven) {
                                                    proven.origin, proven.journal)));
   fmt::print("in the tree of {} entries with root {}\n", proven.size, audit::base64_encode(proven.root));
   fmt::print("{}\n", audit::inert_text("signed by " + proven.signed_by));
+  if (proven.rotations > 0) {
+    fmt::print("which the provisioning key establishes through {} rotation{} of the signing key\n",
+               proven.rotations, proven.rotations == 1 ? "" : "s");
+  }
 }
 
 }  // namespace

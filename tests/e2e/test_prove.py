@@ -1,7 +1,6 @@
 """`audit prove`: what it writes convinces somebody who has hashlib, openssl and the provisioning key, and not us."""
 
 import base64
-import hashlib
 import json
 import os
 import shutil
@@ -10,15 +9,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from support.reference import Journal, leaf_hash, node_hash
 from support.site import tallygate
-
-
-def leaf_hash(data):
-    return hashlib.sha256(b"\0" + data).digest()
-
-
-def node_hash(left, right):
-    return hashlib.sha256(b"\1" + left + right).digest()
 
 
 def root_of(index, size, leaf, path):
@@ -78,28 +70,78 @@ class Prove(unittest.TestCase):
         file.write_text("-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(der).decode() + "\n-----END PUBLIC KEY-----\n")
         return file
 
-    def test_a_proof_stands_without_us(self):
-        lines = self.prove(0).read_text().split("\n")
+    def read_proof(self, text):
+        """A tlog-proof as its extra, index, path, and the checkpoint's text and signatures by key id."""
+        lines = text.split("\n")
         self.assertEqual(lines[0], "c2sp.org/tlog-proof@v1")
-        first, body = base64.b64decode(lines[1].removeprefix("extra ")).split(b"\n")
-        index = int(lines[2].removeprefix("index "))
         end = lines.index("")
-        path = [base64.b64decode(line) for line in lines[3:end]]
-        note = "\n".join(lines[end + 1:])
-        text, signatures = note.split("\n\n")
-        text += "\n"
+        note, signatures = "\n".join(lines[end + 1:]).split("\n\n")
+        by_id = {}
+        for line in signatures.splitlines():
+            mark, name, blob = line.split(" ")
+            self.assertEqual((mark, name), ("\u2014", note.splitlines()[0]))
+            by_id[base64.b64decode(blob)[:4].hex()] = base64.b64decode(blob)[4:]
+        return (base64.b64decode(lines[1].removeprefix("extra ")), int(lines[2].removeprefix("index ")),
+                [base64.b64decode(line) for line in lines[3:end]], note + "\n", by_id)
+
+    def signed_by(self, vkey, text, by_id):
+        """Whether the key of a vkey signed a checkpoint."""
+        return self.signed(self.pem_of(public_key(vkey)), text.encode(), by_id[vkey.split("+")[1]])
+
+    def in_tree(self, body, index, path, text):
+        _, size, root = text.splitlines()
+        self.assertEqual(root_of(index, int(size), leaf_hash(body), path), base64.b64decode(root))
+        return int(size)
+
+    def check_by_hand(self, text, root):
+        """The entry that a proof file proves to whoever holds the provisioning key, and how many rotations it took."""
+        extra, index, path, note, by_id = self.read_proof(text)
+        first, *rotations, body = extra.split(b"\n")
         charter = json.loads(first)
         canonical = json.dumps(charter["charter"], separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-        self.assertTrue(self.signed(self.root, b"tallygate charter v1\n" + canonical.encode(),
+        self.assertTrue(self.signed(root, b"tallygate charter v1\n" + canonical.encode(),
                                     base64.b64decode(charter["signature"])))
-        mark, name, blob = signatures.strip().split(" ")
-        self.assertEqual((mark, name), ("\u2014", charter["charter"]["origin"]))
-        key = self.pem_of(public_key(charter["charter"]["key"]))
-        self.assertTrue(self.signed(key, text.encode(), base64.b64decode(blob)[4:]))
-        origin, size, root = text.splitlines()
-        self.assertEqual(origin, charter["charter"]["origin"])
-        self.assertEqual(root_of(index, int(size), leaf_hash(body), path), base64.b64decode(root))
+        key = charter["charter"]["key"]
+        for line in rotations:
+            entry, seq, way, text, signatures = self.read_proof(base64.b64decode(line.removeprefix(b"key ")).decode())
+            rotation = json.loads(entry)
+            self.assertEqual(rotation["kind"], "key.rotate")
+            self.assertEqual(self.in_tree(entry, seq, way, text), rotation["size"])
+            self.assertTrue(self.signed_by(key, text, signatures))
+            key = rotation["key"]
+            self.assertTrue(self.signed_by(key, text, signatures))
+        self.assertTrue(self.signed_by(key, note, by_id))
+        self.assertEqual(note.splitlines()[0], charter["charter"]["origin"])
+        self.in_tree(body, index, path, note)
         self.assertEqual(json.loads(body)["seq"], index)
+        return body, len(rotations)
+
+    def test_a_proof_stands_without_us(self):
+        body, rotations = self.check_by_hand(self.prove(0).read_text(), self.root)
+        self.assertEqual(json.loads(body)["kind"], "key.provision")
+        self.assertEqual(rotations, 0)
+
+    def test_a_proof_under_keys_that_rotated_stands_without_us(self):
+        journal = Journal(self.folder / "reference")
+        for _ in range(3):
+            journal.requests(5)
+            journal.rotate()
+        journal.requests(5)
+        journal.write()
+        root = self.folder / "root.pem"
+        subprocess.run(["openssl", "pkey", "-in", journal.root.file, "-pubout", "-out", root], check=True)
+        seen = []
+        for seq in (3, 6, 7, 12, 20, len(journal.bodies) - 1):
+            file = self.folder / f"rotated-{seq}.tlog-proof"
+            done = tallygate("audit", "prove", seq, "--journal", journal.folder, "-o", file)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            body, rotations = self.check_by_hand(file.read_text(), root)
+            self.assertEqual(body, journal.bodies[seq])
+            done = tallygate("audit", "verify-proof", file, "--root", journal.root.vkey, "--json")
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertEqual(json.loads(done.stdout)["checkpoint"]["rotations"], rotations)
+            seen.append(rotations)
+        self.assertEqual(seen, [0, 0, 1, 1, 3, 3], "as few as it needs")
 
     def test_what_was_proven_is_checked_and_shown(self):
         file = self.prove(0)

@@ -1,6 +1,7 @@
 // Proof files: whatever is accepted is what would be written for it, and no input proves anything to a key
 // that signed nothing.
 #include "audit/proof/entry_proof.hpp"
+#include "audit/proof/tlog_proof.hpp"
 
 #include <cstdint>
 #include <cstdlib>

@@ -3,6 +3,8 @@
 #include "audit/proof/entry_proof.hpp"
 
 #include "audit/journal/tree.hpp"
+#include "audit/proof/key_chain.hpp"
+#include "audit/proof/tlog_proof.hpp"
 #include "audit/search/prove.hpp"
 #include "audit/search/tree_index.hpp"
 #include "tests/audit/proof/reference_support.hpp"
@@ -49,7 +51,8 @@ TEST_F(EntryProof, EveryEntryIsProvenByTheProvisioningKeyAlone) {
     ASSERT_TRUE(proven) << seq << ": " << proven.error().message;
     EXPECT_EQ(proven->body, journal_.bodies[seq]);
     EXPECT_EQ(proven->seq, seq);
-    EXPECT_EQ(proven->size, journal_.bodies.size());
+    EXPECT_GT(proven->size, seq);
+    EXPECT_LE(proven->size, seq + 4) << "the first checkpoint over it";
     EXPECT_EQ(proven->origin, journal_.origin);
   }
 }
@@ -85,9 +88,10 @@ TEST_F(EntryProof, AnotherEntryInItsPlaceIsNoticed) {
   TlogProof proof = parse_tlog_proof(proof_of(17)).value();
   std::string body = journal_.bodies[17];
   body.replace(body.find("alice"), 5, "mally");
-  proof.extra = proof_extra(journal_.bodies[0], body).value();
+  const std::string charter = charter_line(journal_.bodies[0]).value();
+  proof.extra = charter + body;
   EXPECT_THAT(why_not(format_tlog_proof(proof)), HasSubstr("not in the tree"));
-  proof.extra = proof_extra(journal_.bodies[0], journal_.bodies[18]).value();
+  proof.extra = charter + journal_.bodies[18];
   EXPECT_THAT(why_not(format_tlog_proof(proof)), HasSubstr("says it is number 18"));
   proof.index = 18;
   EXPECT_THAT(why_not(format_tlog_proof(proof)), HasSubstr("not in the tree"));
@@ -98,7 +102,7 @@ TEST_F(EntryProof, ACheckpointThatAnotherKeySignedIsNoticed) {
   journal_.write();
   TlogProof proof = parse_tlog_proof(proof_of(17)).value();
   proof.checkpoint = journal_.note(journal_.bodies.size(), {Key(journal_.origin, "forger")});
-  EXPECT_THAT(why_not(format_tlog_proof(proof)), HasSubstr("not signed by the key that the charter names"));
+  EXPECT_THAT(why_not(format_tlog_proof(proof)), HasSubstr("no signature of " + journal_.key().vkey()));
 }
 
 TEST_F(EntryProof, AJournalThatWasAlteredGivesNoProof) {
@@ -120,7 +124,7 @@ TEST_F(EntryProof, TheIndexGrowsWithTheJournal) {
   journal_.write();
   const auto proven = check(proof_of(777));
   ASSERT_TRUE(proven) << proven.error().message;
-  EXPECT_EQ(proven->size, journal_.bodies.size());
+  EXPECT_EQ(proven->body, journal_.bodies[777]);
 }
 
 TEST_F(EntryProof, AnIndexThatLeadsElsewhereIsMadeAgain) {

@@ -244,6 +244,21 @@ void Journal::rotate(std::string_view word) {
   key_from_.push_back(seq + 1);
 }
 
+void Journal::rotate_by_grant(std::string_view word, const std::string& nonce) {
+  const Key next(origin, word);
+  const std::uint64_t size = bodies.size() + 1;
+  add("key.rotate",
+      grant("key.rotate", {{"key", in_quotes(next.vkey())}, {"size", std::to_string(size)}}, nonce));
+  notes.push_back({size, note(size, {next})});
+  keys_.push_back(next);
+  key_from_.push_back(size);
+}
+
+void Journal::revoke(const std::string& vkey, std::uint64_t size, const std::string& nonce) {
+  add("key.revoke", grant("key.revoke", {{"key", in_quotes(vkey)}, {"size", std::to_string(size)}}, nonce));
+  checkpoint();
+}
+
 Members Journal::grant(const std::string& kind, Members parameters, const std::string& nonce,
                        const std::string& expires) const {
   Members parts = parameters;

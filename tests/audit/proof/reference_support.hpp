@@ -60,6 +60,10 @@ class Journal {
   void requests(unsigned count, unsigned batch = 4);
   /// A new signing key, in a batch of its own.
   void rotate(std::string_view word);
+  /// The same out of turn: by a grant, and without the old key, which signs up to the entry before.
+  void rotate_by_grant(std::string_view word, const std::string& nonce);
+  /// Takes the count from a key's signatures, from `size` on, in a batch of its own.
+  void revoke(const std::string& vkey, std::uint64_t size, const std::string& nonce);
   /// Ends the segment, writes its file, begins the next with journal.seal.
   void seal();
   /// A grant of the provisioning key as two members.

@@ -1,0 +1,30 @@
+#pragma once
+/// What entries say of signing keys (journal.md §6), before anything of it is believed.
+
+#include "audit/journal/note.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tallygate::audit {
+
+/// A `key.rotate`. What it lacks, or says wrongly, is nothing.
+struct RotationEntry {
+  std::optional<VerifyKey> key;       ///< the next signing key
+  std::optional<std::uint64_t> size;  ///< of the checkpoint that both keys sign
+  bool carries_grant = false;         ///< out of turn, by leave of the provisioning key
+};
+
+/// A `key.revoke`.
+struct RevocationEntry {
+  std::string vkey;                   ///< of the key that no longer counts
+  std::optional<std::uint64_t> size;  ///< from which on it does not
+};
+
+/// Reads the members of an entry that is known to be of the kind.
+[[nodiscard]] RotationEntry read_rotation(std::string_view body);
+[[nodiscard]] RevocationEntry read_revocation(std::string_view body);
+
+}  // namespace tallygate::audit

@@ -1,0 +1,222 @@
+#include "audit/search/key_history.hpp"
+
+#include "audit/journal/canonical_json.hpp"
+#include "audit/proof/entry_facts.hpp"
+#include "audit/proof/grant_check.hpp"
+#include "audit/proof/key_chain.hpp"
+#include "audit/proof/key_entries.hpp"
+#include "audit/proof/paths.hpp"
+#include "audit/proof/tlog_proof.hpp"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <utility>
+
+namespace tallygate::audit {
+namespace {
+
+// The provisioning key as entry 0 names it. Whoever checks a proof brings his own.
+Result<CharterEntry> named_charter(std::string_view body) {
+  const auto nothing = fail(FailureKind::tampered, "entry 0 does not hold the journal's charter");
+  std::array members = {WantedMember{"charter", {}}};
+  if (check_canonical_object(body, members)) {
+    return nothing;
+  }
+  const auto charter = parse_charter(members[0].json);
+  const auto root = charter ? parse_vkey(charter->root) : NoteError{};
+  if (!root) {
+    return nothing;
+  }
+  auto entry = read_charter_entry(body, RootKey{root->key, root->name});
+  if (!entry || !entry->fault.empty()) {
+    return fail(FailureKind::tampered, entry ? entry->fault : entry.error().message);
+  }
+  return entry;
+}
+
+// A note without the signature lines that `keep` does not want.
+std::string with_lines(std::string_view bytes, const Note& note,
+                       const std::function<bool(const SignatureLine&)>& keep) {
+  std::string kept(bytes.substr(0, note.text.size() + 1));
+  std::string_view rest = bytes.substr(kept.size());
+  for (const SignatureLine& line : note.lines) {
+    const std::size_t end = rest.find('\n') + 1;
+    if (keep(line)) {
+      kept += rest.substr(0, end);
+    }
+    rest.remove_prefix(end);
+  }
+  return kept;
+}
+
+bool is_by(const SignatureLine& line, const VerifyKey& key) {
+  return line.id == key.id && line.name == key.name;
+}
+
+}  // namespace
+
+KeyHistory::KeyHistory(CharterEntry charter, std::string charter_line)
+    : charter_(std::move(charter)), charter_line_(std::move(charter_line)), keys_(charter_.key) {}
+
+Result<KeyHistory> KeyHistory::read(JournalReader& reader, TreeIndex& index) {
+  const auto first = reader.entry(0);
+  if (!first) {
+    return first.error();
+  }
+  if (!*first) {
+    return fail(FailureKind::tampered, "the journal has no entry 0, which holds its charter");
+  }
+  auto charter = named_charter(**first);
+  auto line = charter_line(**first);
+  const auto seqs = index.key_entries();
+  if (!charter || !line || !seqs) {
+    return !charter ? charter.error() : !line ? line.error() : seqs.error();
+  }
+  GrantBook grants(charter->charter.journal, charter->root);
+  KeyHistory history(std::move(*charter), std::move(*line));
+  for (const std::uint64_t seq : *seqs) {
+    const auto body = reader.entry(seq);
+    if (!body) {
+      return body.error();
+    }
+    if (*body) {
+      history.take(seq, **body, grants);
+    }
+  }
+  history.settle();
+  return history;
+}
+
+// As the verifier does (RecordState), without its findings: what is not right changes nothing.
+void KeyHistory::take(std::uint64_t seq, std::string_view body, GrantBook& grants) {
+  const auto facts = read_entry(body);
+  if (!facts || facts->seq != seq) {
+    return;
+  }
+  if (facts->role == Role::revoke) {
+    const auto [vkey, size] = read_revocation(body);
+    if (size && grants.use(body, "key.revoke", facts->time_ns)) {
+      static_cast<void>(keys_.revoke(vkey, *size, seq));
+    }
+    return;
+  }
+  auto rotation = read_rotation(body);
+  if (facts->role != Role::rotate || !rotation.key || rotation.key->name != charter_.charter.origin ||
+      rotation.size != seq + 1) {
+    return;
+  }
+  const bool granted = rotation.carries_grant && grants.use(body, "key.rotate", facts->time_ns);
+  if (keys_.rotate(std::move(*rotation.key), *rotation.size, granted)) {
+    rotations_.push_back({seq, std::string(body), granted});
+  }
+}
+
+void KeyHistory::settle() {
+  begins_ = {0};
+  for (std::size_t i = 0; i < rotations_.size(); ++i) {
+    const bool hands_over = rotations_[i].seq + 1 < ranges()[i].revoked_from;
+    begins_.push_back(rotations_[i].granted ? std::optional(i) : hands_over ? begins_[i] : std::nullopt);
+  }
+}
+
+// A line that is ours and that the proof's chain has no key for would be a byte that does not count.
+Result<KeptCheckpoint> KeyHistory::keep_for(std::string_view bytes, std::size_t key) const {
+  const auto note = parse_note(bytes);
+  auto checkpoint = note ? parse_checkpoint(note->text) : note.error();
+  if (!checkpoint) {
+    return fail(FailureKind::invalid, "not a checkpoint note: " + checkpoint.error().message);
+  }
+  const VerifyKey& signer = ranges()[key].key;
+  auto kept = with_lines(bytes, *note, [&signer](const SignatureLine& line) {
+    return line.name != signer.name || is_by(line, signer);
+  });
+  return KeptCheckpoint{std::move(kept), std::move(*checkpoint), key};
+}
+
+Result<std::optional<KeptCheckpoint>> KeyHistory::keep(std::string_view bytes) const {
+  const auto first = keep_for(bytes, 0);
+  if (!first) {
+    return first.error();
+  }
+  const std::uint64_t size = first->checkpoint.size;
+  for (std::size_t i = 0; i < begins_.size(); ++i) {
+    const KeyRange& range = ranges()[i];
+    if (begins_[i] && size >= range.from && size <= range.until && size < range.revoked_from) {
+      auto kept = keep_for(bytes, i);
+      return kept ? Result<std::optional<KeptCheckpoint>>(std::move(*kept)) : kept.error();
+    }
+  }
+  return std::optional<KeptCheckpoint>();
+}
+
+Result<std::optional<KeptCheckpoint>> KeyHistory::checkpoint(JournalReader& reader, std::uint64_t first,
+                                                             std::uint64_t end) const {
+  for (std::size_t i = 0; i < begins_.size(); ++i) {
+    const KeyRange& range = ranges()[i];
+    const std::uint64_t from = std::max(first, range.from);
+    const std::uint64_t until = range.until == KeyRange::never ? end : range.until + 1;
+    const std::uint64_t to = std::min({end, range.revoked_from, until});
+    if (!begins_[i] || from >= to) {
+      continue;
+    }
+    const auto stored = reader.checkpoint_from(from, to);
+    if (!stored) {
+      return stored.error();
+    }
+    if (*stored) {
+      auto kept = keep_for(**stored, i);
+      return kept ? Result<std::optional<KeptCheckpoint>>(std::move(*kept))
+                  : fail(FailureKind::tampered,
+                         "a checkpoint from size " + std::to_string(from) + " on: " + kept.error().message);
+    }
+  }
+  return std::optional<KeptCheckpoint>();
+}
+
+Result<std::string> KeyHistory::line(JournalReader& reader, TreeIndex& index, std::size_t rotation) const {
+  const auto& [seq, body, granted] = rotations_[rotation];
+  const std::uint64_t size = seq + 1;
+  const auto stored = reader.checkpoint_from(size, size + 1);
+  if (!stored) {
+    return stored.error();
+  }
+  const auto note = *stored ? parse_note(**stored) : NoteError{"it is not there"};
+  if (!note) {
+    return fail(FailureKind::missing,
+                "the checkpoint of size " + std::to_string(size) +
+                    ", where the signing key changes, cannot be used: " + note.error().message);
+  }
+  Sha256 sha;
+  auto path = inclusion_from(
+      sha, [&index](unsigned height, std::uint64_t number) { return index.node(height, number); }, seq, size);
+  if (!path) {
+    return path.error();
+  }
+  const VerifyKey& before = ranges()[rotation].key;
+  const VerifyKey& after = ranges()[rotation + 1].key;
+  auto kept = with_lines(**stored, *note, [&, by_grant = granted](const SignatureLine& line) {
+    return is_by(line, after) || (!by_grant && is_by(line, before));
+  });
+  return rotation_line({body, seq, std::move(*path), std::move(kept)});
+}
+
+Result<std::string> KeyHistory::lines(JournalReader& reader, TreeIndex& index, std::size_t first,
+                                      std::size_t last) const {
+  std::string text = charter_line_;
+  const std::size_t begin = begins_.at(first).value_or(first);
+  for (std::size_t i = begin; i < last; ++i) {
+    // From `first` on a key that was revoked before it handed over leads nowhere: only a grant goes on.
+    if (i >= first && !begins_[i + 1]) {
+      continue;
+    }
+    auto one = line(reader, index, i);
+    if (!one) {
+      return one;
+    }
+    text += *one;
+  }
+  return text;
+}
+
+}  // namespace tallygate::audit
