@@ -50,6 +50,15 @@ std::string with_lines(std::string_view bytes, const Note& note,
   return kept;
 }
 
+Result<Checkpoint> read_checkpoint(std::string_view bytes) {
+  const auto note = parse_note(bytes);
+  auto checkpoint = note ? parse_checkpoint(note->text) : note.error();
+  if (!checkpoint) {
+    return fail(FailureKind::invalid, "not a checkpoint note: " + checkpoint.error().message);
+  }
+  return std::move(*checkpoint);
+}
+
 bool is_by(const SignatureLine& line, const VerifyKey& key) {
   return line.id == key.id && line.name == key.name;
 }
@@ -120,31 +129,21 @@ void KeyHistory::settle() {
   }
 }
 
-// A line that is ours and that the proof's chain has no key for would be a byte that does not count.
-Result<KeptCheckpoint> KeyHistory::keep_for(std::string_view bytes, std::size_t key) const {
-  const auto note = parse_note(bytes);
-  auto checkpoint = note ? parse_checkpoint(note->text) : note.error();
-  if (!checkpoint) {
-    return fail(FailureKind::invalid, "not a checkpoint note: " + checkpoint.error().message);
-  }
-  const VerifyKey& signer = ranges()[key].key;
-  auto kept = with_lines(bytes, *note, [&signer](const SignatureLine& line) {
-    return line.name != signer.name || is_by(line, signer);
-  });
-  return KeptCheckpoint{std::move(kept), std::move(*checkpoint), key};
-}
-
 Result<std::optional<KeptCheckpoint>> KeyHistory::keep(std::string_view bytes) const {
-  const auto first = keep_for(bytes, 0);
-  if (!first) {
-    return first.error();
+  auto checkpoint = read_checkpoint(bytes);
+  if (!checkpoint) {
+    return checkpoint.error();
   }
-  const std::uint64_t size = first->checkpoint.size;
+  const std::uint64_t size = checkpoint->size;
+  const SignatureVerdict verdict = keys_.judge(*parse_note(bytes), size);
+  if (!verdict.faults.empty()) {
+    return fail(FailureKind::invalid, "the checkpoint of size " + std::to_string(size) +
+                                          " does not count: " + verdict.faults.front().detail);
+  }
   for (std::size_t i = 0; i < begins_.size(); ++i) {
     const KeyRange& range = ranges()[i];
     if (begins_[i] && size >= range.from && size <= range.until && size < range.revoked_from) {
-      auto kept = keep_for(bytes, i);
-      return kept ? Result<std::optional<KeptCheckpoint>>(std::move(*kept)) : kept.error();
+      return std::optional(KeptCheckpoint{std::string(bytes), std::move(*checkpoint), i});
     }
   }
   return std::optional<KeptCheckpoint>();
@@ -165,10 +164,12 @@ Result<std::optional<KeptCheckpoint>> KeyHistory::checkpoint(JournalReader& read
       return stored.error();
     }
     if (*stored) {
-      auto kept = keep_for(**stored, i);
-      return kept ? Result<std::optional<KeptCheckpoint>>(std::move(*kept))
-                  : fail(FailureKind::tampered,
-                         "a checkpoint from size " + std::to_string(from) + " on: " + kept.error().message);
+      auto checkpoint = read_checkpoint(**stored);
+      if (!checkpoint) {
+        return fail(FailureKind::tampered,
+                    "a checkpoint from size " + std::to_string(from) + " on: " + checkpoint.error().message);
+      }
+      return std::optional(KeptCheckpoint{**stored, std::move(*checkpoint), i});
     }
   }
   return std::optional<KeptCheckpoint>();
@@ -201,16 +202,36 @@ Result<std::string> KeyHistory::line(JournalReader& reader, TreeIndex& index, st
   return rotation_line({body, seq, std::move(*path), std::move(kept)});
 }
 
+// Rotations that lead to the keys, in their order.
+std::vector<std::size_t> KeyHistory::chain(std::size_t first, std::size_t last) const {
+  std::vector<std::size_t> rotations;
+  for (std::size_t i = begins_.at(first).value_or(first); i < last; ++i) {
+    // A key that was revoked before it handed over leads nowhere: only a grant goes on from there.
+    if (begins_[i + 1]) {
+      rotations.push_back(i);
+    }
+  }
+  return rotations;
+}
+
+std::string KeyHistory::signed_by_chain(std::string_view bytes, std::size_t first, std::size_t last) const {
+  const auto note = parse_note(bytes);
+  if (!note) {
+    return std::string(bytes);
+  }
+  const std::vector<std::size_t> rotations = chain(first, last);
+  return with_lines(bytes, *note, [&](const SignatureLine& line) {
+    return line.name != charter_.key.name || is_by(line, charter_.key) ||
+           std::any_of(rotations.begin(), rotations.end(),
+                       [&](std::size_t i) { return is_by(line, ranges()[i + 1].key); });
+  });
+}
+
 Result<std::string> KeyHistory::lines(JournalReader& reader, TreeIndex& index, std::size_t first,
                                       std::size_t last) const {
   std::string text = charter_line_;
-  const std::size_t begin = begins_.at(first).value_or(first);
-  for (std::size_t i = begin; i < last; ++i) {
-    // From `first` on a key that was revoked before it handed over leads nowhere: only a grant goes on.
-    if (i >= first && !begins_[i + 1]) {
-      continue;
-    }
-    auto one = line(reader, index, i);
+  for (const std::size_t rotation : chain(first, last)) {
+    auto one = line(reader, index, rotation);
     if (!one) {
       return one;
     }

@@ -21,7 +21,7 @@ namespace tallygate::audit {
 
 /// A checkpoint that a key stands behind.
 struct KeptCheckpoint {
-  std::string note;  ///< with the signature lines that can be checked, and those of other names
+  std::string note;
   Checkpoint checkpoint;
   std::size_t key = 0;  ///< which of KeyHistory::ranges() signed it
 };
@@ -44,8 +44,12 @@ class KeyHistory {
   [[nodiscard]] Result<std::optional<KeptCheckpoint>> checkpoint(JournalReader& reader, std::uint64_t first,
                                                                  std::uint64_t end) const;
   /// The same of a checkpoint note that may come from elsewhere; nothing where no such key is in force at its
-  /// size. Whether that key signed it is for the check of the proof. Errors: invalid (no checkpoint note).
+  /// size. Errors: invalid (no checkpoint note, or not signed by the keys of its size).
   [[nodiscard]] Result<std::optional<KeptCheckpoint>> keep(std::string_view note) const;
+
+  /// The note without signature lines of the journal's own name that lines() of the same keys establish no
+  /// key for: each of their bytes would be one that does not count.
+  [[nodiscard]] std::string signed_by_chain(std::string_view note, std::size_t first, std::size_t last) const;
 
   /// The lines of read_key_chain() that establish the keys `first` and `last` of ranges(), first ≤ last.
   /// Errors: missing (a checkpoint of a rotation), unreadable.
@@ -60,7 +64,7 @@ class KeyHistory {
     bool granted = false;
   };
   KeyHistory(CharterEntry charter, std::string charter_line);
-  [[nodiscard]] Result<KeptCheckpoint> keep_for(std::string_view note, std::size_t key) const;
+  [[nodiscard]] std::vector<std::size_t> chain(std::size_t first, std::size_t last) const;
   void take(std::uint64_t seq, std::string_view body, GrantBook& grants);
   void settle();
   [[nodiscard]] Result<std::string> line(JournalReader& reader, TreeIndex& index, std::size_t rotation) const;

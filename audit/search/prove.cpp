@@ -22,7 +22,7 @@ Result<std::string> make_proof(Prover& prover, TreeIndex& index, const NodeSourc
                                           " is under no checkpoint of a key that counts: those over it are "
                                           "of keys that were revoked or that nothing establishes");
   }
-  auto& [note, checkpoint, key] = **kept;
+  const auto& [note, checkpoint, key] = **kept;
   Sha256 sha;
   auto path = inclusion_from(sha, nodes, seq, checkpoint.size);
   if (!path) {
@@ -32,7 +32,7 @@ Result<std::string> make_proof(Prover& prover, TreeIndex& index, const NodeSourc
   if (!lines) {
     return lines.error();
   }
-  return format_tlog_proof({*lines + body, seq, std::move(*path), std::move(note)});
+  return format_tlog_proof({*lines + body, seq, std::move(*path), keys.signed_by_chain(note, key, key)});
 }
 
 }  // namespace

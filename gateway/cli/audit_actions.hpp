@@ -39,6 +39,15 @@ struct AuditVerifyProofOptions {
 };
 int audit_verify_proof(const AuditVerifyProofOptions& options);
 
+struct AuditConsistencyOptions {
+  std::string journal;
+  std::string from;    ///< a size, or a file with a checkpoint note
+  std::string to;      ///< the same; empty: the newest checkpoint
+  std::string output;  ///< a file; "-" or empty: stdout
+};
+int audit_consistency(const AuditConsistencyOptions& options);
+int audit_verify_consistency(const AuditVerifyProofOptions& options);
+
 /// Filters and form of `query`, `tail` and `stats`; empty: not given.
 struct AuditQueryOptions {
   std::string journal;

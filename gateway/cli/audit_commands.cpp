@@ -73,17 +73,24 @@ void add_prove(CLI::App& audit, int& exit_code) {
   prove->callback([options, &exit_code] { exit_code = audit_prove(*options); });
 }
 
-void add_verify_proof(CLI::App& audit, int& exit_code) {
-  auto options = std::make_shared<AuditVerifyProofOptions>();
-  CLI::App* verify =
-      audit.add_subcommand("verify-proof", "Check the proof of one entry, without its journal");
-  verify->add_option("F", options->file, "The proof; - for stdin")->required();
+// What `verify-proof` and `verify-consistency` have in common.
+CLI::App* add_offline_check(CLI::App& audit, const char* name, const char* about,
+                            AuditVerifyProofOptions& options) {
+  CLI::App* verify = audit.add_subcommand(name, about);
+  verify->add_option("F", options.file, "The proof; - for stdin")->required();
   verify
-      ->add_option("--root", options->root,
+      ->add_option("--root", options.root,
                    "The provisioning public key: a PEM file, a vkey, or a file that holds one")
       ->type_name("KEY")
       ->required();
-  verify->add_flag("--json", options->json, "One JSON document on stdout");
+  verify->add_flag("--json", options.json, "One JSON document on stdout");
+  return verify;
+}
+
+void add_verify_proof(CLI::App& audit, int& exit_code) {
+  auto options = std::make_shared<AuditVerifyProofOptions>();
+  CLI::App* verify =
+      add_offline_check(audit, "verify-proof", "Check the proof of one entry, without its journal", *options);
   verify->footer(
       "A proof shows that a key of the journal signed a tree with this entry in it. It cannot show whether "
       "that\n"
@@ -91,6 +98,36 @@ void add_verify_proof(CLI::App& audit, int& exit_code) {
       "or\n"
       "against a newer checkpoint by `audit verify-consistency`.");
   verify->callback([options, &exit_code] { exit_code = audit_verify_proof(*options); });
+}
+
+void add_consistency(CLI::App& audit, int& exit_code) {
+  auto options = std::make_shared<AuditConsistencyOptions>();
+  CLI::App* prove = audit.add_subcommand(
+      "consistency", "Write the proof that the journal only appended between two checkpoints");
+  add_journal(*prove, options->journal);
+  prove
+      ->add_option("--from", options->from,
+                   "The older checkpoint: the size of one in the journal, or a file that holds one")
+      ->type_name("SIZE|FILE")
+      ->required();
+  prove->add_option("--to", options->to, "The newer one; the journal's newest if left out")
+      ->type_name("SIZE|FILE");
+  prove->add_option("-o,--output", options->output, "Where to; stdout if left out. Nothing is overwritten")
+      ->type_name("F");
+  prove->footer(
+      "The file is text: \"tallygate consistency-proof v1\", then the charter and rotations as in a proof "
+      "of\n"
+      "`audit prove`, the older checkpoint, the hashes of RFC 9162 2.1.4.1, and the newer checkpoint.\n"
+      "Exit code 1 where the journal does not go on from the checkpoints that were given.");
+  prove->callback([options, &exit_code] { exit_code = audit_consistency(*options); });
+}
+
+void add_verify_consistency(CLI::App& audit, int& exit_code) {
+  auto options = std::make_shared<AuditVerifyProofOptions>();
+  CLI::App* verify =
+      add_offline_check(audit, "verify-consistency",
+                        "Check the proof between two checkpoints, without their journal", *options);
+  verify->callback([options, &exit_code] { exit_code = audit_verify_consistency(*options); });
 }
 
 void add_filters(CLI::App& verb, AuditQueryOptions& options) {
@@ -166,6 +203,8 @@ void add_audit_commands(CLI::App& app, int& exit_code) {
   add_show(*audit, exit_code);
   add_prove(*audit, exit_code);
   add_verify_proof(*audit, exit_code);
+  add_consistency(*audit, exit_code);
+  add_verify_consistency(*audit, exit_code);
   add_tail(*audit, exit_code);
   add_query(*audit, exit_code);
   add_stats(*audit, exit_code);

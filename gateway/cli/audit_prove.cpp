@@ -1,20 +1,17 @@
 #include "audit/journal/note.hpp"
 #include "audit/proof/entry_proof.hpp"
-#include "audit/proof/tlog_proof.hpp"
 #include "audit/search/escape.hpp"
 #include "audit/search/prove.hpp"
 #include "gateway/cli/audit_actions.hpp"
 #include "gateway/cli/audit_arguments.hpp"
+#include "gateway/cli/audit_files.hpp"
 #include "gateway/cli/audit_print.hpp"
 #include "gateway/cli/commands.hpp"
-#include "gateway/cli/site_folder.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/core.h>
 
-#include <array>
 #include <cstdio>
-#include <memory>
 #include <string>
 
 namespace tallygate::cli {
@@ -22,32 +19,6 @@ namespace {
 
 namespace json = boost::json;
 using audit::Result;
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-
-// Up to one byte more than a proof can have, so that what is too long is seen to be.
-Result<std::string> read_proof(const std::string& path) {
-  const std::unique_ptr<std::FILE, CloseFile> file(path == "-" ? nullptr : std::fopen(path.c_str(), "rb"));
-  if (path != "-" && !file) {
-    return audit::fail(audit::FailureKind::unreadable, path + ": cannot be read");
-  }
-  std::FILE* const from = file ? file.get() : stdin;
-  std::string bytes;
-  std::array<char, 65'536> piece;
-  while (bytes.size() <= audit::tlog_proof_bytes_max) {
-    const std::size_t count = std::fread(piece.data(), 1, piece.size(), from);
-    if (count == 0) {
-      break;
-    }
-    bytes.append(piece.data(), count);
-  }
-  if (std::ferror(from) != 0) {
-    return audit::fail(audit::FailureKind::unreadable, path + ": cannot be read");
-  }
-  return bytes;
-}
 
 json::value entry_of(const std::string& body) {
   boost::system::error_code error;
@@ -95,14 +66,7 @@ int audit_prove(const AuditProveOptions& options) {
     fmt::print(stderr, "tallygate: the journal has no entry {}\n", options.seq);
     return ExitCode::answer_is_no;
   }
-  if (options.output.empty() || options.output == "-") {
-    fmt::print("{}", **proof);
-    return finish_output(ExitCode::done);
-  }
-  if (const auto written = write_new_file(options.output, **proof, public_mode); !written) {
-    return report_failure(written.error());
-  }
-  return ExitCode::done;
+  return write_proof(options.output, **proof);
 }
 
 int audit_verify_proof(const AuditVerifyProofOptions& options) {

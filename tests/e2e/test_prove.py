@@ -31,6 +31,33 @@ def root_of(index, size, leaf, path):
     return value
 
 
+def prefix_of(old_size, size, old_root, path):
+    """The two roots that RFC 9162 §2.1.4.2 computes, word for word."""
+    if old_size == size:
+        assert not path
+        return old_root, old_root
+    node, last = old_size - 1, size - 1
+    while node & 1:
+        node >>= 1
+        last >>= 1
+    if old_size & (old_size - 1) == 0:
+        path = [old_root, *path]
+    old, new = path[0], path[0]
+    for sibling in path[1:]:
+        assert last != 0
+        if node & 1 or node == last:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            while not node & 1 and node != 0:
+                node >>= 1
+                last >>= 1
+        else:
+            new = node_hash(new, sibling)
+        node >>= 1
+        last >>= 1
+    assert last == 0
+    return old, new
+
+
 def public_key(vkey):
     """The raw key of a C2SP vkey, name+id+base64(0x01 ‖ key)."""
     typed = base64.b64decode(vkey.split("+", 2)[2])
@@ -70,19 +97,23 @@ class Prove(unittest.TestCase):
         file.write_text("-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(der).decode() + "\n-----END PUBLIC KEY-----\n")
         return file
 
+    def read_note(self, note):
+        """A checkpoint's text, and its signatures by key id."""
+        text, signatures = note.split("\n\n")
+        by_id = {}
+        for line in signatures.splitlines():
+            mark, name, blob = line.split(" ")
+            self.assertEqual((mark, name), ("\u2014", text.splitlines()[0]))
+            by_id[base64.b64decode(blob)[:4].hex()] = base64.b64decode(blob)[4:]
+        return text + "\n", by_id
+
     def read_proof(self, text):
         """A tlog-proof as its extra, index, path, and the checkpoint's text and signatures by key id."""
         lines = text.split("\n")
         self.assertEqual(lines[0], "c2sp.org/tlog-proof@v1")
         end = lines.index("")
-        note, signatures = "\n".join(lines[end + 1:]).split("\n\n")
-        by_id = {}
-        for line in signatures.splitlines():
-            mark, name, blob = line.split(" ")
-            self.assertEqual((mark, name), ("\u2014", note.splitlines()[0]))
-            by_id[base64.b64decode(blob)[:4].hex()] = base64.b64decode(blob)[4:]
         return (base64.b64decode(lines[1].removeprefix("extra ")), int(lines[2].removeprefix("index ")),
-                [base64.b64decode(line) for line in lines[3:end]], note + "\n", by_id)
+                [base64.b64decode(line) for line in lines[3:end]], *self.read_note("\n".join(lines[end + 1:])))
 
     def signed_by(self, vkey, text, by_id):
         """Whether the key of a vkey signed a checkpoint."""
@@ -93,35 +124,60 @@ class Prove(unittest.TestCase):
         self.assertEqual(root_of(index, int(size), leaf_hash(body), path), base64.b64decode(root))
         return int(size)
 
-    def check_by_hand(self, text, root):
-        """The entry that a proof file proves to whoever holds the provisioning key, and how many rotations it took."""
-        extra, index, path, note, by_id = self.read_proof(text)
-        first, *rotations, body = extra.split(b"\n")
+    def keys_by_hand(self, lines, root):
+        """The journal's signing keys, [smallest size, vkey], out of the provisioning key, and its origin."""
+        first, *rotations = lines
         charter = json.loads(first)
         canonical = json.dumps(charter["charter"], separators=(",", ":"), sort_keys=True, ensure_ascii=False)
         self.assertTrue(self.signed(root, b"tallygate charter v1\n" + canonical.encode(),
                                     base64.b64decode(charter["signature"])))
-        key = charter["charter"]["key"]
+        keys = [[1, charter["charter"]["key"]]]
         for line in rotations:
             entry, seq, way, text, signatures = self.read_proof(base64.b64decode(line.removeprefix(b"key ")).decode())
             rotation = json.loads(entry)
             self.assertEqual(rotation["kind"], "key.rotate")
             self.assertEqual(self.in_tree(entry, seq, way, text), rotation["size"])
-            self.assertTrue(self.signed_by(key, text, signatures))
-            key = rotation["key"]
-            self.assertTrue(self.signed_by(key, text, signatures))
-        self.assertTrue(self.signed_by(key, note, by_id))
-        self.assertEqual(note.splitlines()[0], charter["charter"]["origin"])
-        self.in_tree(body, index, path, note)
+            keys.append([rotation["size"], rotation["key"]])
+            for _, key in keys[-2:]:
+                self.assertTrue(self.signed_by(key, text, signatures))
+        return keys, charter["charter"]["origin"]
+
+    def check_by_hand(self, text, root):
+        """The entry that a proof file proves to whoever holds the provisioning key, and how many rotations it took."""
+        extra, index, path, note, by_id = self.read_proof(text)
+        *lines, body = extra.split(b"\n")
+        keys, origin = self.keys_by_hand(lines, root)
+        self.assertTrue(self.signed_by(keys[-1][1], note, by_id))
+        self.assertEqual(note.splitlines()[0], origin)
+        self.assertGreaterEqual(self.in_tree(body, index, path, note), keys[-1][0])
         self.assertEqual(json.loads(body)["seq"], index)
-        return body, len(rotations)
+        return body, len(keys) - 1
+
+    def check_consistency_by_hand(self, text, root):
+        """The sizes of the two trees that a file proves to belong together."""
+        lines = text.split("\n")
+        self.assertEqual(lines[0], "tallygate consistency-proof v1")
+        end = lines.index("")
+        keys, origin = self.keys_by_hand(base64.b64decode(lines[1].removeprefix("extra ")).splitlines(), root)
+        trees = []
+        for note in (base64.b64decode(lines[2].removeprefix("old ")).decode(), "\n".join(lines[end + 1:])):
+            note, by_id = self.read_note(note)
+            name, size, tree = note.splitlines()
+            self.assertEqual(name, origin)
+            self.assertTrue(self.signed_by([key for first, key in keys if first <= int(size)][-1], note, by_id))
+            trees.append((int(size), base64.b64decode(tree)))
+        (old_size, old_root), (size, tree) = trees
+        path = [base64.b64decode(line) for line in lines[3:end]]
+        self.assertEqual(prefix_of(old_size, size, old_root, path), (old_root, tree))
+        return old_size, size
 
     def test_a_proof_stands_without_us(self):
         body, rotations = self.check_by_hand(self.prove(0).read_text(), self.root)
         self.assertEqual(json.loads(body)["kind"], "key.provision")
         self.assertEqual(rotations, 0)
 
-    def test_a_proof_under_keys_that_rotated_stands_without_us(self):
+    def rotated_journal(self):
+        """A journal that was not written by us, and its provisioning key as PEM."""
         journal = Journal(self.folder / "reference")
         for _ in range(3):
             journal.requests(5)
@@ -130,6 +186,10 @@ class Prove(unittest.TestCase):
         journal.write()
         root = self.folder / "root.pem"
         subprocess.run(["openssl", "pkey", "-in", journal.root.file, "-pubout", "-out", root], check=True)
+        return journal, root
+
+    def test_a_proof_under_keys_that_rotated_stands_without_us(self):
+        journal, root = self.rotated_journal()
         seen = []
         for seq in (3, 6, 7, 12, 20, len(journal.bodies) - 1):
             file = self.folder / f"rotated-{seq}.tlog-proof"
@@ -142,6 +202,53 @@ class Prove(unittest.TestCase):
             self.assertEqual(json.loads(done.stdout)["checkpoint"]["rotations"], rotations)
             seen.append(rotations)
         self.assertEqual(seen, [0, 0, 1, 1, 3, 3], "as few as it needs")
+
+    def test_consistency_stands_without_us(self):
+        journal, root = self.rotated_journal()
+        newest = self.folder / "newest.note"
+        newest.write_text(journal.notes[len(journal.bodies)])
+        for older, newer in ((1, 6), (6, 13), (12, None), (6, newest), (len(journal.bodies), None)):
+            file = self.folder / f"{older}.proof"
+            to = () if newer is None else ("--to", newer)
+            done = tallygate("audit", "consistency", "--journal", journal.folder, "--from", older, *to, "-o", file)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            sizes = self.check_consistency_by_hand(file.read_text(), root)
+            self.assertEqual(sizes, (older, newer if isinstance(newer, int) else len(journal.bodies)))
+            done = tallygate("audit", "verify-consistency", file, "--root", root, "--json")
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertEqual(json.loads(done.stdout)["newer"]["size"], sizes[1])
+            file.unlink()
+
+    def test_consistency_has_its_exit_codes(self):
+        journal, root = self.rotated_journal()
+        other = Journal(self.folder / "other")
+        other.key = journal.key  # the same key on another history
+        other.requests(9)
+        fork = self.folder / "fork.note"
+        text = other.notes[10]
+        fork.write_text(text)
+
+        def consistency(*arguments):
+            return tallygate("audit", "consistency", "--journal", journal.folder, *arguments)
+
+        self.assertEqual(consistency("--from", 5).returncode, 3, "no checkpoint has that size")
+        self.assertEqual(consistency("--from", 12, "--to", 6).returncode, 2)
+        self.assertEqual(consistency("--from", fork).returncode, 2, "signed out of turn")
+        self.assertEqual(consistency("--from", self.folder / "none").returncode, 3)
+        self.assertEqual(consistency().returncode, 2)
+        shorter = Journal(self.folder / "shorter")
+        shorter.requests(30)
+        beyond = self.folder / "beyond.note"
+        beyond.write_text(shorter.notes[31].split("\n\n")[0] + "\n\n" +
+                          journal.key.line(shorter.notes[31].split("\n\n")[0] + "\n"))
+        done = consistency("--from", 6, "--to", beyond)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("ends at size", done.stderr)
+        made = consistency("--from", 6)
+        file = self.folder / "altered"
+        file.write_text(made.stdout.replace("\nold ", "\nold A"))
+        self.assertEqual(tallygate("audit", "verify-consistency", file, "--root", root).returncode, 1)
+        self.assertEqual(tallygate("audit", "verify-consistency", self.folder / "none", "--root", root).returncode, 3)
 
     def test_what_was_proven_is_checked_and_shown(self):
         file = self.prove(0)
