@@ -121,6 +121,15 @@ std::string Server::bind() {
   review::AdminSources sources;
   sources.ready = [this] { return ready_answer(); };
   sources.metrics = [this](bool open_metrics) { return metrics_answer(open_metrics); };
+  if (settings.audit.plugin == "journal") {
+    tlog_ = std::make_unique<review::TlogService>(
+        io_, review::TlogReader(settings.audit.journal.path), [this](const std::string& what) {
+          log_.error("the journal cannot be shown as a transparency log", {{"reason", what}});
+        });
+    sources.tlog = [this](const review::TlogRequest& request, review::TlogDone done) {
+      ask_tlog(request, std::move(done));
+    };
+  }
   auto admin =
       review::Admin::open(io_, settings.listen.admin.address, settings.listen.admin.port, std::move(sources));
   if (!admin) {
@@ -361,6 +370,18 @@ review::AdminAnswer Server::metrics_answer(bool open_metrics) {
                                      : "text/plain; version=0.0.4; charset=utf-8";
   answer.body = review::metrics_text(view, open_metrics);
   return answer;
+}
+
+void Server::ask_tlog(const review::TlogRequest& request, review::TlogDone done) {
+  // A reader that opens a segment before its writer, in the same process, would leave the writer with a WAL
+  // index that it may not write.
+  if (!host_ || !introduced_) {
+    review::AdminAnswer answer = review::problem(503, "The journal is not open");
+    answer.retry_after_s = 1;
+    done(std::move(answer));
+    return;
+  }
+  tlog_->ask(request, snapshot_->settings.audit.journal.tlog_entries, std::move(done));
 }
 
 }  // namespace tallygate

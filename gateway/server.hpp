@@ -3,6 +3,7 @@
 #include "gateway/access/recorder.hpp"
 #include "gateway/log.hpp"
 #include "gateway/review/admin.hpp"
+#include "gateway/review/tlog_service.hpp"
 #include "gateway/snapshot.hpp"
 #include "gateway/worker.hpp"
 #include "plugin/host.hpp"
@@ -80,6 +81,7 @@ class Server {
   [[nodiscard]] Readiness readiness();
   [[nodiscard]] review::AdminAnswer ready_answer();
   [[nodiscard]] review::AdminAnswer metrics_answer(bool open_metrics);
+  void ask_tlog(const review::TlogRequest& request, review::TlogDone done);
 
   boost::asio::io_context io_{1};  // first: outlives everything that posts to it
   Log& log_;
@@ -91,6 +93,7 @@ class Server {
   access::EventText event_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<review::Admin> admin_;
+  std::unique_ptr<review::TlogService> tlog_;  // where the plugin is the journal
   boost::asio::signal_set signals_;
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer retry_timer_;

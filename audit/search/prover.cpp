@@ -41,7 +41,8 @@ Result<Prover> Prover::open(const std::filesystem::path& journal) {
 
 Result<std::string> Prover::attempt(const Make& make, const Check& check) {
   if (const auto extended = index_.extend(reader_, size_); !extended) {
-    return fail(FailureKind::unreadable, extended.error().message);
+    const bool gap = extended.error().kind == FailureKind::missing;
+    return fail(gap ? FailureKind::tampered : FailureKind::unreadable, extended.error().message);
   }
   const auto keys = KeyHistory::read(reader_, index_);
   if (!keys) {
@@ -50,7 +51,9 @@ Result<std::string> Prover::attempt(const Make& make, const Check& check) {
   // What the index lacks is no fault of the journal's.
   const NodeSource nodes = [this](unsigned height, std::uint64_t number) -> Result<Digest> {
     auto node = index_.node(height, number);
-    return node ? node : fail(FailureKind::unreadable, node.error().message);
+    return node || node.error().kind != FailureKind::missing
+               ? node
+               : fail(FailureKind::tampered, node.error().message);
   };
   auto proof = make(index_, nodes, *keys);
   if (proof) {
@@ -65,7 +68,7 @@ Result<std::string> Prover::attempt(const Make& make, const Check& check) {
 
 Result<std::string> Prover::prove(const Make& make, const Check& check) {
   auto proof = attempt(make, check);
-  if (proof || proof.error().kind == FailureKind::missing || proof.error().kind == FailureKind::invalid) {
+  if (proof || proof.error().kind != FailureKind::tampered) {
     return proof;
   }
   if (const auto cleared = index_.clear(); !cleared) {

@@ -26,8 +26,8 @@ class Prover {
   /// Size of the newest checkpoint when this was opened.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 
-  /// Makes a proof file from the index, which covers size(), and the keys. Errors of kind missing or invalid
-  /// are about the journal: no other index would mend them.
+  /// Makes a proof file from the index, which covers size(), and the keys. Errors of another kind than
+  /// tampered are such that no other index would mend them.
   using Make =
       std::function<Result<std::string>(TreeIndex& index, const NodeSource& nodes, const KeyHistory& keys)>;
   /// Whether the proof file holds for the provisioning key that the journal names.

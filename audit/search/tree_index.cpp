@@ -287,6 +287,26 @@ Result<Digest> TreeIndex::node(unsigned height, std::uint64_t index) {
   return combine(sha_, std::span(*hashes).subspan(offset, count));
 }
 
+Result<bool> TreeIndex::fits(unsigned level, std::uint64_t number) {
+  for (;; ++level, number /= tile_width) {
+    const auto hashes = tile(level, number);
+    if (!hashes) {
+      return hashes.error();
+    }
+    if (hashes->size() < tile_width) {
+      return true;
+    }
+    const auto above = tile(level + 1, number / tile_width);
+    if (!above) {
+      return above.error();
+    }
+    const std::size_t place = number % tile_width;
+    if (above->size() <= place || (*above)[place] != combine(sha_, *hashes)) {
+      return false;
+    }
+  }
+}
+
 Result<Digest> TreeIndex::root(std::uint64_t size) {
   // The perfect subtrees that cover the tree, largest first.
   CompactRange range;

@@ -39,6 +39,11 @@ class TreeIndex {
   /// Errors: unreadable.
   [[nodiscard]] Result<std::vector<Digest>> tile(unsigned level, std::uint64_t number);
 
+  /// Whether a finished tile, and each one over it, gives the hash that the level above holds: what is
+  /// damaged in the middle of the tree shows here and not in root(). Of an unfinished one there is nothing to
+  /// compare. Errors: unreadable.
+  [[nodiscard]] Result<bool> fits(unsigned level, std::uint64_t number);
+
   /// Root of the tree over the first `size` leaves. Errors: as node().
   [[nodiscard]] Result<Digest> root(std::uint64_t size);
 

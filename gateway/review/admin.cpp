@@ -25,27 +25,27 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 
+constexpr std::string_view tlog_prefix = "/tlog/";
 constexpr std::chrono::seconds request_limit{10};
 constexpr std::size_t body_max = std::size_t{16} * 1024;
 constexpr std::uint32_t head_max = 8 * 1024;
 
-AdminAnswer problem(unsigned status, std::string_view title) {
-  AdminAnswer answer;
-  answer.status = status;
-  answer.content_type = "application/problem+json";
-  answer.body = "{\"type\":\"about:blank\",\"title\":\"" + std::string(title) +
-                "\",\"status\":" + std::to_string(status) + "}\n";
-  return answer;
+AdminAnswer not_ours() {
+  return problem(421, "This listener answers to addresses and localhost only");
 }
 
-http::response<http::string_body> to_message(const AdminAnswer& answer,
+// Moves the body: a bundle of entries may be large.
+http::response<http::string_body> to_message(AdminAnswer& answer,
                                              const http::request<http::string_body>& request) {
   http::response<http::string_body> message(static_cast<http::status>(answer.status), request.version());
   message.set(http::field::content_type, answer.content_type);
-  message.set(http::field::cache_control, "no-store");
+  message.set(http::field::cache_control, answer.cache_control);
+  if (answer.retry_after_s != 0) {
+    message.set(http::field::retry_after, std::to_string(answer.retry_after_s));
+  }
   message.set("X-Content-Type-Options", "nosniff");
   message.keep_alive(request.keep_alive());
-  message.body() = answer.body;
+  message.body() = std::move(answer.body);
   message.prepare_payload();
   if (request.method() == http::verb::head) {
     message.body().clear();
@@ -96,7 +96,7 @@ bool Admin::host_is_ours(std::string_view host) const {
 AdminAnswer Admin::answer(std::string_view method, std::string_view path, std::string_view host,
                           std::string_view accept) const {
   if (!host_is_ours(host)) {
-    return problem(421, "This listener answers to addresses and localhost only");
+    return not_ours();
   }
   path = path.substr(0, path.find('?'));
   const bool known = path == "/healthz" || path == "/readyz" || path == "/metrics";
@@ -117,6 +117,35 @@ AdminAnswer Admin::answer(std::string_view method, std::string_view path, std::s
   return alive;
 }
 
+boost::system::result<std::optional<TlogRequest>, AdminAnswer> Admin::tlog_request(
+    std::string_view method, std::string_view path, std::string_view host) const {
+  path = path.substr(0, path.find('?'));
+  if (!sources_.tlog || !path.starts_with(tlog_prefix)) {
+    return std::optional<TlogRequest>();
+  }
+  if (!host_is_ours(host)) {
+    return not_ours();
+  }
+  const auto request = parse_tlog_path(path.substr(tlog_prefix.size()));
+  if (!request) {
+    return problem(404, "Not Found");
+  }
+  if (method != "GET" && method != "HEAD") {
+    return problem(405, "Method Not Allowed");
+  }
+  return request;
+}
+
+// The answer comes when it is there; the listener goes on with others meanwhile.
+asio::awaitable<AdminAnswer> Admin::from_tlog(TlogRequest request) {
+  const auto initiate = [this, &request](auto handler) {
+    auto kept = std::make_shared<decltype(handler)>(std::move(handler));
+    sources_.tlog(request, [kept](AdminAnswer answer) { std::move (*kept)(std::move(answer)); });
+  };
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(AdminAnswer)>(
+      initiate, asio::use_awaitable);
+}
+
 asio::awaitable<void> Admin::serve(asio::ip::tcp::socket socket) {
   beast::tcp_stream stream(std::move(socket));
   beast::flat_buffer buffer;
@@ -134,7 +163,15 @@ asio::awaitable<void> Admin::serve(asio::ip::tcp::socket socket) {
     const std::string path(request.target());
     const std::string host(request[http::field::host]);
     const std::string accept(request[http::field::accept]);
-    const AdminAnswer result = answer(method, path, host, accept);
+    AdminAnswer result;
+    if (auto tlog = tlog_request(method, path, host); !tlog) {
+      result = tlog.error();
+    } else if (*tlog) {
+      result = co_await from_tlog(**tlog);
+      stream.expires_after(request_limit);
+    } else {
+      result = answer(method, path, host, accept);
+    }
     auto message = to_message(result, request);
     more = message.keep_alive();
     auto [write_error, written] = co_await http::async_write(stream, message, nothrow);

@@ -1,13 +1,17 @@
 #pragma once
-/// The admin listener: health, readiness and metrics, in the clear, on an address that is never public.
+/// The admin listener: health, readiness, metrics and the journal's tree, in the clear, on an address that is
+/// never public.
 #include "gateway/net/listener.hpp"
 #include "gateway/review/http_answer.hpp"
+#include "gateway/review/tlog_path.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/system/result.hpp>
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +21,9 @@ namespace tallygate::review {
 struct AdminSources {
   std::function<AdminAnswer()> ready;
   std::function<AdminAnswer(bool open_metrics)> metrics;
+  /// The journal as C2SP tlog-tiles; empty: there is none. Calls `done` once, on the same thread, perhaps
+  /// later.
+  std::function<void(const TlogRequest& request, std::function<void(AdminAnswer)> done)> tlog;
 };
 
 /// Threads: its io_context's. Must outlive the coroutines it started.
@@ -29,14 +36,21 @@ class Admin {
   void close();
   [[nodiscard]] std::uint16_t port() const { return listener_.port(); }
 
-  /// The answer to one request. Pure but for the sources. `host` is the Host field: a name that is not an
-  /// address of this machine's loopback or the one listened on is refused, against DNS rebinding.
+  /// The answer to one request, except those under `/tlog/`. Pure but for the sources. `host` is the Host
+  /// field: a name that is not an address of this machine's loopback or the one listened on is refused,
+  /// against DNS rebinding.
   [[nodiscard]] AdminAnswer answer(std::string_view method, std::string_view path, std::string_view host,
                                    std::string_view accept) const;
+
+  /// What a request under `/tlog/` asks for; nothing where the path is another one. An answer instead where
+  /// it is refused. Pure.
+  [[nodiscard]] boost::system::result<std::optional<TlogRequest>, AdminAnswer> tlog_request(
+      std::string_view method, std::string_view path, std::string_view host) const;
 
  private:
   Admin(boost::asio::io_context& io, net::Listener listener, std::string address, AdminSources sources);
   boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket);
+  boost::asio::awaitable<AdminAnswer> from_tlog(TlogRequest request);
   [[nodiscard]] bool host_is_ours(std::string_view host) const;
 
   boost::asio::io_context& io_;

@@ -1,6 +1,8 @@
 #pragma once
 /// One answer of the admin listener.
+#include <memory>
 #include <string>
+#include <string_view>
 
 namespace tallygate::review {
 
@@ -8,6 +10,19 @@ struct AdminAnswer {
   unsigned status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::string_view cache_control = "no-store";  ///< static text
+  unsigned retry_after_s = 0;                   ///< 0: no such field
+  std::shared_ptr<const void> lease;            ///< let go once the answer was sent; of its maker
 };
+
+/// A problem document (RFC 9457) whose title is plain ASCII without quotes.
+[[nodiscard]] inline AdminAnswer problem(unsigned status, std::string_view title) {
+  AdminAnswer answer;
+  answer.status = status;
+  answer.content_type = "application/problem+json";
+  answer.body = "{\"type\":\"about:blank\",\"title\":\"" + std::string(title) +
+                "\",\"status\":" + std::to_string(status) + "}\n";
+  return answer;
+}
 
 }  // namespace tallygate::review

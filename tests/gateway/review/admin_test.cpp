@@ -59,5 +59,31 @@ TEST_F(AdminTest, TheFormatOfMetricsIsTheClientsChoice) {
   EXPECT_EQ(admin->answer("GET", "/metrics", "127.0.0.1", "*/*").body, "classic");
 }
 
+TEST_F(AdminTest, WithoutAJournalThereIsNoLog) {
+  EXPECT_FALSE(*admin->tlog_request("GET", "/tlog/checkpoint", "127.0.0.1"));
+  EXPECT_EQ(status("GET", "/tlog/checkpoint"), 404U);
+}
+
+TEST(AdminTlog, PathsAreReadStrictlyAndOnlyFromHere) {
+  boost::asio::io_context io;
+  AdminSources sources;
+  sources.tlog = [](const TlogRequest&, const std::function<void(AdminAnswer)>&) {};
+  auto opened = Admin::open(io, "127.0.0.1", 0, std::move(sources));
+  const std::unique_ptr<Admin> admin = std::move(*opened);
+  const auto refused = [&](std::string_view method, std::string_view path, std::string_view host) {
+    const auto request = admin->tlog_request(method, path, host);
+    return request ? 0U : request.error().status;
+  };
+  EXPECT_EQ(*admin->tlog_request("GET", "/tlog/tile/0/000", "localhost"),
+            (TlogRequest{TlogRequest::Kind::tile, 0, 0, tile_width}));
+  EXPECT_TRUE(*admin->tlog_request("HEAD", "/tlog/checkpoint?x", "localhost"));
+  EXPECT_FALSE(*admin->tlog_request("GET", "/metrics", "localhost"));
+  EXPECT_FALSE(*admin->tlog_request("GET", "/tlog", "localhost"));
+  EXPECT_EQ(refused("GET", "/tlog/", "localhost"), 404U);
+  EXPECT_EQ(refused("GET", "/tlog/tile/0/0", "localhost"), 404U);
+  EXPECT_EQ(refused("POST", "/tlog/checkpoint", "localhost"), 405U);
+  EXPECT_EQ(refused("GET", "/tlog/checkpoint", "evil.example.com"), 421U);
+}
+
 }  // namespace
 }  // namespace tallygate::review

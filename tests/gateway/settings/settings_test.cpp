@@ -71,6 +71,7 @@ TEST_F(SettingsFile, NeedsOnlyItsRoutes) {
   EXPECT_EQ(settings.audit.acknowledge, Acknowledge::before_upstream);
   EXPECT_EQ(settings.audit.when_unwritable, WhenUnwritable::deny);
   EXPECT_EQ(settings.audit.journal.path, "/etc/tg/journal");
+  EXPECT_FALSE(settings.audit.journal.tlog_entries) << "entries are shown only where that was asked for";
   EXPECT_EQ(settings.audit.journal.head, "/etc/tg/head/head");
   EXPECT_EQ(settings.audit.journal.keyring, "/etc/tg/head/keyring.db");
   EXPECT_EQ(settings.audit.journal.kek.name, "/etc/tg/head/kek");
@@ -302,6 +303,10 @@ TEST_F(SettingsFile, TheAdminListenerIsNotThePublicOne) {
   EXPECT_THAT(bad(with("listen: {https: 127.0.0.1:9443}\n")), HasSubstr("same address"));
   EXPECT_EQ(good(with("listen: {https: \"[::1]:0\", admin: 127.0.0.1:0}\n")).listen.https,
             (Endpoint{"::1", 0}));
+}
+
+TEST_F(SettingsFile, EntriesAreShownAsALogWhereThatIsAskedFor) {
+  EXPECT_TRUE(good(with("audit: {journal: {tlog_entries: true}}\n")).audit.journal.tlog_entries);
 }
 
 TEST_F(SettingsFile, TheKeyThatWrapsTheOthersIsNamedNeverWritten) {
