@@ -116,6 +116,22 @@ Result<std::vector<Anchor>> read_anchor_folder(const fs::path& folder) {
   return anchors;
 }
 
+Result<Anchor> read_anchor_file(const fs::path& file, std::string name) {
+  std::error_code error;
+  if (!fs::exists(file, error)) {
+    return fail(FailureKind::missing, file.string() + ": no such file");
+  }
+  auto bytes = read_bytes(file, note_bytes_max + 1);
+  if (!bytes) {
+    return bytes.error();
+  }
+  Anchor anchor = anchor_of(std::move(name), std::move(*bytes));
+  if (!anchor.checkpoint) {
+    return fail(FailureKind::invalid, file.string() + ": not a checkpoint note: " + anchor.fault);
+  }
+  return anchor;
+}
+
 void judge_head(const std::optional<std::vector<Anchor>>& blocks, const AnchorGround& ground,
                 Findings& findings, std::vector<AnchorReport>& reports, std::vector<std::string>& remarks) {
   const std::uint64_t end = ground.entries_end;

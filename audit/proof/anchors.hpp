@@ -38,6 +38,10 @@ using RootAt = std::function<std::optional<Digest>(std::uint64_t size)>;
 /// Errors: missing, unreadable.
 [[nodiscard]] Result<std::vector<Anchor>> read_anchor_folder(const std::filesystem::path& folder);
 
+/// The checkpoint note in a file, as an anchor of that name. Errors: missing, unreadable, invalid (no
+/// checkpoint note).
+[[nodiscard]] Result<Anchor> read_anchor_file(const std::filesystem::path& file, std::string name);
+
 /// What an anchor is held against.
 struct AnchorGround {
   std::string origin;

@@ -78,7 +78,9 @@ void CheckpointCheck::row(Sha256& sha, std::uint64_t size, std::string_view byte
   end_run();
   if (root && verdict.signer) {
     ++outcome_.good;
-    outcome_.proven[keys_->ranges()[*verdict.signer].key.vkey()] = size;
+    ProvenCheckpoint& proven = outcome_.proven[keys_->ranges()[*verdict.signer].key.vkey()];
+    proven.size = size;
+    proven.note.assign(bytes);
   }
 }
 

@@ -35,11 +35,17 @@ class PrefixRoots {
   std::vector<InnerRoot> inner_;
 };
 
+/// A checkpoint that is right in every way.
+struct ProvenCheckpoint {
+  std::uint64_t size = 0;
+  std::string note;
+};
+
 /// What came of the checkpoints of a chunk.
 struct CheckpointOutcome {
-  std::uint64_t good = 0;                       ///< checkpoints that are right in every way
-  std::map<std::string, std::uint64_t> proven;  ///< for each vkey the largest of them that it signed
-  std::vector<std::uint64_t> seen;              ///< sizes that have a checkpoint, ascending
+  std::uint64_t good = 0;                          ///< checkpoints that are right in every way
+  std::map<std::string, ProvenCheckpoint> proven;  ///< for each vkey the largest of them that it signed
+  std::vector<std::uint64_t> seen;                 ///< sizes that have a checkpoint, ascending
   std::vector<std::pair<std::uint64_t, std::uint32_t>>
       unknown;  ///< size and id of lines of unknown journal keys
   Findings findings;

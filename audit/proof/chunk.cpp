@@ -1,6 +1,7 @@
 #include "audit/proof/chunk.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace tallygate::audit {
@@ -12,10 +13,27 @@ std::string entry_name(std::uint64_t seq) {
   return "entry " + std::to_string(seq);
 }
 
+// Whether the kind may be one of those that mean something for the proof. Canonical JSON has no spaces, and a
+// quote within a string is escaped, so the member's name stands there as it is; it may stand deeper as well.
+bool may_be_noted(std::string_view body) {
+  constexpr std::string_view mark = R"("kind":")";
+  for (;;) {
+    const void* const found = ::memmem(body.data(), body.size(), mark.data(), mark.size());
+    if (found == nullptr) {
+      return false;
+    }
+    body.remove_prefix(static_cast<std::size_t>(static_cast<const char*>(found) - body.data()) + mark.size());
+    if (role_of(body.substr(0, body.find('"'))) != Role::ordinary) {
+      return true;
+    }
+  }
+}
+
 }  // namespace
 
-void ChunkScan::begin(std::uint64_t first, std::uint64_t end) {
+void ChunkScan::begin(std::uint64_t first, std::uint64_t end, bool settled) {
   facts_ = {};
+  facts_.settled = settled;
   facts_.first = first;
   rows_end_ = first;
   facts_.end = end;
@@ -30,6 +48,12 @@ void ChunkScan::row(Sha256& sha, std::uint64_t seq, std::string_view body) {
   Slot& slot = slots_[index];
   slot.present = true;
   rows_end_ = seq + 1;
+  if (facts_.settled) {
+    slot.leaf = sha.leaf(body);
+    slot.bytes = body.size();
+    settled_row(seq, body);
+    return;
+  }
   const auto entry = read_entry(body);
   const bool at_its_place = entry && entry->seq == seq;
   slot.readable = at_its_place;
@@ -59,6 +83,19 @@ void ChunkScan::row(Sha256& sha, std::uint64_t seq, std::string_view body) {
   facts_.times_ns[index] = entry->time_ns;
   facts_.ids.push_back({entry->id, seq});
   if (entry->role != Role::ordinary) {
+    facts_.noted.push_back({seq, entry->role});
+  }
+}
+
+// The root shows that the body is what was verified before. What it means for keys, grants, segments and
+// heartbeats has to be known again.
+void ChunkScan::settled_row(std::uint64_t seq, std::string_view body) {
+  if (!may_be_noted(body)) {
+    return;
+  }
+  const auto entry = read_entry(body);
+  if (entry && entry->seq == seq && entry->role != Role::ordinary) {
+    facts_.times_ns[static_cast<std::size_t>(seq - facts_.first)] = entry->time_ns;
     facts_.noted.push_back({seq, entry->role});
   }
 }

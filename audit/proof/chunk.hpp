@@ -36,6 +36,7 @@ struct InnerRoot {
 struct ChunkFacts {
   std::uint64_t first = 0;
   std::uint64_t end = 0;
+  bool settled = false;                       ///< verified before: hashed again, not taken apart again
   std::uint64_t present = 0;                  ///< rows that are there
   std::uint64_t bytes = 0;                    ///< of their bodies
   CompactRange inner;                         ///< over the chunk alone, as far as it is known
@@ -54,11 +55,15 @@ inline constexpr std::int64_t no_time = INT64_MIN;
 /// by one thread.
 class ChunkScan {
  public:
-  /// Begins the chunk [first, end), end − first ≤ chunk_entries.
-  void begin(std::uint64_t first, std::uint64_t end);
+  /// Begins the chunk [first, end), end − first ≤ chunk_entries. Of a settled one only those entries are
+  /// taken apart whose role may not be ordinary.
+  void begin(std::uint64_t first, std::uint64_t end, bool settled = false);
 
   /// Adds a row, in ascending order: first ≤ seq < end, or `end` itself for the look ahead.
   void row(Sha256& sha, std::uint64_t seq, std::string_view body);
+
+  /// Entries so far whose role is not ordinary.
+  [[nodiscard]] std::span<const NotedEntry> noted() const noexcept { return facts_.noted; }
 
   /// Takes back every row from `seq` on: they are read again.
   void forget(std::uint64_t seq);
@@ -82,6 +87,7 @@ class ChunkScan {
     Digest leaf{};
     Digest prev{};
   };
+  void settled_row(std::uint64_t seq, std::string_view body);
   void judge_chain(ChunkFacts& facts);
   void judge_missing(ChunkFacts& facts, const std::function<bool(std::uint64_t)>& absent);
   void grow(Sha256& sha, ChunkFacts& facts, std::span<const std::uint64_t> sizes,

@@ -86,6 +86,7 @@ std::string to_json(const VerifyReport& report) {
   document["first"] = report.first;
   document["last"] = report.last;
   document["checkpoints"] = report.checkpoints;
+  document["settled"] = report.settled;
   document["root"] = report.root ? base64_encode(*report.root) : std::string();
   boost::json::array findings;
   for (const Finding& finding : report.findings) {

@@ -49,9 +49,11 @@ struct VerifyReport {
 
   std::string origin;  ///< the charter's; empty where there is no valid charter
   std::uint64_t proven_size =
-      0;                    ///< size of the largest checkpoint that is right; entries below it are proven
-  std::string proven_by;    ///< vkey that signed it
-  std::string newest_time;  ///< of the newest entry
+      0;                      ///< size of the largest checkpoint that is right; entries below it are proven
+  std::string proven_by;      ///< vkey that signed it
+  std::string proven_note;    ///< that checkpoint, whole
+  std::uint64_t settled = 0;  ///< entries that were hashed again and otherwise taken as verified before
+  std::string newest_time;    ///< of the newest entry
 };
 
 /// Collects findings of one thread or chunk; merges runs of the same kind over adjacent entries.

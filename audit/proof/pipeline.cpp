@@ -136,14 +136,33 @@ std::vector<std::uint64_t> Pipeline::wanted_sizes(WorkerContext& worker, std::ui
   return sizes;
 }
 
+// Of a settled chunk no other checkpoints are looked at than those that the rest needs.
+std::vector<std::uint64_t> Pipeline::settled_sizes(const ChunkScan& scan, std::uint64_t first,
+                                                   std::uint64_t end) const {
+  std::vector<std::uint64_t> sizes(std::upper_bound(sizes_.begin(), sizes_.end(), first),
+                                   std::upper_bound(sizes_.begin(), sizes_.end(), end));
+  for (const NotedEntry& entry : scan.noted()) {
+    if (entry.role == Role::rotate) {
+      sizes.push_back(entry.seq + 1);
+    }
+  }
+  std::sort(sizes.begin(), sizes.end());
+  sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
+  return sizes;
+}
+
 void Pipeline::scan(WorkerContext& worker, std::uint64_t first, Slot& slot) {
   const std::uint64_t end = std::min(first + chunk_entries, plan_.end);
   Findings findings;
-  const auto sizes = wanted_sizes(worker, first, end, findings);
+  const bool settled = end <= plan_.settled_end;
+  std::vector<std::uint64_t> sizes;
+  if (!settled) {
+    sizes = wanted_sizes(worker, first, end, findings);
+  }
   ChunkScan& scan = worker.scan();
-  scan.begin(first, end);
+  scan.begin(first, end, settled);
   // One entry more: the next one tells whether the last one is what it was.
-  for_segments(plan_, first, std::min(end + 1, plan_.end),
+  for_segments(plan_, first, settled ? end : std::min(end + 1, plan_.end),
                [&](std::size_t segment, std::int64_t from, std::int64_t to) {
                  const auto read = worker.with_segment(segment, [&](SegmentReader& reader) {
                    scan.forget(static_cast<std::uint64_t>(from));
@@ -156,6 +175,9 @@ void Pipeline::scan(WorkerContext& worker, std::uint64_t first, Slot& slot) {
                    findings.add(static_cast<std::uint64_t>(from), "segment-unreadable", read.error().message);
                  }
                });
+  if (settled) {
+    sizes = settled_sizes(scan, first, end);
+  }
   const auto stored_leaf = [&](std::uint64_t seq) {
     std::optional<Digest> leaf;
     for_segments(plan_, seq, seq + 1, [&](std::size_t segment, std::int64_t from, std::int64_t) {
@@ -281,6 +303,8 @@ void Pipeline::submit_checkpoints(std::uint64_t first, std::uint64_t end, Prefix
       required.push_back({segment.end, "each segment ends with one"});
     }
   }
+  std::sort(required.begin(), required.end(),
+            [](const RequiredCheckpoint& a, const RequiredCheckpoint& b) { return a.size < b.size; });
   CheckpointCheck check(plan_.terms.origin, std::move(roots), state_.keys());
   workers_.submit([this, first, end, check = std::move(check), required = std::move(required)](
                       WorkerContext& worker) { check_checkpoints(worker, first, end, check, required); });
@@ -289,7 +313,7 @@ void Pipeline::submit_checkpoints(std::uint64_t first, std::uint64_t end, Prefix
 void Pipeline::check_checkpoints(WorkerContext& worker, std::uint64_t first, std::uint64_t end,
                                  CheckpointCheck check, const std::vector<RequiredCheckpoint>& required) {
   Findings unreadable;
-  for_segments(plan_, first, end, [&](std::size_t segment, std::int64_t from, std::int64_t to) {
+  const auto look_at = [&](std::size_t segment, std::int64_t from, std::int64_t to) {
     const CheckpointCheck before = check;
     const auto read = worker.with_segment(segment, [&](SegmentReader& reader) {
       check = before;
@@ -301,7 +325,14 @@ void Pipeline::check_checkpoints(WorkerContext& worker, std::uint64_t first, std
     if (!read) {
       unreadable.add(static_cast<std::uint64_t>(from), "segment-unreadable", read.error().message);
     }
-  });
+  };
+  if (end <= plan_.settled_end) {
+    for (const RequiredCheckpoint& needed : required) {
+      for_segments(plan_, needed.size - 1, needed.size, look_at);
+    }
+  } else {
+    for_segments(plan_, first, end, look_at);
+  }
   CheckpointOutcome outcome = check.finish(required);
   outcome.findings.add(std::move(unreadable));
   const std::lock_guard lock(mutex_);
@@ -310,8 +341,11 @@ void Pipeline::check_checkpoints(WorkerContext& worker, std::uint64_t first, std
 
 void Pipeline::take(CheckpointOutcome outcome) {
   outcome_.checkpoints_good += outcome.good;
-  for (const auto& [vkey, size] : outcome.proven) {
-    proven_[vkey] = std::max(proven_[vkey], size);
+  for (auto& [vkey, checkpoint] : outcome.proven) {
+    ProvenCheckpoint& largest = proven_[vkey];
+    if (checkpoint.size > largest.size) {
+      largest = std::move(checkpoint);
+    }
   }
   outcome_.findings.add(std::move(outcome.findings));
   for (const auto& line : outcome.unknown) {
@@ -350,9 +384,10 @@ void Pipeline::settle_proof() {
   // not kept.
   for (const KeyRange& range : outcome_.keys->ranges()) {
     const auto proven = proven_.find(range.key.vkey());
-    if (proven != proven_.end() && proven->second < range.revoked_from &&
-        proven->second > outcome_.proven_size) {
-      outcome_.proven_size = proven->second;
+    if (proven != proven_.end() && proven->second.size < range.revoked_from &&
+        proven->second.size > outcome_.proven_size) {
+      outcome_.proven_size = proven->second.size;
+      outcome_.proven_note = proven->second.note;
       outcome_.proven_by = proven->first;
     }
   }

@@ -27,6 +27,7 @@ struct PipelineOutcome {
   std::uint64_t checkpoints_good = 0;
   std::uint64_t proven_size = 0;
   std::string proven_by;
+  std::string proven_note;
   std::optional<Digest> root;             ///< over all entries
   std::map<std::uint64_t, Digest> roots;  ///< at the sizes that were asked for, as far as they are known
   std::shared_ptr<const KeyRanges> keys;
@@ -52,6 +53,8 @@ class Pipeline {
   void scan(WorkerContext& worker, std::uint64_t first, Slot& slot);
   [[nodiscard]] std::vector<std::uint64_t> wanted_sizes(WorkerContext& worker, std::uint64_t first,
                                                         std::uint64_t end, Findings& findings);
+  [[nodiscard]] std::vector<std::uint64_t> settled_sizes(const ChunkScan& scan, std::uint64_t first,
+                                                         std::uint64_t end) const;
   void join(ChunkFacts facts);
   void remember_roots(const PrefixRoots& roots, std::uint64_t first, std::uint64_t end);
   void grow(const ChunkFacts& facts);
@@ -80,7 +83,7 @@ class Pipeline {
   WorkerContext own_;
   VerifyProgress done_;
   PipelineOutcome outcome_;
-  std::map<std::string, std::uint64_t> proven_;  // by vkey
+  std::map<std::string, ProvenCheckpoint> proven_;  // by vkey
 
   // Shared with the workers.
   std::mutex mutex_;

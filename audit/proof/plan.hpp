@@ -34,7 +34,8 @@ struct VerifyPlan {
   std::vector<PlannedSegment> segments;
   std::uint64_t end = 0;  ///< seq after the last entry of the record
   std::vector<std::pair<std::uint64_t, std::uint64_t>>
-      absent;  ///< [first, end) whose absence is reported already
+      absent;                     ///< [first, end) whose absence is reported already
+  std::uint64_t settled_end = 0;  ///< chunks up to here are of a record that was verified before
   RecordTerms terms;
   bool charter_holds = false;  ///< the charter is signed by the root that was given
 

@@ -57,7 +57,9 @@ void RecordState::take(const ChunkFacts& chunk, const Fetch& fetch) {
   for (std::size_t i = 0; i < chunk.times_ns.size(); ++i) {
     const std::uint64_t seq = chunk.first + i;
     const bool is_noted = next != chunk.noted.end() && next->seq == seq;
-    if (chunk.times_ns[i] != no_time) {
+    if (chunk.times_ns[i] != no_time && chunk.settled) {
+      settled_clock(chunk.times_ns[i], is_noted ? next->role : Role::ordinary);
+    } else if (chunk.times_ns[i] != no_time) {
       clock(seq, chunk.times_ns[i], is_noted ? next->role : Role::ordinary);
     } else {
       last_ns_ = no_time;  // what is not there may have been recorded at any time
@@ -67,6 +69,13 @@ void RecordState::take(const ChunkFacts& chunk, const Fetch& fetch) {
       ++next;
     }
   }
+}
+
+// Of a settled chunk few times are known: they tell what is due afterwards, and no gap.
+void RecordState::settled_clock(std::int64_t time_ns, Role role) {
+  beating_ = role == Role::open || (beating_ && role != Role::stop);
+  newest_ns_ = std::max(newest_ns_, time_ns);
+  last_ns_ = no_time;
 }
 
 void RecordState::clock(std::uint64_t seq, std::int64_t time_ns, Role role) {

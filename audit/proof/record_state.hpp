@@ -78,6 +78,7 @@ class RecordState {
 
  private:
   void clock(std::uint64_t seq, std::int64_t time_ns, Role role);
+  void settled_clock(std::int64_t time_ns, Role role);
   void noted(const NotedEntry& entry, std::int64_t time_ns, const Fetch& fetch);
   void rotate(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void revoke(std::uint64_t seq, std::int64_t time_ns, const std::string& body);

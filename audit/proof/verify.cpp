@@ -3,6 +3,7 @@
 #include "audit/journal/provision.hpp"
 #include "audit/proof/anchors.hpp"
 #include "audit/proof/checkpoint_check.hpp"
+#include "audit/proof/chunk.hpp"
 #include "audit/proof/pipeline.hpp"
 #include "audit/proof/plan.hpp"
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::string_view pem_start = "-----BEGIN";
 constexpr unsigned threads_max = 256;
+constexpr const char* since_name = "since";
 
 std::string trimmed(std::string text) {
   const auto is_space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
@@ -48,9 +50,17 @@ void judge_age(const VerifyOptions& options, std::int64_t newest_ns, std::uint64
   }
 }
 
+// Chunks that lie whole before the checkpoint, but for the last one: it is read in full, so that the clock is
+// known where the new entries begin.
+std::uint64_t settled_end(const Checkpoint& since) {
+  const std::uint64_t chunks = since.size / chunk_entries;
+  return chunks < 2 ? 0 : (chunks - 1) * chunk_entries;
+}
+
 struct Sources {
   std::optional<std::optional<std::vector<Anchor>>> head;
   std::vector<Anchor> anchors;
+  std::optional<Anchor> since;
 };
 
 // Anchors come first: a writer that goes on meanwhile can only put the record further ahead of them.
@@ -70,6 +80,13 @@ Result<Sources> read_anchors(const VerifyOptions& options) {
     }
     sources.anchors = std::move(*anchors);
   }
+  if (options.since) {
+    auto since = read_anchor_file(*options.since, since_name);
+    if (!since) {
+      return since.error();
+    }
+    sources.since = std::move(*since);
+  }
   return sources;
 }
 
@@ -86,6 +103,9 @@ std::vector<std::uint64_t> anchor_sizes(const Sources& sources) {
     add(**sources.head);
   }
   add(sources.anchors);
+  if (sources.since) {
+    add({*sources.since});
+  }
   return sizes;
 }
 
@@ -99,6 +119,15 @@ void judge_anchors(const Sources& sources, const AnchorGround& ground, Findings&
   for (const Anchor& anchor : sources.anchors) {
     judge_anchor(anchor, ground, findings, report.anchors);
   }
+  if (sources.since) {
+    judge_anchor(*sources.since, ground, findings, report.anchors);
+  }
+}
+
+// Whether the record goes on from the checkpoint that is trusted.
+bool goes_on(const VerifyReport& report) {
+  return std::any_of(report.anchors.begin(), report.anchors.end(),
+                     [](const AnchorReport& anchor) { return anchor.name == since_name && anchor.agrees; });
 }
 
 VerifyReport verify_plan(const VerifyOptions& options, const Sources& sources, const VerifyPlan& plan,
@@ -115,7 +144,15 @@ VerifyReport verify_plan(const VerifyOptions& options, const Sources& sources, c
   report.root = outcome.root;
   report.origin = plan.terms.origin;
   report.remarks = std::move(outcome.remarks);
+  if (plan.settled_end > 0) {
+    report.settled = plan.settled_end;
+    report.remarks.push_back(
+        "entries 0 to " + std::to_string(plan.settled_end - 1) +
+        " were hashed again and are otherwise as they were verified before: their fields, "
+        "and the signatures where no key changes, were not checked again");
+  }
   if (plan.charter_holds) {
+    report.proven_note = std::move(outcome.proven_note);
     report.proven_size = outcome.proven_size;
     report.proven_by = outcome.proven_by;
   }
@@ -179,9 +216,20 @@ Result<VerifyReport> verify_journal(const VerifyOptions& options) {
       return sources.error();
     }
     Findings findings;
-    const auto plan = make_plan(options, findings);
+    auto plan = make_plan(options, findings);
     if (!plan) {
       return plan.error();
+    }
+    const auto& since = sources->since;
+    if (since && since->checkpoint->size <= plan->end && plan->charter_holds) {
+      plan->settled_end = settled_end(*since->checkpoint);
+    }
+    if (plan->settled_end > 0) {
+      VerifyReport report = verify_plan(options, *sources, *plan, findings);
+      if (goes_on(report)) {
+        return report;
+      }
+      plan->settled_end = 0;  // it is not the record that was verified then: nothing about it is settled
     }
     return verify_plan(options, *sources, *plan, std::move(findings));
   } catch (const std::exception& error) {

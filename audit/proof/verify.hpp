@@ -44,12 +44,23 @@ struct VerifyOptions {
   unsigned threads = 0;                          ///< 0: one for each processor
   /// Called on the calling thread now and then, and at the end.
   std::function<void(const VerifyProgress&)> progress;
+  std::optional<std::filesystem::path> since{};  ///< a file with a checkpoint note that is trusted
 };
 
 /// Reads every byte of the record that is evidence and reports what it finds; never stops at the first
 /// finding. Changes nothing in the folder, and may run while the journal is written: what was committed when
-/// it began is verified. Memory does not grow with the record. Errors: missing or unreadable, only where the
-/// folder, the anchors' folder or the head file cannot be read at all; everything else is a finding.
+/// it began is verified. Memory does not grow with the record.
+///
+/// With `since` the caller says that the record was whole up to that checkpoint. Every body is read and
+/// hashed all the same, and the record must give the checkpoint's root at its size, signed by the key in
+/// force there: where it does, every body before it is, bit for bit, what was verified then, and is not taken
+/// apart again. What is saved are the fields, times and ids of these entries and the signatures of their
+/// checkpoints, but for those where keys change or segments end; entries that concern keys, grants, segments
+/// and the journal itself are judged as ever. Ids of new entries are not compared with those of settled ones.
+/// Where it does not, that is a finding, and everything is verified as if there had been no such checkpoint.
+///
+/// Errors: missing or unreadable, only where the folder, the anchors' folder, the head file or the checkpoint
+/// of `since` cannot be read at all; invalid where that is no checkpoint; everything else is a finding.
 [[nodiscard]] Result<VerifyReport> verify_journal(const VerifyOptions& options);
 
 }  // namespace tallygate::audit

@@ -12,6 +12,8 @@ struct AuditVerifyOptions {
   std::string root;
   std::string head;     ///< empty: not given
   std::string anchors;  ///< empty: not given
+  std::string since;    ///< empty: not given
+  std::string save;     ///< empty: not given
   std::string age_max;  ///< empty: not given
   unsigned threads = 0;
   bool json = false;

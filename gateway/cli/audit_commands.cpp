@@ -38,6 +38,16 @@ void add_verify(CLI::App& audit, int& exit_code) {
   verify->add_option("--head", options->head, "The companion head: without it a cut tail cannot be told")
       ->type_name("F");
   verify->add_option("--anchors", options->anchors, "Folder with one checkpoint note a file")->type_name("F");
+  verify
+      ->add_option(
+          "--since", options->since,
+          "A file with a checkpoint that was verified before: entries up to it are hashed again, but\n"
+          "their fields and signatures are not checked again")
+      ->type_name("CHECKPOINT");
+  verify
+      ->add_option("--save", options->save,
+                   "Where the newest proven checkpoint is kept for --since, where the record is whole")
+      ->type_name("F");
   verify->add_option("--max-age", options->age_max, "An older newest entry is a finding, such as 15m")
       ->type_name("D");
   verify->add_option("--threads", options->threads, "Threads; one for each processor if left out")

@@ -3,6 +3,7 @@
 #include "gateway/cli/audit_actions.hpp"
 #include "gateway/cli/audit_arguments.hpp"
 #include "gateway/cli/commands.hpp"
+#include "gateway/cli/site_folder.hpp"
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -128,6 +129,9 @@ int audit_verify(const AuditVerifyOptions& options) {
   }
   audit::VerifyOptions verify{options.journal,         *root,           {}, {}, {},
                               audit::system_clock()(), options.threads, {}};
+  if (!options.since.empty()) {
+    verify.since = options.since;
+  }
   if (!options.head.empty()) {
     verify.head = options.head;
   }
@@ -150,6 +154,11 @@ int audit_verify(const AuditVerifyOptions& options) {
     fmt::print("{}\n", audit::inert_json(to_json(*report)));
   } else {
     print_report(*report);
+  }
+  if (!options.save.empty() && report->ok) {
+    if (const auto saved = replace_file(options.save, report->proven_note, public_mode); !saved) {
+      return report_failure(saved.error());
+    }
   }
   return finish_output(report->ok ? ExitCode::done : ExitCode::answer_is_no);
 }

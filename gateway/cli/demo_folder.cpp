@@ -35,21 +35,6 @@ std::vector<std::string> certificate_names() {
   return {"localhost", "127.0.0.1", "::1"};
 }
 
-/// An existing file's text with a new one, so that whoever reads it sees either.
-Result<void> replace_file(const fs::path& path, std::string_view text, unsigned mode) {
-  const fs::path next = path.string() + fmt::format(".{}.new", ::getpid());
-  if (auto written = write_new_file(next, text, mode); !written) {
-    return written;
-  }
-  std::error_code error;
-  fs::rename(next, path, error);
-  if (error) {
-    fs::remove(next, error);
-    return fail(FailureKind::unreadable, fmt::format("cannot replace {}", path.string()));
-  }
-  return {};
-}
-
 std::string content_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};

@@ -79,6 +79,20 @@ Result<void> write_new_file(const fs::path& path, std::string_view text, unsigne
   return {};
 }
 
+Result<void> replace_file(const fs::path& path, std::string_view text, unsigned mode) {
+  const fs::path next = path.string() + fmt::format(".{}.new", ::getpid());
+  if (auto written = write_new_file(next, text, mode); !written) {
+    return written;
+  }
+  std::error_code error;
+  fs::rename(next, path, error);
+  if (error) {
+    fs::remove(next, error);
+    return fail(FailureKind::unreadable, fmt::format("cannot replace {}", path.string()));
+  }
+  return {};
+}
+
 SiteFolder::SiteFolder(fs::path target, fs::path staged)
     : target_(std::move(target)), staged_(std::move(staged)) {}
 

@@ -45,4 +45,9 @@ class SiteFolder {
 [[nodiscard]] audit::Result<void> write_new_file(const std::filesystem::path& path, std::string_view text,
                                                  unsigned mode);
 
+/// Puts a file in the place of one that may be there: whoever reads it sees either, whole. Errors: exists
+/// (somebody else is at it), unreadable.
+[[nodiscard]] audit::Result<void> replace_file(const std::filesystem::path& path, std::string_view text,
+                                               unsigned mode);
+
 }  // namespace tallygate::cli

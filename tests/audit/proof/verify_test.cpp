@@ -798,7 +798,7 @@ TEST_F(Verify, TheJsonIsWhatScriptsRelyOn) {
     names.emplace_back(member.key());
   }
   EXPECT_THAT(names,
-              ElementsAre("ok", "entries", "first", "last", "checkpoints", "root", "findings", "anchors"));
+              ElementsAre("ok", "entries", "first", "last", "checkpoints", "settled", "root", "findings", "anchors"));
   EXPECT_EQ(boost::json::serialize(document.at("findings")),
             R"([{"seq":10,"what":"entry-missing","detail":"entry 10 is missing"}])");
   EXPECT_EQ(boost::json::serialize(document.at("anchors")), R"([{"name":"head","size":42,"agrees":true}])");
