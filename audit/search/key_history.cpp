@@ -18,7 +18,7 @@ namespace {
 
 // The provisioning key as entry 0 names it. Whoever checks a proof brings his own.
 Result<CharterEntry> named_charter(std::string_view body) {
-  const auto nothing = fail(FailureKind::tampered, "entry 0 does not hold the journal's charter");
+  auto nothing = fail(FailureKind::tampered, "entry 0 does not hold the journal's charter");
   std::array members = {WantedMember{"charter", {}}};
   if (check_canonical_object(body, members)) {
     return nothing;

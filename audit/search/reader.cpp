@@ -69,14 +69,16 @@ Result<std::uint64_t> JournalReader::end() {
 }
 
 Result<std::optional<std::string>> JournalReader::entry(std::uint64_t seq) {
-  std::optional<std::string> found;
-  const auto read = up(seq, seq + 1, [&found](std::uint64_t, std::string_view body) {
-    found = std::string(body);
-    return false;
-  });
-  if (!read) {
-    return read.error();
+  const std::size_t index = segment_of(seq);
+  if (seq < segments_[index].first || seq > static_cast<std::uint64_t>(INT64_MAX)) {
+    return std::optional<std::string>();
   }
+  const auto segment = reader(index);
+  if (!segment) {
+    return segment.error();
+  }
+  auto found = (*segment)->entry(static_cast<std::int64_t>(seq));
+  (*segment)->release();
   return found;
 }
 

@@ -86,8 +86,11 @@ Result<void> TreeIndex::prepare() {
   if (*version != "0" && *version != version_now) {
     return fail(FailureKind::invalid, "an index of another version");
   }
-  if (auto made = database_.execute(shape); !made) {
-    return made;
+  // Only where it is new: a proof that needs nothing written should not wait for the disk.
+  if (*version != version_now) {
+    if (auto made = database_.execute(shape); !made) {
+      return made;
+    }
   }
   auto read = database_.prepare("SELECT hashes FROM tile WHERE level = ?1 AND number = ?2");
   auto write = database_.prepare("INSERT OR REPLACE INTO tile VALUES (?1, ?2, ?3)");
@@ -277,14 +280,22 @@ Result<Digest> TreeIndex::node(unsigned height, std::uint64_t index) {
   const std::uint64_t first = index << within;
   const std::size_t count = std::size_t{1} << within;
   const std::size_t offset = first % tile_width;
-  const auto hashes = tile(level, first / tile_width);
-  if (!hashes) {
-    return hashes.error();
+  if (seen_.size() <= level) {
+    seen_.resize(level + 1);
   }
-  if (hashes->size() < offset + count) {
+  Seen& seen = seen_[level];
+  // One that is unfinished may have grown since.
+  if (seen.number != first / tile_width || seen.hashes.size() < offset + count) {
+    auto hashes = tile(level, first / tile_width);
+    if (!hashes) {
+      return hashes.error();
+    }
+    seen = {first / tile_width, std::move(*hashes)};
+  }
+  if (seen.hashes.size() < offset + count) {
     return fail(FailureKind::missing, "the index does not cover that subtree");
   }
-  return combine(sha_, std::span(*hashes).subspan(offset, count));
+  return combine(sha_, std::span(seen.hashes).subspan(offset, count));
 }
 
 Result<bool> TreeIndex::fits(unsigned level, std::uint64_t number) {
@@ -340,6 +351,7 @@ Result<std::vector<std::uint64_t>> TreeIndex::key_entries() {
 Result<void> TreeIndex::clear() {
   size_ = 0;
   edge_.clear();
+  seen_.clear();
   return database_.execute(
       "BEGIN IMMEDIATE; DELETE FROM tile; DELETE FROM key_entry; UPDATE tree SET size = 0; COMMIT");
 }

@@ -73,6 +73,12 @@ class TreeIndex {
   Sha256 sha_;
   std::uint64_t size_ = 0;
   std::vector<std::vector<Digest>> edge_;  // the last, unfinished tile of each level
+  // The tile of each level that was looked at last: the nodes of a path lie in few of them.
+  struct Seen {
+    std::uint64_t number = 0;
+    std::vector<Digest> hashes;
+  };
+  std::vector<Seen> seen_;
 };
 
 }  // namespace tallygate::audit

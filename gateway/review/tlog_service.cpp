@@ -2,7 +2,6 @@
 
 #include <boost/asio/post.hpp>
 
-#include <exception>
 #include <utility>
 
 namespace tallygate::review {
@@ -42,27 +41,30 @@ void TlogService::ask(const TlogRequest& request, bool entries, TlogDone done) {
 }
 
 void TlogService::run() {
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    if (jobs_.empty()) {
-      if (!reader_.behind()) {
-        wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-        continue;
-      }
-      lock.unlock();
-      reader_.advance();
+  std::optional<Job> job;
+  while (next(job)) {
+    if (job) {
+      AdminAnswer answer = reader_.answer(job->request, job->entries);
+      deliver(std::move(*job), std::move(answer));
     } else {
-      Job job = std::move(jobs_.front());
-      jobs_.pop_front();
-      lock.unlock();
-      AdminAnswer answer = reader_.answer(job.request, job.entries);
-      deliver(std::move(job), std::move(answer));
+      reader_.advance();
     }
     if (std::string alarm = reader_.take_alarm(); !alarm.empty()) {
       boost::asio::post(io_, [tell = alarm_, what = std::move(alarm)] { tell(what); });
     }
-    lock.lock();
   }
+}
+
+// Waits for something to do: a job, or none where the reader has work of its own. False: the end.
+bool TlogService::next(std::optional<Job>& job) {
+  job.reset();
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [this] { return stopping_ || !jobs_.empty() || reader_.behind(); });
+  if (!stopping_ && !jobs_.empty()) {
+    job = std::move(jobs_.front());
+    jobs_.pop_front();
+  }
+  return !stopping_;
 }
 
 void TlogService::deliver(Job job, AdminAnswer answer) {

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -46,6 +47,7 @@ class TlogService {
     std::shared_ptr<const void> lease;
   };
   void run();
+  [[nodiscard]] bool next(std::optional<Job>& job);
   void deliver(Job job, AdminAnswer answer);
 
   boost::asio::io_context& io_;

@@ -250,6 +250,25 @@ class Prove(unittest.TestCase):
         self.assertEqual(tallygate("audit", "verify-consistency", file, "--root", root).returncode, 1)
         self.assertEqual(tallygate("audit", "verify-consistency", self.folder / "none", "--root", root).returncode, 3)
 
+    def test_a_verification_goes_on_from_the_one_before(self):
+        point = self.folder / "point.note"
+
+        def verify(*arguments):
+            return tallygate("audit", "verify", "--journal", self.site / "journal", "--root", self.root, "--json",
+                             *arguments)
+
+        self.assertEqual(verify("--since", point).returncode, 3, "there is none yet")
+        for _ in range(2):
+            done = verify("--save", point)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            done = verify("--since", point, "--save", point)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn({"name": "since", "size": int(point.read_text().splitlines()[1]), "agrees": True},
+                          json.loads(done.stdout)["anchors"])
+        point.write_text("nonsense")
+        self.assertEqual(verify("--since", point).returncode, 2)
+        self.assertEqual(point.read_text(), "nonsense", "what could not be verified replaces nothing")
+
     def test_what_was_proven_is_checked_and_shown(self):
         file = self.prove(0)
         done = tallygate("audit", "verify-proof", file, "--root", self.root)
