@@ -30,12 +30,8 @@ audit::Result<std::string> read_proof(const std::string& path) {
   std::FILE* const from = file ? file.get() : stdin;
   std::string bytes;
   std::array<char, piece_bytes> piece;
-  while (bytes.size() <= audit::tlog_proof_bytes_max) {
-    const std::size_t count = std::fread(piece.data(), 1, piece.size(), from);
-    if (count == 0) {
-      break;
-    }
-    bytes.append(piece.data(), count);
+  while (bytes.size() <= audit::tlog_proof_bytes_max && std::feof(from) == 0 && std::ferror(from) == 0) {
+    bytes.append(piece.data(), std::fread(piece.data(), 1, piece.size(), from));
   }
   if (std::ferror(from) != 0) {
     return audit::fail(audit::FailureKind::unreadable, path + ": cannot be read");
