@@ -46,8 +46,8 @@ std::uint64_t believable_end(const SegmentFile& file, const SegmentExtent& exten
                              std::optional<std::uint64_t> limit, Findings& findings) {
   const std::uint64_t most = std::min(limit.value_or(UINT64_MAX), file.first + bytes / entry_bytes_min + 1);
   const auto first = static_cast<std::int64_t>(file.first);
-  const auto misplaced = [&](const char* what, std::int64_t key, std::int64_t lowest) {
-    if (key < lowest || static_cast<std::uint64_t>(key) > most) {
+  const auto misplaced = [&](const char* what, std::int64_t key, std::int64_t lowest, std::uint64_t highest) {
+    if (key < lowest || static_cast<std::uint64_t>(key) > highest) {
       findings.add(file.first, "entry-misplaced",
                    file.path.filename().string() + " holds " + what + " " + std::to_string(key) +
                        ", which is not of this segment");
@@ -57,16 +57,14 @@ std::uint64_t believable_end(const SegmentFile& file, const SegmentExtent& exten
   };
   std::uint64_t end = file.first;
   if (extent.entry_first) {
-    static_cast<void>(misplaced("an entry of seq", *extent.entry_first, first));
-    const bool beyond =
-        misplaced("an entry of seq", *extent.entry_last + 1, first) && *extent.entry_last >= first;
-    end = beyond
-              ? most
-              : std::max(end, static_cast<std::uint64_t>(std::max<std::int64_t>(*extent.entry_last + 1, 0)));
+    static_cast<void>(misplaced("an entry of seq", *extent.entry_first, first, most));
+    const std::int64_t last = *extent.entry_last;
+    const bool beyond = misplaced("an entry of seq", last, first, most - 1) && last >= first;
+    end = beyond ? most : std::max(end, last < 0 ? 0 : static_cast<std::uint64_t>(last) + 1);
   }
   if (extent.checkpoint_first) {
-    static_cast<void>(misplaced("a checkpoint of size", *extent.checkpoint_first, first + 1));
-    if (!misplaced("a checkpoint of size", *extent.checkpoint_last, first + 1)) {
+    static_cast<void>(misplaced("a checkpoint of size", *extent.checkpoint_first, first + 1, most));
+    if (!misplaced("a checkpoint of size", *extent.checkpoint_last, first + 1, most)) {
       end = std::max(end, static_cast<std::uint64_t>(*extent.checkpoint_last));
     }
   }
