@@ -1,19 +1,13 @@
 // Every write position of a workload is made to fail, in every way, and the process then goes on, or dies.
 
 #include "audit/journal/journal.hpp"
-#include "tests/audit/support/collector.hpp"
 #include "tests/audit/support/fault_vfs.hpp"
 #include "tests/audit/support/home.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/types.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
-#include <random>
-#include <thread>
+#include <array>
 
 namespace tallygate::audit {
 namespace {
@@ -24,7 +18,6 @@ using testing::holds;
 using testing::Home;
 using testing::inspect;
 using ::testing::IsEmpty;
-using testing::sample_event;
 
 constexpr std::uint64_t never = ~std::uint64_t{0};
 
@@ -187,81 +180,6 @@ TEST(Fault, AWriteOfHeadTornAnywhereLeavesTheOtherBlockWhole) {
     }
     expect_whole(home, acknowledged);
   }
-}
-
-// Writes receipts to a pipe as they arrive, until it is killed.
-class PipeSink final : public CompletionSink {
- public:
-  explicit PipeSink(int pipe) : pipe_(pipe) {}
-  void completed(std::span<const Completion> completions, std::string_view /*reason*/) noexcept override {
-    for (const Completion& one : completions) {
-      if (one.outcome != Outcome::durable ||
-          ::write(pipe_, &one.receipt, sizeof one.receipt) != static_cast<ssize_t>(sizeof one.receipt)) {
-        ::_exit(1);
-      }
-    }
-  }
-
- private:
-  int pipe_;
-};
-
-[[noreturn]] void child(const JournalOptions& options, int pipe) {
-  PipeSink sink(pipe);
-  auto journal = Journal::open(options);
-  if (!journal) {
-    ::_exit(2);
-  }
-  WriterOptions limits;
-  limits.fold_frames = 20;  // folds often, so that some die in the middle of one
-  Writer writer(std::move(*journal), limits, sink);
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 3; ++i) {
-    threads.emplace_back([&] {
-      for (;;) {
-        if (const auto refusal = writer.submit(sample_event(), {}, true)) {
-          std::this_thread::yield();  // the queue is full
-        }
-      }
-    });
-  }
-  threads.front().join();
-  ::_exit(3);
-}
-
-TEST(Fault, AProcessKilledUnderLoadLosesNothingThatWasAcknowledged) {
-  const unsigned seed = std::random_device()();
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937 random(seed);
-  Home home;
-  std::vector<Receipt> acknowledged;
-  for (int round = 0; round < 6; ++round) {
-    std::array<int, 2> ends{};
-    ASSERT_EQ(::pipe(ends.data()), 0);
-    const pid_t pid = ::fork();
-    ASSERT_GE(pid, 0);
-    if (pid == 0) {
-      ::close(ends[0]);
-      child(home.options(), ends[1]);
-    }
-    ::close(ends[1]);
-    const std::size_t until = acknowledged.size() + 1 + random() % 400;
-    Receipt receipt;
-    while (::read(ends[0], &receipt, sizeof receipt) == static_cast<ssize_t>(sizeof receipt)) {
-      acknowledged.push_back(receipt);
-      if (acknowledged.size() == until) {
-        ::kill(pid, SIGKILL);
-      }
-    }
-    ::close(ends[0]);
-    int status = 0;
-    ASSERT_EQ(::waitpid(pid, &status, 0), pid);
-    ASSERT_TRUE(WIFSIGNALED(status)) << WEXITSTATUS(status);
-    const auto journal = Journal::open(home.options());
-    ASSERT_TRUE(journal) << journal.error().message;
-    ASSERT_TRUE((*journal)->close());
-  }
-  expect_whole(home, acknowledged);
 }
 
 TEST(Fault, NoOperationFailsUnlessAsked) {
