@@ -231,7 +231,7 @@ Result<Statement*> SegmentReader::prepared(std::optional<Statement>& slot, std::
 }
 
 Result<void> SegmentReader::range(std::optional<Statement>& slot, std::string_view sql, std::int64_t first,
-                                  std::int64_t end, const Visit& visit) {
+                                  std::int64_t end, const Visit& visit, bool descending) {
   const auto statement = prepared(slot, sql);
   if (!statement) {
     return statement.error();
@@ -239,15 +239,24 @@ Result<void> SegmentReader::range(std::optional<Statement>& slot, std::string_vi
   Statement& rows = **statement;
   rows.bind(1, first);
   rows.bind(2, end);
+  // SQLite walks a tree and believes it: one that was tampered with hands out keys in any order, and such
+  // that were not asked for.
+  bool in_order = true;
+  std::optional<std::int64_t> before;
   int code = rows.step();
   for (; code == SQLITE_ROW; code = rows.step()) {
-    if (!visit(rows.integer(0), rows.text(1))) {
+    const std::int64_t key = rows.integer(0);
+    in_order = key >= first && key < end && (!before || (descending ? key < *before : key > *before));
+    before = key;
+    if (!in_order || !visit(key, rows.text(1))) {
       code = SQLITE_DONE;
       break;
     }
   }
   Result<void> outcome;
-  if (code != SQLITE_DONE) {
+  if (!in_order) {
+    outcome = fail(FailureKind::unreadable, file_.string() + ": cannot be read: its rows are out of order");
+  } else if (code != SQLITE_DONE) {
     outcome = database_.failure("cannot be read");
   }
   rows.reset();
@@ -261,7 +270,7 @@ Result<void> SegmentReader::entries(std::int64_t first, std::int64_t end, const 
 
 Result<void> SegmentReader::entries_down(std::int64_t first, std::int64_t end, const Visit& visit) {
   return range(entries_down_, "SELECT seq, body FROM entry WHERE seq >= ?1 AND seq < ?2 ORDER BY seq DESC",
-               first, end, visit);
+               first, end, visit, true);
 }
 
 Result<void> SegmentReader::checkpoints(std::int64_t first, std::int64_t end, const Visit& visit) {

@@ -71,7 +71,7 @@ class SegmentReader {
   using Visit = std::function<bool(std::int64_t key, std::string_view bytes)>;
 
   /// Entries with first ≤ seq < end, ascending; a body that is not a blob arrives as it is stored.
-  /// Errors: unreadable.
+  /// Errors: unreadable (also: the file's rows are out of order).
   [[nodiscard]] Result<void> entries(std::int64_t first, std::int64_t end, const Visit& visit);
   /// The same, descending from end−1 to first.
   [[nodiscard]] Result<void> entries_down(std::int64_t first, std::int64_t end, const Visit& visit);
@@ -120,7 +120,7 @@ class SegmentReader {
   [[nodiscard]] Result<void> begin();
   [[nodiscard]] Result<Statement*> prepared(std::optional<Statement>& slot, std::string_view sql);
   [[nodiscard]] Result<void> range(std::optional<Statement>& slot, std::string_view sql, std::int64_t first,
-                                   std::int64_t end, const Visit& visit);
+                                   std::int64_t end, const Visit& visit, bool descending = false);
 
   std::unique_ptr<TemporaryFolder> copy_;  // before the connection: closed first, removed then
   Database database_;
