@@ -394,7 +394,8 @@ Result<void> Segment::rewrite_wal() {
   }
   sqlite3_file* wal = nullptr;
   sqlite3_int64 size = 0;
-  int rc = sqlite3_file_control(database_.get(), nullptr, SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+  int rc =
+      sqlite3_file_control(database_.get(), nullptr, SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&wal));
   if (rc == SQLITE_OK) {
     rc = wal->pMethods->xFileSize(wal, &size);
   }

@@ -17,7 +17,7 @@
 namespace tallygate::audit::testing {
 namespace {
 
-using Region = std::array<std::uint64_t, 32 * 1024 / sizeof(std::uint64_t)>;  // of shared memory
+using Region = std::array<std::uint64_t, std::size_t{32} * 1024 / sizeof(std::uint64_t)>;  // of shared memory
 
 struct Handle {
   sqlite3_file base;
