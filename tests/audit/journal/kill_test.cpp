@@ -62,8 +62,10 @@ class PipeSink final : public CompletionSink {
   limits.pending_max = 32;  // many small batches
   limits.batch_max = 8;
   Writer writer(std::move(*journal), limits, sink);
+  constexpr int producers = 3;
   std::vector<std::thread> threads;
-  for (int i = 0; i < 3; ++i) {
+  threads.reserve(producers);
+  for (int i = 0; i < producers; ++i) {
     threads.emplace_back([&] {
       for (;;) {
         if (const auto refusal = writer.submit(sample_event(), {}, true)) {
@@ -81,7 +83,9 @@ class Child {
  public:
   explicit Child(const std::function<void(int pipe)>& life) {
     std::array<int, 2> ends{};
-    if (::pipe(ends.data()) != 0 || (pid_ = ::fork()) < 0) {
+    const bool piped = ::pipe(ends.data()) == 0;
+    pid_ = piped ? ::fork() : -1;
+    if (pid_ < 0) {
       throw std::runtime_error("no child process");
     }
     if (pid_ == 0) {

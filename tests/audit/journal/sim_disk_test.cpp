@@ -115,6 +115,8 @@ class Sweep {
     offered_.push_back(count);
     std::vector<EncodedEvent> events;
     std::vector<EncodedEvent*> batch;
+    events.reserve(count);
+    batch.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
       events.push_back(sample_event(label));
     }
