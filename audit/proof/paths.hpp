@@ -6,6 +6,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace tallygate::audit {
@@ -22,5 +25,41 @@ using NodeSource = std::function<Result<Digest>(unsigned height, std::uint64_t i
 /// is above `size`; the source's.
 [[nodiscard]] Result<std::vector<Digest>> consistency_from(Sha256& sha, const NodeSource& nodes,
                                                            std::uint64_t old_size, std::uint64_t size);
+
+/// Entries [first, end) of a record.
+using EntryRange = std::pair<std::uint64_t, std::uint64_t>;
+
+/// The largest subtrees of the tree with `size` leaves that hold none of the entries in `ranges` (ascending,
+/// apart, not empty), left to right, as splitting the tree meets them (RFC 6962 §2.1). Pure.
+[[nodiscard]] std::vector<EntryRange> complement_parts(std::span<const EntryRange> ranges,
+                                                       std::uint64_t size);
+
+/// Their roots: what gives the root of the tree together with the leaves in `ranges`. Errors: invalid where a
+/// range is not within the tree; the source's.
+[[nodiscard]] Result<std::vector<Digest>> complement_from(Sha256& sha, const NodeSource& nodes,
+                                                          std::span<const EntryRange> ranges,
+                                                          std::uint64_t size);
+
+/// A tree that is put together from parts: leaves, and subtrees of which only the root is known, left to
+/// right.
+class PartialTree {
+ public:
+  explicit PartialTree(std::uint64_t size) : size_(size) {}
+
+  /// Adds the part [first, end), which must go on where the last one ended. False, and nothing happens, where
+  /// it does not.
+  bool add(Sha256& sha, EntryRange part, const Digest& root);
+
+  /// The root, once the parts are a whole tree.
+  [[nodiscard]] std::optional<Digest> root() const;
+
+ private:
+  struct Part {
+    EntryRange range;
+    Digest root{};
+  };
+  std::uint64_t size_;
+  std::vector<Part> parts_;  // as many as the tree is deep
+};
 
 }  // namespace tallygate::audit

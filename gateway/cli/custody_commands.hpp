@@ -13,4 +13,7 @@ void add_keys_custody(CLI::App& keys, int& exit_code);
 /// `audit seal`, `audit hold`, `audit recover`.
 void add_audit_custody(CLI::App& audit, int& exit_code);
 
+/// `audit export`.
+void add_audit_export(CLI::App& audit, int& exit_code);
+
 }  // namespace tallygate::cli

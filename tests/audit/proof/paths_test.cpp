@@ -69,5 +69,48 @@ TEST_F(Paths, AFaultOfTheSourceIsTheFaultOfTheProof) {
   EXPECT_EQ(consistency_from(sha_, broken, 3, 9).error().message, "no disk");
 }
 
+// Each set of entries of each small tree: what is left out is made up for by the roots of the largest parts.
+TEST_F(Paths, WhatIsNotThereIsMadeUpForByTheRootsOfTheLargestPartsWithoutIt) {
+  for (std::uint64_t size = 1; size <= 9; ++size) {
+    const Digest root = tree_root(sha_, first(size));
+    for (std::uint64_t chosen = 0; chosen < std::uint64_t{1} << size; ++chosen) {
+      std::vector<EntryRange> ranges;
+      for (std::uint64_t i = 0; i < size; ++i) {
+        if ((chosen >> i & 1U) == 0) {
+          continue;
+        }
+        if (ranges.empty() || ranges.back().second != i) {
+          ranges.emplace_back(i, i);
+        }
+        ranges.back().second = i + 1;
+      }
+      const auto hashes = complement_from(sha_, nodes(size), ranges, size).value();
+      const auto parts = complement_parts(ranges, size);
+      ASSERT_EQ(hashes.size(), parts.size());
+      PartialTree tree(size);
+      std::size_t next = 0;
+      for (std::uint64_t at = 0; at < size;) {
+        const bool given = next < parts.size() && parts[next].first == at;
+        const EntryRange part = given ? parts[next] : EntryRange(at, at + 1);
+        ASSERT_TRUE(tree.add(sha_, part, given ? hashes[next] : leaves_[at]));
+        next += given ? 1 : 0;
+        at = part.second;
+      }
+      EXPECT_EQ(tree.root(), root) << size << " leaves, " << chosen;
+    }
+  }
+}
+
+TEST_F(Paths, APartialTreeTakesNoPartOutOfItsPlace) {
+  PartialTree tree(4);
+  EXPECT_FALSE(tree.add(sha_, {1, 2}, Digest{}));
+  EXPECT_TRUE(tree.add(sha_, {0, 2}, Digest{}));
+  EXPECT_FALSE(tree.add(sha_, {2, 2}, Digest{}));
+  EXPECT_FALSE(tree.add(sha_, {2, 5}, Digest{}));
+  EXPECT_FALSE(tree.root());
+  EXPECT_TRUE(tree.add(sha_, {2, 4}, Digest{}));
+  EXPECT_TRUE(tree.root());
+}
+
 }  // namespace
 }  // namespace tallygate::audit
