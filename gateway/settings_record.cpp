@@ -1,7 +1,7 @@
 // What is recorded: `audit.record`, and `record` of a route. Whatever computing a decision again needs is
 // mandatory, and saying otherwise is an error.
-#include "gateway/http/sensitive_header.hpp"
 #include "gateway/settings_reader.hpp"
+#include "gateway/settings_secrets.hpp"
 #include "policy/language/nearest.hpp"
 
 #include <fmt/format.h>
@@ -138,7 +138,7 @@ void read_headers(SettingsMap& record, std::vector<std::string>& headers) {
     if (!is_header_name(name)) {
       record.error(at, fmt::format("'{}' is no name of a header: letters, digits and '-', at most {}",
                                    written, header_name_max));
-    } else if (http::names_a_secret(name)) {
+    } else if (names_a_secret(name)) {
       record.error(
           at,
           fmt::format("'{}' holds a credential, as its name says: no cookie, token, key or password enters "

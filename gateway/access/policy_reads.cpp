@@ -1,7 +1,7 @@
 #include "gateway/access/policy_reads.hpp"
 
 #include "gateway/access/json.hpp"
-#include "gateway/http/sensitive_header.hpp"
+#include "gateway/settings_secrets.hpp"
 
 #include <algorithm>
 #include <variant>
@@ -21,7 +21,7 @@ void add_headers(const policy::HeadersAre& test, std::vector<PolicyReads::Header
     if (found == headers.end()) {
       PolicyReads::Header header;
       header.name = wanted.name;
-      header.sensitive = http::names_a_secret(wanted.name) || http::names_a_url(wanted.name);
+      header.sensitive = names_a_secret(wanted.name) || names_a_url(wanted.name);
       found = headers.insert(headers.end(), std::move(header));
     }
     for (const std::string& value : wanted.any_of) {

@@ -1,7 +1,7 @@
 #include "gateway/access/record_headers.hpp"
 
 #include "gateway/access/json.hpp"
-#include "gateway/http/sensitive_header.hpp"
+#include "gateway/settings_secrets.hpp"
 
 #include <boost/beast/core/string.hpp>
 
@@ -112,7 +112,7 @@ bool append_headers(std::string& out, const http::Fields& fields, const PolicyRe
     if (name == nullptr || find_read(reads, line.name) != nullptr) {
       continue;
     }
-    if (http::names_a_url(*name)) {
+    if (names_a_url(*name)) {
       std::string masked;
       append_masked_url(masked, line.value, {});
       lines.add(*name, masked);

@@ -1,6 +1,6 @@
-#include "gateway/http/sensitive_header.hpp"
 #include "gateway/settings.hpp"
 #include "gateway/settings_reader.hpp"
+#include "gateway/settings_secrets.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -132,7 +132,7 @@ TEST(RecordSettings, HeadersThatHoldSecretsAreRefused) {
   }
   for (const char* name : {"X-Device-Id", "X-Request-Reason", "User-Agent", "Referer", "Accept",
                            "Sec-Fetch-Site", "X-Keyboard", "Authority"}) {
-    EXPECT_FALSE(http::names_a_secret(name)) << name;
+    EXPECT_FALSE(names_a_secret(name)) << name;
   }
   EXPECT_THAT(bad(file("{headers: [\"X Y\"]}")), HasSubstr("'X Y' is no name of a header"));
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace tallygate::http {
+namespace tallygate {
 
 /// A header's name as programs behind the gateway may read it: lower case, without `-`, `_` and `.`.
 [[nodiscard]] inline std::string squeezed_name(std::string_view name) {
@@ -38,4 +38,4 @@ namespace tallygate::http {
          squeezed.ends_with("uri");
 }
 
-}  // namespace tallygate::http
+}  // namespace tallygate
