@@ -1,0 +1,141 @@
+// The socket through which commands reach a journal that another process writes.
+
+#include "audit/custody/control.hpp"
+
+#include "tests/audit/support/home.hpp"
+
+#include <boost/json.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+
+namespace tallygate::audit {
+namespace {
+
+namespace json = boost::json;
+using ::testing::HasSubstr;
+using testing::Home;
+
+class Control : public ::testing::Test {
+ protected:
+  std::unique_ptr<ControlServer> serve(ControlHandler handler, ControlTick tick = {}) {
+    return ControlServer::open(socket_, std::move(handler), std::move(tick)).value();
+  }
+
+  static Result<json::object> echo(const json::object& request, Requester who) {
+    return json::object{{"heard", request}, {"uid", who.uid}};
+  }
+
+  // What the server answers to bytes that ask_control() would never send.
+  [[nodiscard]] std::string raw(const std::string& bytes) const {
+    const FileDescriptor peer(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    const std::string path = socket_.string();
+    std::copy(path.begin(), path.end(), std::begin(name.sun_path));
+    EXPECT_EQ(::connect(peer.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+    EXPECT_GE(::send(peer.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), 0);
+    ::shutdown(peer.get(), SHUT_WR);
+    std::string answer(control_bytes_max, '\0');
+    const ssize_t got = ::recv(peer.get(), answer.data(), answer.size(), MSG_WAITALL);
+    answer.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return answer;
+  }
+
+  Home home_{false};
+  std::filesystem::path socket_ = home_.folder() / "control";
+};
+
+TEST_F(Control, AnswersWithWhatTheHandlerGivesAndWhoAsks) {
+  const auto server = serve(echo);
+  const auto answer = ask_control(socket_, {{"act", "rotate"}}).value();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->at("heard").at("act"), "rotate");
+  EXPECT_EQ(answer->at("uid").to_number<uid_t>(), ::getuid());
+}
+
+TEST_F(Control, AFailureArrivesWithItsKindAndItsWords) {
+  const auto server = serve([](const json::object&, Requester) -> Result<json::object> {
+    return fail(FailureKind::exists, "there is a hold named \"x\" already\nreally");
+  });
+  const auto answer = ask_control(socket_, {});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, FailureKind::exists);
+  EXPECT_EQ(answer.error().message, "there is a hold named \"x\" already\nreally");
+}
+
+TEST_F(Control, WhereNobodyListensThereIsNoAnswerAndNoError) {
+  EXPECT_FALSE(ask_control(socket_, {}).value());
+  EXPECT_FALSE(ask_control(home_.folder() / "nowhere" / "control", {}).value());
+  {
+    const auto server = serve(echo);
+  }
+  EXPECT_FALSE(std::filesystem::exists(socket_));
+  EXPECT_FALSE(ask_control(socket_, {}).value());
+}
+
+TEST_F(Control, TakesThePlaceOfASocketThatADeadProcessLeft) {
+  {
+    const FileDescriptor left(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    const std::string path = socket_.string();
+    std::copy(path.begin(), path.end(), std::begin(name.sun_path));
+    ASSERT_EQ(::bind(left.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+  }
+  EXPECT_FALSE(ask_control(socket_, {}).value()) << "nobody listens behind it";
+  const auto server = serve(echo);
+  EXPECT_TRUE(ask_control(socket_, {}).value());
+}
+
+TEST_F(Control, OnlyItsOwnerMayConnect) {
+  const auto server = serve(echo);
+  struct stat status{};
+  ASSERT_EQ(::stat(socket_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST_F(Control, WhatIsNoRequestIsRefusedAndTheNextOneIsServed) {
+  const auto server = serve(echo);
+  EXPECT_THAT(raw("not json\n"), HasSubstr("one JSON object"));
+  EXPECT_THAT(raw("[1,2]\n"), HasSubstr("one JSON object"));
+  EXPECT_EQ(raw("{\"act\":"), "") << "it ends without its newline";
+  EXPECT_EQ(raw(std::string(control_bytes_max + 10, 'x')), "") << "it is too long";
+  EXPECT_TRUE(ask_control(socket_, {}).value());
+}
+
+TEST_F(Control, ALongPathToTheFolderIsNoObstacle) {
+  auto folder = home_.folder();
+  for (int i = 0; i < 4; ++i) {
+    folder /= std::string(60, 'd');
+  }
+  std::filesystem::create_directories(folder);
+  socket_ = folder / "control";
+  const auto server = serve(echo);
+  EXPECT_TRUE(ask_control(socket_, {}).value());
+}
+
+TEST_F(Control, TicksAtItsStartAndBetweenRequests) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  int ticks = 0;
+  const auto server = serve(echo, {std::chrono::milliseconds(1), [&] {
+                                     const std::lock_guard lock(mutex);
+                                     ++ticks;
+                                     changed.notify_all();
+                                   }});
+  std::unique_lock lock(mutex);
+  EXPECT_TRUE(changed.wait_for(lock, std::chrono::seconds(60), [&] { return ticks >= 3; }));
+  lock.unlock();
+  EXPECT_TRUE(ask_control(socket_, {}).value());
+}
+
+}  // namespace
+}  // namespace tallygate::audit
