@@ -27,6 +27,13 @@ def need(condition, message):
         raise Wrong(message)
 
 
+def unbase64(text):
+    """Standard base64 with padding in its one form: bits that nothing uses are zero."""
+    raw = base64.b64decode(text, validate=True)
+    need(base64.b64encode(raw).decode() == text, f"{text} is not plain base64")
+    return raw
+
+
 def leaf_hash(body):
     return hashlib.sha256(b"\x00" + body).digest()
 
@@ -54,7 +61,7 @@ def good_signature(key, message, signature):
 def key_of(vkey):
     """name+id+base64(0x01 ‖ key), C2SP signed-note: the name, the id and the key."""
     name, key_id, encoded = vkey.split("+", 2)
-    typed = base64.b64decode(encoded, validate=True)
+    typed = unbase64(encoded)
     need(len(typed) == 33 and typed[0] == 1, f"{vkey} is no Ed25519 key")
     right_id = hashlib.sha256(name.encode() + b"\n" + typed).digest()[:4]
     need(right_id.hex() == key_id, f"the id of {vkey} is not its own")
@@ -67,13 +74,13 @@ def read_note(note, vkeys, origin):
     text += "\n"
     for vkey in vkeys:
         name, key_id, key = key_of(vkey)
-        found = [base64.b64decode(line.split(" ")[2]) for line in signatures.splitlines()
+        found = [unbase64(line.split(" ")[2]) for line in signatures.splitlines()
                  if line.startswith(f"\u2014 {name} ")]
         mine = [one[4:] for one in found if one[:4] == key_id]
         need(mine and all(good_signature(key, text.encode(), one) for one in mine), f"{vkey} did not sign the checkpoint")
     lines = text.split("\n")
     need(lines[0] == origin and len(lines) == 4, "the checkpoint is another journal's")
-    return int(lines[1]), base64.b64decode(lines[2], validate=True)
+    return int(lines[1]), unbase64(lines[2])
 
 
 def root_by_path(index, size, leaf, path):
@@ -96,10 +103,10 @@ def root_by_path(index, size, leaf, path):
 
 def read_rotation(line, key, charter, root_key):
     """The next signing key: a `key.rotate` in a tree that the key so far and the next one signed."""
-    proof = base64.b64decode(line, validate=True).decode()
+    proof = unbase64(line).decode()
     head, note = proof.split("\n\n", 1)
     fields = head.split("\n")
-    body = base64.b64decode(fields[1].removeprefix("extra "), validate=True)
+    body = unbase64(fields[1].removeprefix("extra "))
     index = int(fields[2].removeprefix("index "))
     entry = json.loads(body)
     need(entry["kind"] == "key.rotate" and entry["seq"] == index and entry["size"] == index + 1,
@@ -109,11 +116,11 @@ def read_rotation(line, key, charter, root_key):
         granted = body[body.index(b'"grant":') + len(b'"grant":'):body.index(b',"id":')]
         need(json.loads(granted) == entry["grant"] and entry["grant"]["journal"] == charter["journal"] and
              entry["grant"]["kind"] == "key.rotate" and entry["grant"]["key"] == entry["key"] and
-             good_signature(root_key, b"tallygate grant v1\n" + granted, base64.b64decode(entry["signature"])),
+             good_signature(root_key, b"tallygate grant v1\n" + granted, unbase64(entry["signature"])),
              "a rotation out of turn was not granted")
         signers = [entry["key"]]
     size, root = read_note(note, signers, charter["origin"])
-    path = [base64.b64decode(hash_line, validate=True) for hash_line in fields[3:]]
+    path = [unbase64(hash_line) for hash_line in fields[3:]]
     need(size == index + 1 and root_by_path(index, size, leaf_hash(body), path) == root,
          "a rotation is not in the tree that was signed")
     return entry["key"]
@@ -127,7 +134,7 @@ def read_keys(root_key):
     whole = json.loads(first)
     charter = whole["charter"]
     need(json.loads(charter_text) == charter, "the charter cannot be read")
-    need(good_signature(root_key, b"tallygate charter v1\n" + charter_text.encode(), base64.b64decode(whole["signature"])),
+    need(good_signature(root_key, b"tallygate charter v1\n" + charter_text.encode(), unbase64(whole["signature"])),
          "the charter is not signed by this provisioning key")
     need(key_of(charter["root"])[2] == root_key, "the charter names another provisioning key")
     key = charter["key"]
@@ -155,7 +162,7 @@ def read_entries():
 def tree_root(leaves, size):
     """RFC 6962 §2.1 over all entries of the journal; path.txt has the roots of the parts that hold none of ours."""
     numbers = sorted(leaves)
-    given = iter([base64.b64decode(line, validate=True) for line in (HERE / "path.txt").read_text().splitlines()])
+    given = iter([unbase64(line) for line in (HERE / "path.txt").read_text().splitlines()])
 
     def root(first, end, low, high):  # numbers[low:high] are those in [first, end)
         if low == high:

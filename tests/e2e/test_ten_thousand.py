@@ -49,6 +49,8 @@ class TenThousand(SiteCase):
         nginx = Nginx(self.folder / "nginx")
         self.addCleanup(nginx.stop)
         site = self.new_site(nginx.port)
+        site.settings["audit"]["record"] = {"flood": "none"}  # more refusals than one address is recorded with one by one
+        site.write()
         print(f"seed {SEED}", flush=True)
         with Gateway(site) as gateway:
             load = Load(self.pki, site.port, self.plans(site), threads=8, total=REQUESTS, seed=SEED).start().join()
