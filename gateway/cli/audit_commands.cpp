@@ -219,6 +219,7 @@ void add_audit_commands(CLI::App& app, int& exit_code) {
   add_query(*audit, exit_code);
   add_stats(*audit, exit_code);
   add_audit_export(*audit, exit_code);
+  add_audit_upgrade(*audit, exit_code);
   add_audit_custody(*audit, exit_code);
 }
 

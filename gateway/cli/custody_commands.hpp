@@ -16,4 +16,7 @@ void add_audit_custody(CLI::App& audit, int& exit_code);
 /// `audit export`.
 void add_audit_export(CLI::App& audit, int& exit_code);
 
+/// `audit upgrade`, `audit index rebuild`.
+void add_audit_upgrade(CLI::App& audit, int& exit_code);
+
 }  // namespace tallygate::cli

@@ -1,0 +1,43 @@
+#include "audit/search/upgrade.hpp"
+#include "gateway/cli/audit_arguments.hpp"
+#include "gateway/cli/commands.hpp"
+#include "gateway/cli/custody_commands.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+
+namespace tallygate::cli {
+namespace {
+
+int upgrade(const std::string& journal, bool afresh) {
+  const auto form = audit::upgrade_journal(journal, afresh);
+  if (!form) {
+    return report_failure(form.error());
+  }
+  fmt::print("{} segment{} of format {}; the index covers {} entries\n", form->segments,
+             form->segments == 1 ? "" : "s", form->format, form->indexed);
+  return finish_output(ExitCode::done);
+}
+
+void add_verb(CLI::App& parent, const char* name, const char* what, bool afresh, int& exit_code) {
+  auto* command = parent.add_subcommand(name, what);
+  auto journal = std::make_shared<std::string>();
+  command->add_option("--journal", *journal, "Folder of the journal")->type_name("DIR")->required();
+  command->callback([journal, afresh, &exit_code] { exit_code = upgrade(*journal, afresh); });
+}
+
+}  // namespace
+
+void add_audit_upgrade(CLI::App& audit, int& exit_code) {
+  add_verb(audit, "upgrade",
+           "Bring what is derived from the record to this version's form; the record stays as it is", false,
+           exit_code);
+  auto* index = audit.add_subcommand("index", "The index beside the record");
+  index->require_subcommand(1);
+  add_verb(*index, "rebuild", "Make it again from the record", true, exit_code);
+}
+
+}  // namespace tallygate::cli
