@@ -33,6 +33,9 @@ struct SegmentLimits {
   std::uint64_t entries = 1'000'000;
   std::uint64_t bytes = 2ULL * 1024 * 1024 * 1024;  ///< of the bodies together
   std::chrono::seconds age = std::chrono::hours(24);
+  /// Pages in the WAL, which no writer can start over while a foreign reader holds a snapshot: a new segment
+  /// begins with an empty one.
+  int wal_frames = 8'192;
 };
 
 /// A grant as an entry carries it.

@@ -86,8 +86,8 @@ Result<Journal::Attached> Journal::attach(const std::optional<Known>& known) {
     return examined.error();
   }
   if (examined->standing != Standing::equal) {
-    // What lies beyond head can be read, which does not make it durable, nor does another sync what an earlier
-    // one failed on: it is written anew before head vouches for it.
+    // What lies beyond head can be read, which does not make it durable, nor does another sync what an
+    // earlier one failed on: it is written anew before head vouches for it.
     if (auto rewritten = files->make_durable(); !rewritten) {
       return rewritten.error();
     }

@@ -23,8 +23,9 @@ Journal::Due Journal::due() const {
   }
   // The journal.seal alone, and what opened it, is nothing to seal.
   const bool worth = segment_entries > 1;
-  if (worth && (segment_entries >= options_.segment.entries || segment_bytes_ >= options_.segment.bytes ||
-                older(segment_begun_, options_.segment.age))) {
+  const bool held = segment_ && segment_->wal_length() >= options_.segment.wal_frames;
+  if (worth && (held || segment_entries >= options_.segment.entries ||
+                segment_bytes_ >= options_.segment.bytes || older(segment_begun_, options_.segment.age))) {
     return Due::seal;
   }
   return Due::nothing;

@@ -68,6 +68,9 @@ class Segment {
   /// Frames of the WAL that are not folded into the file yet.
   [[nodiscard]] int wal_frames() const;
 
+  /// Frames that the WAL has at all, folded or not: it starts over only when no reader holds it.
+  [[nodiscard]] int wal_length() const { return wal_->in_wal; }
+
   /// Folds the WAL into the file as far as readers let it, so that the WAL starts over. Errors: unreadable;
   /// the record is whole all the same.
   Result<void> fold();

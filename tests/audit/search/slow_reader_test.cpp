@@ -110,5 +110,32 @@ TEST_F(SlowReader, AForeignOneThatHoldsASnapshotMakesTheWalGrow) {
   EXPECT_THAT(inspect(home_).faults, IsEmpty());
 }
 
+// Which is why its segment ends there: what it holds goes on growing for nobody.
+TEST_F(SlowReader, AForeignOneThatHoldsASnapshotIsLeftWithItsSegment) {
+  ASSERT_TRUE(journal_->close());
+  JournalOptions options = home_.options();
+  options.segment.wal_frames = 150;
+  journal_ = Journal::open(options).value();
+  auto foreign = Database::open(home_.segment(), SQLITE_OPEN_READONLY).value();
+  ASSERT_TRUE(foreign.execute("BEGIN; SELECT count(*) FROM entry"));
+  int sealed = 0;
+  for (int i = 0; i < batches; ++i) {
+    ASSERT_TRUE(append(*journal_, 4));
+    ASSERT_TRUE(journal_->fold(fold_frames));
+    if (journal_->due() == Journal::Due::seal) {
+      ASSERT_TRUE(journal_->seal());
+      ++sealed;
+    }
+    for (const auto& file : std::filesystem::directory_iterator(home_.journal())) {
+      if (file.path().string().ends_with("-wal")) {
+        most_ = std::max(most_, file.file_size());
+      }
+    }
+  }
+  EXPECT_EQ(sealed, 1) << "the next segment's WAL is held by nobody";
+  EXPECT_EQ(foreign.value("SELECT count(*) FROM entry").value(), "3");
+  expect_bounded_and_whole();
+}
+
 }  // namespace
 }  // namespace tallygate::audit
