@@ -41,6 +41,10 @@ Anchor anchor_of(std::string name, std::string bytes) {
 }
 
 Standing standing_of(const Anchor& anchor, const Checkpoint& checkpoint, const AnchorGround& ground) {
+  const Abandoned here{checkpoint.size, checkpoint.root};
+  if (std::find(ground.abandoned.begin(), ground.abandoned.end(), here) != ground.abandoned.end()) {
+    return Standing::agrees;  // the provisioning key itself named it
+  }
   const auto note = parse_note(anchor.bytes);
   if (!note) {
     return Standing::unsigned_;

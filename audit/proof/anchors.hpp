@@ -5,11 +5,13 @@
 #include "audit/journal/note.hpp"
 #include "audit/proof/findings.hpp"
 #include "audit/proof/key_ranges.hpp"
+#include "audit/proof/record_state.hpp"
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +50,7 @@ struct AnchorGround {
   std::uint64_t entries_end = 0;  ///< size of the record
   const KeyRanges& keys;
   RootAt root_at;
+  std::span<const Abandoned> abandoned;  ///< forks that were given up, which an anchor may still speak of
 };
 
 /// Holds `head` against the record: of the blocks the valid one with the larger size counts.

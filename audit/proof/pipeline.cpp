@@ -101,6 +101,7 @@ PipelineOutcome Pipeline::run() {
     outcome_.findings.add(seq, "id-repeated", "its id is that of entry " + std::to_string(before));
   });
   outcome_.keys = state_.keys();
+  outcome_.abandoned = state_.abandoned();
   judge_unknown_signers();
   judge_stubs();
   settle_proof();

@@ -34,6 +34,7 @@ struct PipelineOutcome {
   std::int64_t last_time_ns = no_time;
   Findings findings;
   std::vector<std::string> remarks;
+  std::vector<Abandoned> abandoned;  ///< forks that were given up by a grant
 };
 
 /// One verification. Not reusable.

@@ -136,11 +136,7 @@ void RecordState::noted(const NotedEntry& entry, std::int64_t time_ns, const Fet
       retire(entry.seq, time_ns, *body);
       break;
     case Role::recover:
-      // Going on after a crash needs no grant; giving up what an anchor had acknowledged does, and carries
-      // one.
-      if (has_member(*body, "grant") || has_member(*body, "abandoned")) {
-        static_cast<void>(granted(entry.seq, time_ns, *body));
-      }
+      recover(entry.seq, time_ns, *body);
       break;
     default:
       static_cast<void>(granted(entry.seq, time_ns, *body));
@@ -204,6 +200,24 @@ void RecordState::seal(std::uint64_t seq, std::int64_t time_ns, const std::strin
   }
   sealed_ns_[*last] = time_ns;
   seals_.push_back({seq, *first, *last, *root, *sha256});
+}
+
+// Going on after a crash needs no grant; giving up what an anchor had acknowledged does, and carries one.
+void RecordState::recover(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
+  const bool gives_up = has_member(body, "abandoned");
+  if ((!gives_up && !has_member(body, "grant")) || !granted(seq, time_ns, body) || !gives_up) {
+    return;
+  }
+  std::array<WantedMember, 1> abandoned = {WantedMember{"abandoned", {}}};
+  static_cast<void>(check_canonical_object(body, abandoned));
+  const auto size = member_size(abandoned[0].json, "size");
+  const auto root = digest_of(member_text(abandoned[0].json, "root"));
+  if (!size || !root) {
+    findings_.add(seq, "recovery-invalid",
+                  "entry " + std::to_string(seq) + " does not name the size and root that it gives up");
+    return;
+  }
+  abandoned_.push_back({*size, *root});
 }
 
 void RecordState::hold(std::uint64_t seq, const std::string& body) {

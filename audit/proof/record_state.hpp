@@ -37,6 +37,15 @@ struct RetireClaim {
   std::uint64_t last = 0;
 };
 
+/// A fork that a grant of the provisioning key gave up (journal.md §8): what was signed of it is no
+/// contradiction.
+struct Abandoned {
+  std::uint64_t size = 0;
+  Digest root{};
+
+  friend bool operator==(const Abandoned&, const Abandoned&) = default;
+};
+
 /// A size that must have a checkpoint.
 struct RequiredCheckpoint {
   std::uint64_t size = 0;
@@ -71,6 +80,8 @@ class RecordState {
   [[nodiscard]] std::vector<SealClaim> take_seals() { return std::exchange(seals_, {}); }
   /// All that was retired so far.
   [[nodiscard]] const std::vector<RetireClaim>& retired() const noexcept { return retired_; }
+  /// All that was given up so far.
+  [[nodiscard]] const std::vector<Abandoned>& abandoned() const noexcept { return abandoned_; }
   [[nodiscard]] Findings take_findings() { return std::exchange(findings_, {}); }
   [[nodiscard]] std::vector<std::string> take_remarks() { return std::exchange(remarks_, {}); }
   /// Time of the newest entry read; no_time before the first.
@@ -84,6 +95,7 @@ class RecordState {
   void revoke(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void seal(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void hold(std::uint64_t seq, const std::string& body);
+  void recover(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void release(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void retire(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   [[nodiscard]] bool granted(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
@@ -101,6 +113,7 @@ class RecordState {
   std::map<std::string, Held> holds_;                // in force
   std::map<std::uint64_t, std::int64_t> sealed_ns_;  // last entry of each segment, and when it was sealed
   std::vector<RetireClaim> retired_;
+  std::vector<Abandoned> abandoned_;
   std::vector<SealClaim> seals_;
   Findings findings_;
   std::vector<std::string> remarks_;

@@ -159,10 +159,11 @@ VerifyReport verify_plan(const VerifyOptions& options, const Sources& sources, c
   if (outcome.last_time_ns != no_time) {
     report.newest_time = time_text(outcome.last_time_ns);
   }
-  const AnchorGround ground{plan.terms.origin, plan.end, *outcome.keys, [&outcome](std::uint64_t size) {
-                              const auto root = outcome.roots.find(size);
-                              return root == outcome.roots.end() ? std::nullopt : std::optional(root->second);
-                            }};
+  const auto root_at = [&outcome](std::uint64_t size) {
+    const auto root = outcome.roots.find(size);
+    return root == outcome.roots.end() ? std::nullopt : std::optional(root->second);
+  };
+  const AnchorGround ground{plan.terms.origin, plan.end, *outcome.keys, root_at, outcome.abandoned};
   judge_anchors(sources, ground, findings, report);
   judge_age(options, outcome.last_time_ns, plan.end, findings);
   report.findings_unlisted = findings.unlisted();

@@ -140,6 +140,11 @@ class Custody(SiteCase):
     def test_a_journal_that_lost_its_newest_entries_goes_on_by_a_grant_and_on_record(self):
         site = self.new_site()
         self.lose_the_newest(site, rotate=False)
+        anchors = self.folder / "anchors"
+        anchors.mkdir()
+        blocks = [block.rstrip(b"\0") for block in (site.head.read_bytes()[:4096], site.head.read_bytes()[4096:])]
+        newest = max(blocks, key=lambda block: int(block.split(b"\n")[1]) if block else 0)
+        (anchors / "elsewhere").write_bytes(newest)
         said = self.recover(site)
         self.assertIn("are missing", said)
         with Gateway(site):
@@ -147,6 +152,14 @@ class Custody(SiteCase):
         recovered = [entry for entry in journal.entries(site.journal) if entry["kind"] == "journal.recover"]
         self.assertGreater(recovered[-1]["abandoned"]["size"], 0)
         self.assert_sound(site)
+        verify = ["audit", "verify", "--journal", site.journal, "--root", site.root_key, "--anchors", anchors, "--json"]
+        report = json.loads(self.run_ok(*verify))
+        self.assertTrue(report["anchors"][0]["agrees"], "an anchor may still speak of what was given up")
+        other = self.new_site()
+        with Gateway(other):
+            pass
+        (anchors / "elsewhere").write_bytes(other.head.read_bytes()[:4096].rstrip(b"\0"))
+        self.assertEqual(tallygate(*verify).returncode, 1)
 
     def test_it_goes_on_too_where_the_key_of_the_lost_entries_is_the_only_one_left(self):
         site = self.new_site()
