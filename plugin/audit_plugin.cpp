@@ -157,9 +157,11 @@ tg_status open_checked(const tg_host* host, std::string_view json, void** self, 
   auto plugin = std::make_unique<Plugin>();
   plugin->writer =
       std::make_unique<audit::Writer>(std::move(*journal), config->writer, plugin->sink, log_to(host));
+  // The record is whole without it; only commands cannot reach it, and say so themselves.
   if (auto door = open_door(*plugin, *config, folder, head, log_to(host)); !door) {
-    error = door.error().message;
-    return TG_UNWRITABLE;
+    if (const auto log = log_to(host)) {
+      log(audit::WriterMessage::error, "commands cannot reach the journal: " + door.error().message);
+    }
   }
   *self = plugin.release();
   return TG_OK;
