@@ -293,6 +293,7 @@ std::string plugin_config_json(const Settings& settings) {
   }
   config["path"] = journal.path.string();
   config["queue_max"] = journal.queue;
+  config["seal"] = journal.seal;
   config["segment"] = boost::json::object{{"entries", journal.segment.entries},
                                           {"bytes", journal.segment.bytes},
                                           {"age_s", seconds(journal.segment.age)}};

@@ -226,6 +226,7 @@ struct JournalSettings {
       archive;  ///< where segments are kept, compressed, before they are retired; empty: nowhere
   std::size_t queue = 65'536;  ///< entries waiting for their commit; a further one is refused
   std::size_t batch = 1'024;   ///< most entries of one commit
+  bool seal = true;            ///< what identifies a person is sealed under a key of that person
   bool tlog_entries = false;   ///< `/tlog/tile/entries/…` of the admin listener shows entries in the clear
 };
 

@@ -168,6 +168,7 @@ void read_journal(SettingsMap& journal, JournalSettings& settings) {
   read_segment(journal, settings.segment);
   read_keep(journal, settings.keep);
   settings.archive = journal.path("archive", false).value_or(std::filesystem::path());
+  journal.boolean("seal", settings.seal);
   journal.boolean("tlog_entries", settings.tlog_entries);
   journal.finish();
 }

@@ -6,6 +6,7 @@
 #include "audit/journal/journal.hpp"
 #include "audit/journal/provision.hpp"
 #include "audit/journal/writer.hpp"
+#include "audit/sealing/sealer.hpp"
 #include "plugin/journal_config.hpp"
 #include "tallygate/plugin.h"
 
@@ -18,6 +19,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +52,8 @@ tg_status status_of(audit::Outcome outcome) {
       return TG_UNWRITABLE;
     case audit::Outcome::closed:
       return TG_CLOSED;
+    case audit::Outcome::invalid:
+      return TG_INVALID;
   }
   return TG_UNWRITABLE;
 }
@@ -79,6 +83,7 @@ class Sink final : public audit::CompletionSink {
 struct Plugin {
   Sink sink;
   std::unique_ptr<audit::Writer> writer;          // ends before the sink that it calls
+  std::unique_ptr<audit::Sealer> sealer;          // ends before the writer that it uses; null: not sealed
   std::unique_ptr<audit::Custodian> custodian;    // ends before the writer that it uses
   std::unique_ptr<audit::ControlServer> control;  // ends before the custodian that it calls
 };
@@ -118,7 +123,12 @@ audit::Result<void> open_door(Plugin& plugin, const JournalConfig& config,
                               const audit::WriterLog& log) {
   plugin.custodian = std::make_unique<audit::Custodian>(
       journal, audit::system_clock(),
-      [writer = plugin.writer.get()](audit::Custodian::Act act) { return writer->perform(std::move(act)); });
+      [writer = plugin.writer.get()](audit::Custodian::Act act) { return writer->perform(std::move(act)); },
+      [sealer = plugin.sealer.get()](std::string_view subject) {
+        if (sealer != nullptr) {
+          sealer->forget(subject);
+        }
+      });
   auto server = audit::ControlServer::open(
       audit::control_socket(audit::head_file(head)),
       [custodian = plugin.custodian.get()](const boost::json::object& request, audit::Requester who) {
@@ -155,8 +165,12 @@ tg_status open_checked(const tg_host* host, std::string_view json, void** self, 
     return journal.error().kind == audit::FailureKind::invalid ? TG_INVALID : TG_UNWRITABLE;
   }
   auto plugin = std::make_unique<Plugin>();
+  const std::string origin = (*journal)->origin();
   plugin->writer =
       std::make_unique<audit::Writer>(std::move(*journal), config->writer, plugin->sink, log_to(host));
+  if (config->seal) {
+    plugin->sealer = std::make_unique<audit::Sealer>(origin, *plugin->writer, plugin->sink);
+  }
   // The record is whole without it; only commands cannot reach it, and say so themselves.
   if (auto door = open_door(*plugin, *config, folder, head, log_to(host)); !door) {
     if (const auto log = log_to(host)) {
@@ -184,6 +198,18 @@ tg_status plugin_open(const tg_host* host, tg_bytes config, void** self, char* e
   return status;
 }
 
+audit::Result<std::optional<audit::Writer::Refusal>> submit_sealed(Plugin& plugin, const audit::Event& event,
+                                                                   audit::Ticket ticket, bool awaited) {
+  if (plugin.sealer) {
+    return plugin.sealer->submit(event, ticket, awaited);
+  }
+  auto encoded = audit::encode(event, plugin.writer->gateway_json());
+  if (!encoded) {
+    return encoded.error();
+  }
+  return plugin.writer->submit(std::move(*encoded), ticket, awaited);
+}
+
 void submit_checked(Plugin& plugin, const tg_event& event, tg_done done, void* token) {
   std::array<audit::Member, inline_members> few;
   std::vector<audit::Member> many;
@@ -196,15 +222,14 @@ void submit_checked(Plugin& plugin, const tg_event& event, tg_done done, void* t
   for (std::size_t i = 0; i < members.size(); ++i) {
     members[i] = {view(event.members[i].name), view(event.members[i].json)};
   }
-  auto encoded = audit::encode({view(event.kind), view(event.id), members}, plugin.writer->gateway_json());
-  if (!encoded) {
-    answer(done, token, TG_INVALID, encoded.error().message);
-    return;
-  }
   const audit::Ticket ticket{reinterpret_cast<void (*)()>(done), token};
   const bool awaited = (event.flags & TG_EVENT_AWAITED) != 0;
-  if (const auto refusal = plugin.writer->submit(std::move(*encoded), ticket, awaited)) {
-    answer(done, token, status_of(refusal->outcome), refusal->reason);
+  const auto refusal = submit_sealed(plugin, {view(event.kind), view(event.id), members}, ticket, awaited);
+  if (!refusal) {
+    answer(done, token, refusal.error().kind == audit::FailureKind::invalid ? TG_INVALID : TG_UNWRITABLE,
+           refusal.error().message);
+  } else if (*refusal) {
+    answer(done, token, status_of((*refusal)->outcome), (*refusal)->reason);
   }
 }
 
@@ -249,6 +274,9 @@ void plugin_health(void* self, tg_health* health) {
 void plugin_close(void* self) {
   const std::unique_ptr<Plugin> plugin(static_cast<Plugin*>(self));
   plugin->control.reset();
+  if (plugin->sealer) {
+    plugin->sealer->close();
+  }
   plugin->writer->close();
 }
 

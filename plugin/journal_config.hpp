@@ -23,6 +23,7 @@ struct JournalConfig {
   audit::WriterOptions writer;
   boost::json::object keep;  ///< rules of retention, as the custodian takes them; empty: nothing is retired
   std::string archive;       ///< folder; empty: none
+  bool seal = false;         ///< what identifies a person is sealed
 };
 
 namespace detail {
@@ -123,12 +124,12 @@ inline audit::Result<void> spans(const boost::json::object& object, audit::Journ
 
 /// Reads the plugin's configuration, one JSON object: path, head, keyring, gateway, kek {file | env |
 /// credential}; optional heartbeat_s, queue_max, batch_max, checkpoint ("batch" or "entry"), epoch {entries,
-/// age_s}, segment {entries, bytes, age_s}. Errors: invalid, naming the key and what would be right; unknown
-/// keys are errors.
+/// age_s}, segment {entries, bytes, age_s}, keep, archive, seal (true or false). Errors: invalid, naming the
+/// key and what would be right; unknown keys are errors.
 inline audit::Result<JournalConfig> parse_journal_config(std::string_view json) {
-  constexpr std::array<std::string_view, 13> known = {
+  constexpr std::array<std::string_view, 14> known = {
       "path",      "head",       "keyring", "gateway", "kek",  "heartbeat_s", "queue_max",
-      "batch_max", "checkpoint", "epoch",   "segment", "keep", "archive"};
+      "batch_max", "checkpoint", "epoch",   "segment", "keep", "archive",     "seal"};
   constexpr std::uint64_t day_s = 86'400;
   constexpr std::uint64_t queue_most = 1'000'000;
   constexpr std::uint64_t batch_most = 16'384;
@@ -142,7 +143,7 @@ inline audit::Result<JournalConfig> parse_journal_config(std::string_view json) 
     if (std::find(known.begin(), known.end(), std::string_view(member.key())) == known.end()) {
       return detail::bad(member.key(),
                          "is not a key; known are path, head, keyring, gateway, kek, heartbeat_s, queue_max, "
-                         "batch_max, checkpoint, epoch, segment, keep, archive");
+                         "batch_max, checkpoint, epoch, segment, keep, archive, seal");
     }
   }
   JournalConfig config;
@@ -190,6 +191,12 @@ inline audit::Result<JournalConfig> parse_journal_config(std::string_view json) 
       return archive.error();
     }
     config.archive = std::move(*archive);
+  }
+  if (const boost::json::value* seal = object->if_contains("seal")) {
+    if (!seal->is_bool()) {
+      return detail::bad("seal", "must be true or false");
+    }
+    config.seal = seal->get_bool();
   }
   if (object->contains("checkpoint")) {
     const auto checkpoint = detail::text(*object, "checkpoint");

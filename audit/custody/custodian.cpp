@@ -64,7 +64,12 @@ Result<std::string> name_in(const json::object& request, std::string_view member
   return std::string(name);
 }
 
-// Appends one entry of the journal's own; gives its seq.
+json::object answer_of(const std::string& seq) {
+  return {{"seq", std::stoull(seq)}};
+}
+
+}  // namespace
+
 Result<std::string> append_object(Journal& journal, const std::string& kind, const json::object& members) {
   std::map<std::string, std::string> sorted;  // names are ASCII: the order of bytes is that of RFC 8785
   for (const auto& member : members) {
@@ -85,12 +90,6 @@ Result<std::string> append_object(Journal& journal, const std::string& kind, con
   }
   return std::to_string(seq);
 }
-
-json::object answer_of(const std::string& seq) {
-  return {{"seq", std::stoull(seq)}};
-}
-
-}  // namespace
 
 Result<Charter> read_own_charter(const std::filesystem::path& journal) {
   constexpr std::array<std::string_view, 1> kinds = {"key.provision"};
@@ -150,8 +149,12 @@ Result<json::object> Custodian::handle(const json::object& request, Requester wh
   if (act == "retire") {
     return retire(request, by);
   }
-  Result<Order> order = invalid("\"" + std::string(act) +
-                                "\" is no act; known are rotate, seal, hold, release, " + "revoke and note");
+  if (act == "erase") {
+    return erase(request, by);
+  }
+  Result<Order> order =
+      invalid("\"" + std::string(act) +
+              "\" is no act; known are rotate, seal, retire, erase, hold, release, revoke and note");
   if (act == "hold") {
     order = hold(request);
   } else if (act == "release") {

@@ -23,6 +23,7 @@ namespace tallygate::audit {
 ///   release {hold}                        granted
 ///   revoke {key, size}                    granted; where the key is in force a new one takes its place first
 ///   retire {rules, apply, archive}        granted where it is sooner than the charter's retention
+///   erase {user, apply}                   granted where it applies; else it says what would be erased
 ///   note {kind, members}                  journal.read, journal.export, journal.verify: what was done with
 ///   the record
 /// The answer holds `seq` of the entry and what else is worth knowing. One request at a time.
@@ -32,8 +33,14 @@ class Custodian {
   /// Runs an act where the journal may be touched: Writer::perform(), or the caller's own journal.
   using Perform = std::function<Result<std::string>(Act)>;
 
-  Custodian(std::filesystem::path journal, Clock clock, Perform perform)
-      : journal_(std::move(journal)), clock_(std::move(clock)), perform_(std::move(perform)) {}
+  /// Lets go of what is kept in memory about the subject of that UUID. Called in an act.
+  using Forget = std::function<void(std::string_view subject)>;
+
+  Custodian(std::filesystem::path journal, Clock clock, Perform perform, Forget forget = {})
+      : journal_(std::move(journal)),
+        clock_(std::move(clock)),
+        perform_(std::move(perform)),
+        forget_(std::move(forget)) {}
 
   /// Errors: invalid (unknown act, a member that is missing or wrong, a grant that does not allow it),
   /// missing, exists, and those of Journal.
@@ -50,6 +57,8 @@ class Custodian {
   Result<boost::json::object> retire(const boost::json::object& request, const std::string& by);
   Result<void> retire_one(const SegmentStanding& segment, const boost::json::object& request,
                           const std::string& by);
+  Result<boost::json::object> erase(const boost::json::object& request, const std::string& by);
+  Result<std::string> erase_now(Journal& journal, const Order& order, const std::string& subject) const;
   Result<boost::json::object> record(Order order, const boost::json::object& request, const std::string& by);
   [[nodiscard]] Result<void> allow(Order& order, const boost::json::object& request) const;
   [[nodiscard]] Result<Order> hold(const boost::json::object& request) const;
@@ -59,7 +68,13 @@ class Custodian {
   std::filesystem::path journal_;
   Clock clock_;
   Perform perform_;
+  Forget forget_;
 };
+
+/// Appends one entry of the journal's own; gives its seq. Errors: invalid (a value that cannot be recorded),
+/// and those of Journal.
+[[nodiscard]] Result<std::string> append_object(Journal& journal, const std::string& kind,
+                                                const boost::json::object& members);
 
 /// Whether `members` of an entry of `kind` carry a grant for it that is good at `now` and was not used
 /// before. Errors: invalid (says what is wrong with it), missing, unreadable, tampered (the charter).

@@ -124,6 +124,21 @@ class Journal {
   /// it.
   Result<void> seal(std::string_view by = {});
 
+  /// The keys of these people in order (journal.md §6); those who have none get one, durable when this
+  /// returns. Errors: those of Keyring and load_kek(); the journal stays good.
+  Result<std::vector<SubjectKey>> make_subjects(std::span<const std::string> names);
+  /// The UUID by which entries call a person; nothing where the keyring has no key of that name. Errors: as
+  /// make_subjects().
+  Result<std::optional<std::string>> find_subject(std::string_view name);
+
+  /// Erasing a person takes three steps, in one act: this, then the entry `journal.erase`, which must be the
+  /// next one, then settle_erasures(). Errors: unreadable; nothing has begun.
+  Result<void> begin_erasure(std::string_view uuid);
+  /// Destroys the keys of erasures that are on record, and takes those back that are not: what the steps end
+  /// with, and what an opening does after a crash between them. Errors: unreadable; sticky, and reopen()
+  /// tries again.
+  Result<void> settle_erasures();
+
   /// Whether every file is in place and writable and the disks have room: what can be known without writing.
   /// Errors: missing, tampered, unreadable; sticky.
   Result<void> check();
@@ -150,6 +165,8 @@ class Journal {
   /// When the newest entry was recorded.
   [[nodiscard]] Time newest() const { return newest_; }
   [[nodiscard]] Time now() const { return options_.clock(); }
+  /// The journal's name.
+  [[nodiscard]] const std::string& origin() const { return keys_->signer().name(); }
   /// The vkey of the signing key in force.
   [[nodiscard]] std::string vkey() const { return keys_->signer().vkey(); }
   /// seq of the first entry of the open segment.
@@ -167,6 +184,7 @@ class Journal {
   Result<bool> settle_keys(std::string_view newest_note);
   Result<void> measure_segment();
   Result<void> begin_segment(std::string_view by = {});
+  Result<bool> is_erased(const BegunErasure& begun);
   Result<HeadBlock> open_head(std::optional<Head>& head, std::span<const VerifyKey> keys);
   Result<void> rewrite_head(Head& head, const Examined& examined);
   Result<void> record_grants();

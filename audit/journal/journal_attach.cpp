@@ -112,6 +112,9 @@ Result<Journal::Attached> Journal::attach(const std::optional<Known>& known) {
   if (auto measured = measure_segment(); !measured) {
     return measured.error();
   }
+  if (auto settled = settle_erasures(); !settled) {
+    return settled.error();
+  }
   return Attached{examined->standing, examined->head_size, examined->abandons};
 }
 

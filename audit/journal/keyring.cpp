@@ -1,25 +1,18 @@
 #include "audit/journal/keyring.hpp"
 
 #include "audit/journal/file.hpp"
+#include "audit/journal/keyring_wrap.hpp"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <optional>
 #include <utility>
 
 namespace tallygate::audit {
 namespace {
-
-constexpr std::size_t iv_size = 12;
-constexpr std::size_t tag_size = 16;
-constexpr std::size_t wrapped_size = iv_size + ed25519_size + tag_size;
-using Wrapped = std::array<std::uint8_t, wrapped_size>;
 
 constexpr const char* settings = R"(
 PRAGMA journal_mode=DELETE;
@@ -33,21 +26,18 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE signing_key (vkey TEXT PRIMARY KEY, first INTEGER NOT NULL UNIQUE, created TEXT NOT NULL,
                           wrapped BLOB NOT NULL) STRICT;
 )";
+// Of people whose names are sealed: what came later than the keyrings of some journals.
+constexpr const char* people_tables = R"(
+CREATE TABLE IF NOT EXISTS index_key (id INTEGER PRIMARY KEY CHECK (id = 1), wrapped BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS subject_key (uuid TEXT PRIMARY KEY, person BLOB UNIQUE, wrapped BLOB NOT NULL,
+                                        created TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS erasing (uuid TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+)";
 constexpr const char* format_row = "INSERT INTO meta VALUES ('format', '1')";
 
 // While a key is destroyed: the keyring without it before it takes its place, and the one before.
 constexpr const char* new_suffix = ".new";
 constexpr const char* old_suffix = ".old";
-
-std::filesystem::path beside(std::filesystem::path path, const char* suffix) {
-  path += suffix;
-  return path;
-}
-
-struct FreeCipher {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
-using Cipher = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
 
 // What a crash while a key was destroyed may have left. The old name is one more name of the keyring itself
 // where the new one had not taken its place yet.
@@ -65,50 +55,6 @@ Result<void> clear_leftovers(const std::filesystem::path& path) {
   return {};
 }
 
-// What a wrapped key is bound to: it cannot be passed off as another one.
-std::string associated(std::string_view vkey) {
-  return "tallygate keyring v1\n" + std::string(vkey);
-}
-
-const unsigned char* bytes(const std::string& text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-std::optional<Wrapped> wrap(const Seed& seed, const Kek& kek, const std::string& data) {
-  Wrapped out{};
-  unsigned char* iv = out.data();
-  unsigned char* sealed = iv + iv_size;
-  const Cipher context(EVP_CIPHER_CTX_new());
-  int size = 0;
-  if (!context || RAND_bytes(iv, iv_size) != 1 ||
-      EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, kek.bytes().data(), iv) != 1 ||
-      EVP_EncryptUpdate(context.get(), nullptr, &size, bytes(data), static_cast<int>(data.size())) != 1 ||
-      EVP_EncryptUpdate(context.get(), sealed, &size, seed.data(), static_cast<int>(seed.size())) != 1 ||
-      EVP_EncryptFinal_ex(context.get(), sealed + size, &size) != 1 ||
-      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, tag_size, sealed + ed25519_size) != 1) {
-    return std::nullopt;
-  }
-  return out;
-}
-
-std::optional<Seed> unwrap(Wrapped wrapped, const Kek& kek, const std::string& data) {
-  Seed seed{};
-  const unsigned char* iv = wrapped.data();
-  unsigned char* sealed = wrapped.data() + iv_size;
-  const Cipher context(EVP_CIPHER_CTX_new());
-  int size = 0;
-  if (!context ||
-      EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, kek.bytes().data(), iv) != 1 ||
-      EVP_DecryptUpdate(context.get(), nullptr, &size, bytes(data), static_cast<int>(data.size())) != 1 ||
-      EVP_DecryptUpdate(context.get(), seed.data(), &size, sealed, static_cast<int>(ed25519_size)) != 1 ||
-      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, tag_size, sealed + ed25519_size) != 1 ||
-      EVP_DecryptFinal_ex(context.get(), seed.data() + size, &size) != 1) {
-    OPENSSL_cleanse(seed.data(), seed.size());
-    return std::nullopt;
-  }
-  return seed;
-}
-
 }  // namespace
 
 Result<Keyring> Keyring::create(const std::filesystem::path& path, std::string_view origin) {
@@ -119,7 +65,7 @@ Result<Keyring> Keyring::create(const std::filesystem::path& path, std::string_v
   if (!database) {
     return database.error();
   }
-  for (const char* sql : {settings, tables, format_row}) {
+  for (const char* sql : {settings, tables, people_tables, format_row}) {
     if (auto done = database->execute(sql); !done) {
       return done.error();
     }
@@ -135,7 +81,9 @@ Result<Keyring> Keyring::create(const std::filesystem::path& path, std::string_v
   return Keyring(std::move(*database), std::string(origin), path);
 }
 
-Result<Keyring> Keyring::open(const std::filesystem::path& path) {
+namespace {
+
+Result<void> check_private(const std::filesystem::path& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
     return fail(errno == ENOENT ? FailureKind::missing : FailureKind::unreadable,
@@ -144,6 +92,27 @@ Result<Keyring> Keyring::open(const std::filesystem::path& path) {
   if ((status.st_mode & 077U) != 0) {
     return fail(FailureKind::invalid, path.string() + ": others may read the keyring; run chmod 600 on it");
   }
+  return {};
+}
+
+}  // namespace
+
+Result<Keyring> Keyring::from(Database database, const std::filesystem::path& path) {
+  const auto format = database.value("SELECT value FROM meta WHERE key = 'format'");
+  auto origin = database.value("SELECT value FROM meta WHERE key = 'origin'");
+  if (!format || !origin) {
+    return format ? origin.error() : format.error();
+  }
+  if (*format != "1" || origin->empty()) {
+    return fail(FailureKind::invalid, path.string() + ": not a keyring of format 1");
+  }
+  return Keyring(std::move(database), std::move(*origin), path);
+}
+
+Result<Keyring> Keyring::open(const std::filesystem::path& path) {
+  if (auto good = check_private(path); !good) {
+    return good.error();
+  }
   if (auto cleared = clear_leftovers(path); !cleared) {
     return cleared.error();
   }
@@ -151,18 +120,35 @@ Result<Keyring> Keyring::open(const std::filesystem::path& path) {
   if (!database) {
     return database.error();
   }
+  sqlite3_busy_timeout(database->get(), busy_ms);
   if (auto done = database->execute(settings); !done) {
     return done.error();
   }
-  const auto format = database->value("SELECT value FROM meta WHERE key = 'format'");
-  auto origin = database->value("SELECT value FROM meta WHERE key = 'origin'");
-  if (!format || !origin) {
-    return format ? origin.error() : format.error();
+  auto keyring = from(std::move(*database), path);
+  if (!keyring) {
+    return keyring;
   }
-  if (*format != "1" || origin->empty()) {
-    return fail(FailureKind::invalid, path.string() + ": not a keyring of format 1");
+  // One that was needed is played back and gone by now; one that stays is what a crash left of a finished
+  // transaction.
+  if (auto gone = shred_file(beside(path, journal_suffix)); !gone) {
+    return gone.error();
   }
-  return Keyring(std::move(*database), std::move(*origin), path);
+  if (auto done = keyring->database_.execute(people_tables); !done) {
+    return done.error();
+  }
+  return keyring;
+}
+
+Result<Keyring> Keyring::open_reading(const std::filesystem::path& path) {
+  if (auto good = check_private(path); !good) {
+    return good.error();
+  }
+  auto database = Database::open(path, SQLITE_OPEN_READONLY);
+  if (!database) {
+    return database.error();
+  }
+  sqlite3_busy_timeout(database->get(), busy_ms);
+  return from(std::move(*database), path);
 }
 
 Result<void> Keyring::add(const Signer& signer, std::uint64_t first, std::string_view created,
@@ -175,7 +161,7 @@ Result<void> Keyring::add(const Signer& signer, std::uint64_t first, std::string
     return seed.error();
   }
   const std::string vkey = signer.vkey();
-  const auto wrapped = wrap(*seed, kek, associated(vkey));
+  const auto wrapped = wrap(*seed, kek, vkey);
   OPENSSL_cleanse(seed->data(), seed->size());
   if (!wrapped) {
     return fail(FailureKind::crypto, path_.string() + ": cannot wrap " + vkey);
@@ -199,13 +185,7 @@ Result<void> Keyring::add(const Signer& signer, std::uint64_t first, std::string
 
 Result<KeptKey> Keyring::unwrap_row(Statement& row, const Kek& kek) {
   const std::string vkey(row.text(0));
-  Wrapped wrapped{};
-  const auto stored = row.blob(3);
-  std::optional<Seed> seed;
-  if (stored.size() == wrapped.size()) {
-    std::copy(stored.begin(), stored.end(), wrapped.begin());
-    seed = unwrap(wrapped, kek, associated(vkey));
-  }
+  std::optional<Seed> seed = unwrap(row.blob(3), kek, vkey);
   if (!seed) {
     return fail(FailureKind::crypto, path_.string() + ": the key-encryption key does not open " + vkey +
                                          "; it is another one, or the keyring was altered");
@@ -245,7 +225,7 @@ Result<std::vector<KeptKey>> Keyring::load(const Kek& kek) {
 }
 
 // Writes what stays into a new file. An UPDATE or DELETE in place would leave a copy in a rollback journal.
-Result<void> Keyring::write_without(std::string_view vkey, const std::filesystem::path& fresh) const {
+Result<void> Keyring::write_anew(const Kept& kept, const std::filesystem::path& fresh) const {
   if (auto created = create_file(fresh, {}, 0600); !created) {
     return created.error();
   }
@@ -253,7 +233,7 @@ Result<void> Keyring::write_without(std::string_view vkey, const std::filesystem
   if (!database) {
     return database.error();
   }
-  for (const char* sql : {settings, tables}) {
+  for (const char* sql : {settings, tables, people_tables}) {
     if (auto done = database->execute(sql); !done) {
       return done.error();
     }
@@ -263,38 +243,55 @@ Result<void> Keyring::write_without(std::string_view vkey, const std::filesystem
     std::string_view value;
   };
   const std::string source = path_.string();
-  const std::array<Step, 4> steps = {
+  const std::array<Step, 7> steps = {
       {{"ATTACH DATABASE ?1 AS source", source},
        {"INSERT INTO meta SELECT * FROM source.meta WHERE ?1 <> ''", source},
-       {"INSERT INTO signing_key SELECT * FROM source.signing_key WHERE vkey = ?1", vkey},
+       {"INSERT INTO signing_key SELECT * FROM source.signing_key WHERE ?1 = '' OR vkey = ?1",
+        kept.only_vkey},
+       {"INSERT INTO index_key SELECT * FROM source.index_key WHERE ?1 <> ''", source},
+       {"INSERT INTO subject_key SELECT * FROM source.subject_key WHERE uuid <> ?1", kept.but_uuid},
+       {"INSERT INTO erasing SELECT * FROM source.erasing WHERE uuid <> ?1", kept.but_uuid},
        {"DETACH DATABASE ?1", "source"}}};
   for (const Step& step : steps) {
     auto statement = database->prepare(step.sql);
     if (!statement) {
       return statement.error();
     }
-    statement->bind(1, step.value);
+    statement->bind(1, step.value.empty() ? std::string_view("", 0) : step.value);
     if (statement->run() != SQLITE_DONE) {
       return database->failure("cannot write the keyring anew");
     }
   }
-  const auto kept = database->value("SELECT count(*) FROM signing_key");
-  if (!kept) {
-    return kept.error();
+  const auto count = database->value("SELECT count(*) FROM signing_key");
+  if (!count) {
+    return count.error();
   }
-  return *kept == "1"
+  return *count == "1" || (kept.only_vkey.empty() && *count != "0")
              ? Result<void>()
-             : fail(FailureKind::missing, path_.string() + ": it does not hold " + std::string(vkey));
+             : fail(FailureKind::missing,
+                    path_.string() + ": it does not hold " + std::string(kept.only_vkey));
 }
 
 Result<void> Keyring::keep_only(std::string_view vkey) {
+  return replace_with({vkey, {}});
+}
+
+Result<void> Keyring::destroy_subject(std::string_view uuid) {
+  return replace_with({{}, uuid});
+}
+
+Result<void> Keyring::replace_with(const Kept& kept) {
   const auto fresh = beside(path_, new_suffix);
   const auto old = beside(path_, old_suffix);
-  if (auto written = write_without(vkey, fresh); !written) {
+  if (auto written = write_anew(kept, fresh); !written) {
     if (auto undone = shred_file(fresh); !undone) {
       return undone.error();
     }
     return written.error();
+  }
+  // Nothing that was to be played back is left after the copy was made: what there is holds old pages.
+  if (auto gone = shred_file(beside(path_, journal_suffix)); !gone) {
+    return gone.error();
   }
   std::error_code error;
   std::filesystem::create_hard_link(path_, old, error);
@@ -309,6 +306,7 @@ Result<void> Keyring::keep_only(std::string_view vkey) {
   if (!database) {
     return database.error();
   }
+  sqlite3_busy_timeout(database->get(), busy_ms);
   database_ = std::move(*database);
   if (auto done = database_.execute(settings); !done) {
     return done.error();

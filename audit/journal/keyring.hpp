@@ -1,12 +1,16 @@
 #pragma once
 
+#include "audit/journal/aes.hpp"
 #include "audit/journal/failure.hpp"
 #include "audit/journal/kek.hpp"
 #include "audit/journal/signer.hpp"
 #include "audit/journal/sqlite.hpp"
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,16 +31,38 @@ struct KeptKey {
   std::string created;      ///< RFC 3339
 };
 
-/// `keyring.db`: private signing keys, wrapped with AES-256-GCM by a key-encryption key (journal.md §1, §6).
-/// A rollback journal and secure_delete see to it that a deleted key leaves no copy. One thread at a time.
+/// The key under which one person is sealed (journal.md §6).
+struct SubjectKey {
+  std::string uuid;  ///< random: what entries name the person by
+  AesKey key;
+};
+
+/// A person as the keyring knows one: HMAC-SHA256 of the name under the keyring's index key.
+using BlindPerson = std::array<std::uint8_t, 32>;
+
+/// An erasure that was begun: the entry at `seq`, where it is the person's `journal.erase`, says that it is
+/// done.
+struct BegunErasure {
+  std::string uuid;
+  std::uint64_t seq = 0;
+};
+
+/// `keyring.db`: private signing keys and the keys of sealed persons, wrapped with AES-256-GCM by a
+/// key-encryption key (journal.md §1, §6). A key that is destroyed leaves no copy: the keyring is written
+/// anew without it, takes the old one's place, and the old file is overwritten and removed. A crash on the
+/// way leaves either keyring whole; what is left of the other is destroyed by the next open(). Whoever writes
+/// to it holds the journal's lock. One thread at a time.
 class Keyring {
  public:
   /// Makes an empty keyring, mode 0600, for the journal `origin`. Errors: exists, unreadable.
   static Result<Keyring> create(const std::filesystem::path& path, std::string_view origin);
 
-  /// Opens a keyring. Errors: missing, unreadable, invalid (others may read it, or it is no keyring of format
-  /// 1).
+  /// Opens a keyring. One of a version without sealed persons gets their tables. Errors: missing, unreadable,
+  /// invalid (others may read it, or it is no keyring of format 1).
   static Result<Keyring> open(const std::filesystem::path& path);
+
+  /// Opens it to be read, also while another process writes it; nothing is mended. Errors: as open().
+  static Result<Keyring> open_reading(const std::filesystem::path& path);
 
   /// Wraps and keeps a signing key that signs from size `first` on. Errors: invalid (its name is not the
   /// origin), exists (it is there), unreadable, crypto.
@@ -46,11 +72,37 @@ class Keyring {
   /// (none), crypto (another key-encryption key, or altered), tampered.
   Result<std::vector<KeptKey>> load(const Kek& kek);
 
-  /// Destroys every signing key but the one with this vkey: the keyring is written anew without them, takes
-  /// the old one's place, and the old file is overwritten and removed. A crash on the way leaves either
-  /// keyring whole; what is left of the other is destroyed by the next open(). Errors: missing (no such key;
-  /// nothing is destroyed), unreadable.
+  /// Destroys every signing key but the one with this vkey. Errors: missing (no such key; nothing is
+  /// destroyed), unreadable.
   Result<void> keep_only(std::string_view vkey);
+
+  /// The key under which names become blind; nothing where no person was ever sealed. Errors: crypto,
+  /// unreadable.
+  Result<std::optional<AesKey>> index_key(const Kek& kek);
+  /// The same; one is made where there is none.
+  Result<AesKey> make_index_key(const Kek& kek);
+
+  /// The key of a person. Nothing where there is none. Errors: crypto, unreadable.
+  Result<std::optional<SubjectKey>> subject(const BlindPerson& person, const Kek& kek);
+  /// The key of that UUID. Nothing where there is none. Errors: crypto, unreadable.
+  Result<std::optional<SubjectKey>> subject(std::string_view uuid, const Kek& kek);
+
+  /// The keys of these people, in order; those who have none get one, durably, all in one transaction. Of
+  /// what the disk held on the way nothing stays. Errors: crypto, unreadable; then nobody got any.
+  Result<std::vector<SubjectKey>> subjects(std::span<const BlindPerson> people, std::string_view created,
+                                           const Kek& kek);
+
+  /// How many people have a key. Errors: unreadable.
+  Result<std::uint64_t> subject_count();
+
+  /// Notes that the person `uuid` is about to be erased by the entry `seq`. Errors: unreadable.
+  Result<void> begin_erasure(std::string_view uuid, std::uint64_t seq);
+  /// What begin_erasure() noted and neither of the next two has settled. Errors: unreadable.
+  Result<std::vector<BegunErasure>> begun_erasures();
+  /// Takes the note back: the person stays. Errors: unreadable.
+  Result<void> abandon_erasure(std::string_view uuid);
+  /// Destroys the person's key, and the note. Errors: unreadable.
+  Result<void> destroy_subject(std::string_view uuid);
 
   /// All keys, oldest first. Errors: unreadable.
   Result<std::vector<KeyringEntry>> list();
@@ -63,7 +115,18 @@ class Keyring {
       : database_(std::move(database)), origin_(std::move(origin)), path_(std::move(path)) {}
 
   Result<KeptKey> unwrap_row(Statement& row, const Kek& kek);
-  Result<void> write_without(std::string_view vkey, const std::filesystem::path& fresh) const;
+  struct Kept {
+    std::string_view only_vkey;  // of the signing keys; empty: all
+    std::string_view but_uuid;   // of the subject keys; empty: all
+  };
+  static Result<Keyring> from(Database database, const std::filesystem::path& path);
+  Result<void> write_anew(const Kept& kept, const std::filesystem::path& fresh) const;
+  Result<void> replace_with(const Kept& kept);
+  Result<std::optional<SubjectKey>> read_subject(Statement& row, const Kek& kek);
+  Result<void> add_subjects(std::span<const BlindPerson> people, std::string_view created, const Kek& kek,
+                            std::vector<SubjectKey>& keys);
+  Result<void> insert_subjects(Database& database, std::span<const BlindPerson> people,
+                               std::string_view created, const Kek& kek, std::vector<SubjectKey>& keys);
 
   Database database_;
   std::string origin_;

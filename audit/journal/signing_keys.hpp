@@ -56,6 +56,9 @@ class SigningKeys {
   [[nodiscard]] std::uint64_t first() const { return keys_[current_].first; }
   /// When the key in force was made, RFC 3339.
   [[nodiscard]] const std::string& created() const { return keys_[current_].created; }
+  /// The keyring, for the keys of sealed persons that lie in it too.
+  [[nodiscard]] Keyring& keyring() { return keyring_; }
+
   /// Whether there is another private key to destroy.
   [[nodiscard]] bool incomplete() const { return keys_.size() > 1; }
 

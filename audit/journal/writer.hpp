@@ -46,7 +46,8 @@ enum class Outcome {
   durable,
   overloaded,  ///< the queue is full; nothing was kept
   unwritable,  ///< it was not acknowledged and never will be
-  closed       ///< the writer is closing
+  closed,      ///< the writer is closing
+  invalid      ///< it cannot be encoded, which shows only after it was accepted
 };
 
 /// What a submitter wants back with the outcome: a function to be cast to its real type by the sink, and a

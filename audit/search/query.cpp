@@ -97,6 +97,9 @@ EntryRow row_of(std::uint64_t seq, const value& entry) {
   if (row.user.empty()) {
     row.user = copy({"user"});
   }
+  if (row.user.empty()) {
+    row.user = copy({"sealed", "subject"});  // who that is only the keyring can tell
+  }
   row.effect = copy({"decision", "effect"});
   row.rule = copy({"decision", "rule"});
   row.method = copy({"request", "method"});
@@ -148,7 +151,8 @@ std::optional<value> Query::match(std::string_view body) const {
       is_in_time(filter_, entry) &&
       (filter_.kind.empty() || is_kind_of(text_at(entry, {"kind"}), filter_.kind)) &&
       is_or_unset(filter_.user, {text_at(entry, {"actor", "subject"}), text_at(entry, {"actor", "email"}),
-                                 text_at(entry, {"actor", "user"}), text_at(entry, {"user"})}) &&
+                                 text_at(entry, {"actor", "user"}), text_at(entry, {"user"}),
+                                 text_at(entry, {"sealed", "subject"})}) &&
       is_or_unset(filter_.effect, {text_at(entry, {"decision", "effect"})}) &&
       is_or_unset(filter_.route, {text_at(entry, {"resource", "route"})}) &&
       text_at(entry, {"request", "path"}).starts_with(filter_.path) &&

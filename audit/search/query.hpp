@@ -15,15 +15,15 @@ namespace tallygate::audit {
 struct QueryFilter {
   std::optional<std::int64_t> from_ns;  ///< recorded at or after, since 1970
   std::optional<std::int64_t> to_ns;    ///< recorded before
-  std::string user;                     ///< actor's subject or email
-  std::string kind;                     ///< "access.deny", or a group of kinds: "access" or "access.*"
-  std::string effect;                   ///< decision's effect
-  std::string route;                    ///< resource's route
-  std::string path;                     ///< request's path begins with it
-  std::string ip;                       ///< client's address or its peer
-  std::string session;                  ///< id of the session
-  std::string rule;                     ///< the rule that decided, or one of several
-  std::string text;                     ///< stands anywhere in the entry
+  std::string user;     ///< actor's subject or email, or the UUID that stands for a sealed person
+  std::string kind;     ///< "access.deny", or a group of kinds: "access" or "access.*"
+  std::string effect;   ///< decision's effect
+  std::string route;    ///< resource's route
+  std::string path;     ///< request's path begins with it
+  std::string ip;       ///< client's address or its peer
+  std::string session;  ///< id of the session
+  std::string rule;     ///< the rule that decided, or one of several
+  std::string text;     ///< stands anywhere in the entry
 };
 
 /// What a table or CSV shows of an entry; empty where the entry has no such thing. Values are as recorded:

@@ -1,6 +1,8 @@
 #pragma once
 /// The verbs of `tallygate audit`. Each prints its answer and gives the exit code.
 
+#include "gateway/cli/audit_view.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -21,7 +23,7 @@ struct AuditVerifyOptions {
 int audit_verify(const AuditVerifyOptions& options);
 
 struct AuditShowOptions {
-  std::string journal;
+  ReadArguments where;
   std::uint64_t seq = 0;
   bool json = false;
 };
@@ -52,7 +54,7 @@ int audit_verify_consistency(const AuditVerifyProofOptions& options);
 
 /// Filters and form of `query`, `tail` and `stats`; empty: not given.
 struct AuditQueryOptions {
-  std::string journal;
+  ReadArguments where;
   std::string from;
   std::string to;
   std::string user;

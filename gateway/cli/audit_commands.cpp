@@ -61,7 +61,7 @@ void add_show(CLI::App& audit, int& exit_code) {
   auto options = std::make_shared<AuditShowOptions>();
   CLI::App* show = audit.add_subcommand("show", "Show one entry");
   show->add_option("SEQ", options->seq, "Its number")->required()->check(whole_number());
-  add_journal(*show, options->journal);
+  add_read_options(*show, options->where);
   show->add_flag("--json", options->json, "As it is recorded, on one line");
   show->callback([options, &exit_code] { exit_code = audit_show(*options); });
 }
@@ -144,7 +144,8 @@ void add_filters(CLI::App& verb, AuditQueryOptions& options) {
   verb.add_option("--from", options.from, "Recorded at or after: RFC 3339, a date, or how long ago (2h, 7d)")
       ->type_name("TIME");
   verb.add_option("--to", options.to, "Recorded before")->type_name("TIME");
-  verb.add_option("--user", options.user, "Subject or email of the actor")->type_name("NAME");
+  verb.add_option("--user", options.user, "Subject or email of the actor, or the UUID of a sealed person")
+      ->type_name("NAME");
   verb.add_option("--kind", options.kind, "A kind, such as access.deny, or a group, such as access")
       ->type_name("KIND");
   verb.add_option("--effect", options.effect, "Effect of the decision: allow or deny")
@@ -167,7 +168,7 @@ void add_format(CLI::App& verb, AuditQueryOptions& options) {
 void add_query(CLI::App& audit, int& exit_code) {
   auto options = std::make_shared<AuditQueryOptions>();
   CLI::App* query = audit.add_subcommand("query", "Find entries; all conditions must hold");
-  add_journal(*query, options->journal);
+  add_read_options(*query, options->where);
   add_filters(*query, *options);
   query->add_option("--limit", options->limit, "The newest N matches only")
       ->type_name("N")
@@ -180,7 +181,7 @@ void add_tail(CLI::App& audit, int& exit_code) {
   auto options = std::make_shared<AuditQueryOptions>();
   options->limit = tail_shown;
   CLI::App* tail = audit.add_subcommand("tail", "Show the newest entries");
-  add_journal(*tail, options->journal);
+  add_read_options(*tail, options->where);
   add_filters(*tail, *options);
   tail->add_flag("-f,--follow", options->follow, "Go on with what is recorded from now on");
   tail->add_option("-n,--limit", options->limit, "How many")
@@ -194,7 +195,7 @@ void add_tail(CLI::App& audit, int& exit_code) {
 void add_stats(CLI::App& audit, int& exit_code) {
   auto options = std::make_shared<AuditQueryOptions>();
   CLI::App* stats = audit.add_subcommand("stats", "Count entries by kind, user, route and day");
-  add_journal(*stats, options->journal);
+  add_read_options(*stats, options->where);
   add_filters(*stats, *options);
   auto json = std::make_shared<bool>(false);
   stats->add_flag("--json", *json, "One JSON document on stdout");

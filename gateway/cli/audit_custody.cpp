@@ -378,6 +378,7 @@ void add_audit_custody(CLI::App& audit, int& exit_code) {
   add_retire(audit, exit_code);
   add_hold(audit, exit_code);
   add_recover(audit, exit_code);
+  add_audit_erase(audit, exit_code);
 }
 
 }  // namespace tallygate::cli

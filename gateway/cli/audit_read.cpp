@@ -6,6 +6,7 @@
 #include "gateway/cli/audit_actions.hpp"
 #include "gateway/cli/audit_arguments.hpp"
 #include "gateway/cli/audit_print.hpp"
+#include "gateway/cli/audit_view.hpp"
 #include "gateway/cli/commands.hpp"
 #include "policy/language/nearest.hpp"
 #include "policy/request/address.hpp"
@@ -89,16 +90,43 @@ Result<audit::Query> query_of(const AuditQueryOptions& options) {
   return audit::Query(std::move(filter));
 }
 
+// What a command reads, and with what eyes.
+struct Reading {
+  audit::Query query;
+  EntryView view;
+  audit::JournalReader reader;
+};
+
+Result<Reading> open_reading(const AuditQueryOptions& options) {
+  auto query = query_of(options);
+  if (!query) {
+    return query.error();
+  }
+  auto view = EntryView::open(options.where);
+  if (!view) {
+    return view.error();
+  }
+  if (auto looking = view->look_for(options.user); !looking) {
+    return looking.error();
+  }
+  auto reader = audit::JournalReader::open(view->journal());
+  if (!reader) {
+    return reader.error();
+  }
+  return Reading{std::move(*query), std::move(*view), std::move(*reader)};
+}
+
 // Entries from `first` on that match, as they come.
-Result<std::uint64_t> print_up(audit::JournalReader& reader, const audit::Query& query, std::uint64_t first,
-                               EntryPrinter& printer) {
+Result<std::uint64_t> print_up(Reading& reading, std::uint64_t first, EntryPrinter& printer) {
+  audit::JournalReader& reader = reading.reader;
   auto end = reader.end();
   if (!end) {
     return end;
   }
   const auto read = reader.up(first, *end, [&](std::uint64_t seq, std::string_view body) {
-    if (const auto entry = query.match(body)) {
-      printer.entry(seq, body, *entry);
+    const auto seen = reading.view.of(body);
+    if (const auto entry = seen ? reading.query.match(*seen) : std::nullopt) {
+      printer.entry(seq, *seen, *entry);
     }
     return std::ferror(stdout) == 0;
   });
@@ -109,8 +137,8 @@ Result<std::uint64_t> print_up(audit::JournalReader& reader, const audit::Query&
 }
 
 // The newest `limit` that match, oldest first. Gives the seq to go on from.
-Result<std::uint64_t> print_newest(audit::JournalReader& reader, const audit::Query& query, std::size_t limit,
-                                   EntryPrinter& printer) {
+Result<std::uint64_t> print_newest(Reading& reading, std::size_t limit, EntryPrinter& printer) {
+  audit::JournalReader& reader = reading.reader;
   struct Match {
     std::uint64_t seq;
     std::string body;
@@ -122,8 +150,9 @@ Result<std::uint64_t> print_newest(audit::JournalReader& reader, const audit::Qu
   }
   std::vector<Match> matches;
   const auto read = reader.down(0, *end, [&](std::uint64_t seq, std::string_view body) {
-    if (auto entry = query.match(body)) {
-      matches.push_back({seq, std::string(body), std::move(*entry)});
+    const auto seen = reading.view.of(body);
+    if (auto entry = seen ? reading.query.match(*seen) : std::nullopt) {
+      matches.push_back({seq, std::string(*seen), std::move(*entry)});
     }
     return matches.size() < limit;
   });
@@ -164,7 +193,11 @@ bool reader_left(std::chrono::milliseconds interval) {
 }  // namespace
 
 int audit_show(const AuditShowOptions& options) {
-  auto reader = audit::JournalReader::open(options.journal);
+  auto view = EntryView::open(options.where);
+  if (!view) {
+    return report_failure(view.error());
+  }
+  auto reader = audit::JournalReader::open(view->journal());
   if (!reader) {
     return report_failure(reader.error());
   }
@@ -176,28 +209,34 @@ int audit_show(const AuditShowOptions& options) {
     fmt::print(stderr, "tallygate: the journal has no entry {}\n", options.seq);
     return ExitCode::answer_is_no;
   }
+  const auto erasure = audit::find_erasure(view->journal(), **body);
+  if (!erasure) {
+    return report_failure(erasure.error());
+  }
+  const std::string_view seen = view->of(**body).value_or(**body);
   boost::system::error_code error;
-  const boost::json::value entry = boost::json::parse(**body, error);
+  const boost::json::value entry = boost::json::parse(seen, error);
   if (options.json || error) {
-    fmt::print("{}\n", error ? audit::inert_text(**body) : audit::inert_json(**body));
+    fmt::print("{}\n", error ? audit::inert_text(seen) : audit::inert_json(seen));
   } else {
     fmt::print("{}\n", indented_json(entry));
+  }
+  if (*erasure) {
+    // JSON on stdout stays one document.
+    fmt::print(options.json ? stderr : stdout, "the person of this entry was erased on {}, seq {}\n",
+               audit::inert_text((*erasure)->time), (*erasure)->seq);
   }
   return finish_output(ExitCode::done);
 }
 
 int audit_query(const AuditQueryOptions& options) {
-  const auto query = query_of(options);
-  if (!query) {
-    return report_failure(query.error());
-  }
-  auto reader = audit::JournalReader::open(options.journal);
-  if (!reader) {
-    return report_failure(reader.error());
+  auto reading = open_reading(options);
+  if (!reading) {
+    return report_failure(reading.error());
   }
   EntryPrinter printer(options.format);
-  const auto printed = options.limit == 0 ? print_up(*reader, *query, 0, printer)
-                                          : print_newest(*reader, *query, options.limit, printer);
+  const auto printed =
+      options.limit == 0 ? print_up(*reading, 0, printer) : print_newest(*reading, options.limit, printer);
   if (!printed) {
     return report_failure(printed.error());
   }
@@ -206,23 +245,19 @@ int audit_query(const AuditQueryOptions& options) {
 }
 
 int audit_tail(const AuditQueryOptions& options) {
-  const auto query = query_of(options);
-  if (!query) {
-    return report_failure(query.error());
-  }
-  auto reader = audit::JournalReader::open(options.journal);
-  if (!reader) {
-    return report_failure(reader.error());
+  auto reading = open_reading(options);
+  if (!reading) {
+    return report_failure(reading.error());
   }
   EntryPrinter printer(options.format);
-  auto next = options.limit == 0 ? reader->end() : print_newest(*reader, *query, options.limit, printer);
+  auto next = options.limit == 0 ? reading->reader.end() : print_newest(*reading, options.limit, printer);
   while (next && options.follow && std::fflush(stdout) == 0 && !reader_left(follow_poll)) {
-    const auto changed = reader->changed();
+    const auto changed = reading->reader.changed();
     if (!changed) {
       return report_failure(changed.error());
     }
     if (*changed) {
-      next = print_up(*reader, *query, *next, printer);
+      next = print_up(*reading, *next, printer);
     }
   }
   if (!next) {
@@ -233,21 +268,18 @@ int audit_tail(const AuditQueryOptions& options) {
 }
 
 int audit_stats(const AuditQueryOptions& options) {
-  const auto query = query_of(options);
-  if (!query) {
-    return report_failure(query.error());
+  auto reading = open_reading(options);
+  if (!reading) {
+    return report_failure(reading.error());
   }
-  auto reader = audit::JournalReader::open(options.journal);
-  if (!reader) {
-    return report_failure(reader.error());
-  }
-  const auto end = reader->end();
+  const auto end = reading->reader.end();
   if (!end) {
     return report_failure(end.error());
   }
   audit::Stats stats;
-  const auto read = reader->up(0, *end, [&](std::uint64_t seq, std::string_view body) {
-    if (const auto entry = query->match(body)) {
+  const auto read = reading->reader.up(0, *end, [&](std::uint64_t seq, std::string_view body) {
+    const auto seen = reading->view.of(body);
+    if (const auto entry = seen ? reading->query.match(*seen) : std::nullopt) {
       stats.add(audit::row_of(seq, *entry));
     }
     return true;

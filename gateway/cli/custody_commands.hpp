@@ -10,7 +10,7 @@ namespace tallygate::cli {
 /// `keys rotate`, `keys revoke`, `keys grant`.
 void add_keys_custody(CLI::App& keys, int& exit_code);
 
-/// `audit seal`, `audit hold`, `audit recover`.
+/// `audit seal`, `audit retire`, `audit hold`, `audit recover`, `audit erase`.
 void add_audit_custody(CLI::App& audit, int& exit_code);
 
 /// `audit export`.
@@ -18,5 +18,8 @@ void add_audit_export(CLI::App& audit, int& exit_code);
 
 /// `audit upgrade`, `audit index rebuild`.
 void add_audit_upgrade(CLI::App& audit, int& exit_code);
+
+/// `audit erase`.
+void add_audit_erase(CLI::App& audit, int& exit_code);
 
 }  // namespace tallygate::cli

@@ -1,0 +1,120 @@
+// Erasure of a person: the entry first, then the key.
+
+#include "audit/custody/custodian.hpp"
+#include "audit/custody/scan.hpp"
+#include "audit/custody/subject_trace.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+
+namespace tallygate::audit {
+namespace {
+
+namespace json = boost::json;
+
+json::object describe(const std::string& subject, const SubjectTrace& trace) {
+  json::array segments;
+  for (const std::string& file : trace.segments) {
+    segments.emplace_back(file);
+  }
+  json::array holds;
+  for (const Hold& hold : trace.holds) {
+    holds.emplace_back(hold.name);
+  }
+  json::object answer{{"subject", subject},
+                      {"entries", trace.entries},
+                      {"segments", std::move(segments)},
+                      {"holds", std::move(holds)},
+                      {"in_clear", trace.in_clear}};
+  if (trace.entries > 0) {
+    answer["first"] = trace.first;
+    answer["last"] = trace.last;
+  }
+  return answer;
+}
+
+bool flag(const json::object& request, std::string_view name) {
+  const auto* value = request.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+std::string names_of(const std::vector<Hold>& holds) {
+  std::string names;
+  for (const Hold& hold : holds) {
+    names.append(names.empty() ? "" : ", ").append(hold.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+Result<json::object> Custodian::erase(const json::object& request, const std::string& by) {
+  const std::string user(member_text(request, "user"));
+  if (user.empty()) {
+    return fail(FailureKind::invalid, "\"user\" must be the subject of the person to be erased");
+  }
+  const auto subject = perform_([&](Journal& journal) -> Result<std::string> {
+    auto found = journal.find_subject(user);
+    if (!found) {
+      return found.error();
+    }
+    return found->value_or(std::string());
+  });
+  if (!subject) {
+    return subject.error();
+  }
+  if (subject->empty()) {
+    return fail(FailureKind::missing,
+                "the keyring has no key of a person of that name: nothing was sealed for it, or it is erased "
+                "already; the name is the actor's subject, as entries have it");
+  }
+  const auto trace = trace_subject(journal_, *subject, user);
+  if (!trace) {
+    return trace.error();
+  }
+  json::object answer = describe(*subject, *trace);
+  answer["erased"] = false;
+  if (const auto charter = read_own_charter(journal_)) {
+    answer["journal"] = charter->journal;
+  }
+  if (!flag(request, "apply")) {
+    return answer;
+  }
+  if (!trace->holds.empty()) {
+    return fail(FailureKind::exists, "entries of that person are under hold (" + names_of(trace->holds) +
+                                         "): nothing may be taken from them before it is released");
+  }
+  Order order{{{"subject", *subject}}, "journal.erase", true};
+  if (auto allowed = allow(order, request); !allowed) {
+    return allowed.error();
+  }
+  order.members["by"] = json::parse(by);
+  const auto seq = perform_([&](Journal& journal) { return erase_now(journal, order, *subject); });
+  if (!seq) {
+    return seq.error();
+  }
+  answer["erased"] = true;
+  answer["seq"] = std::stoull(*seq);
+  return answer;
+}
+
+// A crash on the way leaves a note in the keyring, by which the next opening finishes what is on record.
+Result<std::string> Custodian::erase_now(Journal& journal, const Order& order,
+                                         const std::string& subject) const {
+  if (auto begun = journal.begin_erasure(subject); !begun) {
+    return begun.error();
+  }
+  auto seq = append_object(journal, order.kind, order.members);
+  if (!seq && !journal.good()) {
+    return seq;  // whether it is on record shows when the journal is opened again
+  }
+  if (seq && forget_) {
+    forget_(subject);
+  }
+  if (auto settled = journal.settle_erasures(); !settled) {
+    return settled.error();
+  }
+  return seq;
+}
+
+}  // namespace tallygate::audit

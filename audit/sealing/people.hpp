@@ -1,0 +1,51 @@
+#pragma once
+/// The people whose keys are at hand.
+
+#include "audit/journal/aes.hpp"
+
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace tallygate::audit {
+
+/// How many people's keys are kept in memory; of more, those not seen for longest are read again.
+inline constexpr std::size_t people_max = 65'536;
+
+/// A person whose entries can be sealed.
+struct KnownPerson {
+  std::string uuid;
+  std::shared_ptr<const AesKey> key;
+};
+
+/// Names and their keys, of which the ones used last are kept. Thread-safe. Keys are wiped as soon as nobody
+/// uses them any more.
+class People {
+ public:
+  explicit People(std::size_t limit = people_max) : limit_(limit) {}
+
+  /// Nothing where the person is not at hand.
+  [[nodiscard]] std::optional<KnownPerson> find(const std::string& name);
+  void put(const std::string& name, KnownPerson person);
+  /// Lets go of the person that entries call `uuid`.
+  void forget(std::string_view uuid);
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  struct Entry {
+    std::string name;
+    KnownPerson person;
+  };
+
+  const std::size_t limit_;
+  mutable std::mutex mutex_;
+  std::list<Entry> entries_;                                                  // those used last first
+  std::unordered_map<std::string_view, std::list<Entry>::iterator> by_name_;  // names lie in entries_
+};
+
+}  // namespace tallygate::audit

@@ -1,0 +1,41 @@
+#pragma once
+/// One event with what identifies a person under a seal, and back (journal.md §6). Pure, but for the random
+/// iv.
+
+#include "audit/journal/encode.hpp"
+#include "audit/sealing/people.hpp"
+#include "audit/sealing/personal.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tallygate::audit {
+
+/// Gives a person's key; nothing where it is not at hand.
+using FindPerson = std::function<std::optional<KnownPerson>(const std::string& name)>;
+
+/// Encodes an event whose `parts` take_apart() gave, sealed with the keys that `find` gives. Nothing where it
+/// gives one of them not. `origin` is the journal's name. Errors: as encode(), and crypto.
+[[nodiscard]] Result<std::optional<EncodedEvent>> encode_sealed(const Event& event, const Personal& parts,
+                                                                std::string_view origin,
+                                                                std::string_view gateway_json,
+                                                                const FindPerson& find);
+
+/// The member `sealed` of an entry, as far as it is one.
+struct PersonSeal {
+  std::string subject;
+  std::string iv;  ///< raw bytes
+  std::string ct;  ///< raw bytes, the tag last
+  std::string id;  ///< of the entry
+};
+
+/// Reads `sealed` and `id` of an entry; nothing where it has none or it is malformed.
+[[nodiscard]] std::optional<PersonSeal> read_seal(std::string_view body);
+
+/// The object that was sealed; nothing where the key is another one or a byte was altered.
+[[nodiscard]] std::optional<std::string> open_seal(const PersonSeal& seal, const AesKey& key,
+                                                   std::string_view origin);
+
+}  // namespace tallygate::audit

@@ -1,0 +1,109 @@
+#include "audit/sealing/unsealer.hpp"
+
+#include "audit/custody/scan.hpp"
+#include "audit/sealing/personal.hpp"
+#include "audit/sealing/seal_event.hpp"
+
+#include <openssl/crypto.h>
+
+#include <array>
+#include <utility>
+
+namespace tallygate::audit {
+
+bool looks_sealed(std::string_view body) {
+  return body.find(R"("sealed":{"ct":")") != std::string_view::npos;
+}
+
+Result<Unsealer> Unsealer::open(const std::filesystem::path& keyring, const KekSource& kek) {
+  auto key = load_kek(kek);
+  if (!key) {
+    return key.error();
+  }
+  const auto identity = identify(keyring);
+  if (!identity) {
+    return identity.error();
+  }
+  auto opened = Keyring::open_reading(keyring);
+  if (!opened) {
+    return opened.error();
+  }
+  if (const auto index = opened->index_key(*key); !index) {
+    return index.error();
+  }
+  return Unsealer(keyring, std::move(*key), std::move(*opened), *identity);
+}
+
+// A keyring from which a key was destroyed is another file than before.
+void Unsealer::keep_up() {
+  const auto identity = identify(path_);
+  if (!identity || *identity == identity_) {
+    return;
+  }
+  if (auto opened = Keyring::open_reading(path_)) {
+    keys_.clear();
+    keyring_ = std::move(*opened);
+    identity_ = *identity;
+  }
+}
+
+const AesKey* Unsealer::key_of(const std::string& uuid) {
+  keep_up();
+  if (const auto found = keys_.find(uuid); found != keys_.end()) {
+    return &found->second;
+  }
+  auto subject = keyring_.subject(uuid, kek_);
+  if (!subject || !*subject) {
+    return nullptr;
+  }
+  return &keys_.emplace(uuid, std::move((*subject)->key)).first->second;
+}
+
+std::optional<std::string> Unsealer::unseal(std::string_view body) {
+  if (!looks_sealed(body)) {
+    return std::nullopt;
+  }
+  const auto seal = read_seal(body);
+  const AesKey* key = seal ? key_of(seal->subject) : nullptr;
+  auto opened = key != nullptr ? open_seal(*seal, *key, keyring_.origin()) : std::nullopt;
+  if (!opened) {
+    return std::nullopt;
+  }
+  return put_together(body, *opened);
+}
+
+Result<std::optional<std::string>> Unsealer::subject_of(std::string_view name) {
+  keep_up();
+  const auto index = keyring_.index_key(kek_);
+  if (!index || !*index) {
+    return index ? Result<std::optional<std::string>>(std::optional<std::string>()) : index.error();
+  }
+  const auto person = hmac_sha256(**index, name);
+  if (!person) {
+    return fail(FailureKind::crypto, "a name cannot be made blind");
+  }
+  auto subject = keyring_.subject(*person, kek_);
+  if (!subject) {
+    return subject.error();
+  }
+  return *subject ? std::optional(std::move((*subject)->uuid)) : std::nullopt;
+}
+
+Result<std::optional<Erasure>> find_erasure(const std::filesystem::path& journal, std::string_view body) {
+  std::optional<Erasure> erasure;
+  const auto seal = looks_sealed(body) ? read_seal(body) : std::nullopt;
+  if (!seal) {
+    return erasure;
+  }
+  constexpr std::array<std::string_view, 1> kinds = {"journal.erase"};
+  const auto scanned =
+      scan_kinds(journal, kinds, [&](std::uint64_t seq, std::string_view, const boost::json::object& entry) {
+        if (member_text(entry, "subject") == seal->subject) {
+          erasure = Erasure{seq, std::string(member_text(entry, "time"))};
+        }
+        return !erasure;
+      });
+  return scanned ? Result<std::optional<Erasure>>(std::move(erasure)) : scanned.error();
+}
+
+}  // namespace tallygate::audit

@@ -1,0 +1,112 @@
+// `audit erase`: destroys the key of a person, so that nobody reads any more who that was.
+
+#include "audit/search/escape.hpp"
+#include "gateway/cli/audit_arguments.hpp"
+#include "gateway/cli/commands.hpp"
+#include "gateway/cli/custody_commands.hpp"
+#include "gateway/cli/journal_access.hpp"
+#include "gateway/cli/site_report.hpp"
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+
+namespace tallygate::cli {
+namespace {
+
+namespace json = boost::json;
+
+struct EraseArguments {
+  JournalArguments journal;
+  std::string user;
+  std::string grant;
+  bool dry_run = false;
+  bool json = false;
+};
+
+std::string list_of(const json::array& names) {
+  std::string list;
+  for (const json::value& name : names) {
+    list.append(list.empty() ? "" : ", ").append(json::value_to<std::string>(name));
+  }
+  return list;
+}
+
+void tell_what_it_touches(const json::object& answer) {
+  const std::string entries = json::serialize(answer.at("entries"));
+  fmt::print("subject {}: {} entries", json::value_to<std::string>(answer.at("subject")), entries);
+  if (answer.contains("first")) {
+    fmt::print(", the first {}, the last {}, in {}", json::serialize(answer.at("first")),
+               json::serialize(answer.at("last")),
+               audit::inert_text(list_of(answer.at("segments").as_array())));
+  }
+  fmt::print("\n");
+  if (const auto clear = answer.at("in_clear").to_number<std::uint64_t>(); clear > 0) {
+    fmt::print("{} further entries hold the name in the clear, recorded unsealed: no erasure reaches them\n",
+               clear);
+  }
+  if (const auto& holds = answer.at("holds").as_array(); !holds.empty()) {
+    fmt::print("in the way: hold {}\n", audit::inert_text(list_of(holds)));
+  }
+}
+
+void tell_what_comes_next(const json::object& answer) {
+  const auto* journal = answer.if_contains("journal");
+  fmt::print(
+      "Nothing was changed. To do it: where the provisioning key is,\n"
+      "  tallygate keys grant journal.erase subject={} --id {} --key ROOT.pem -o erase.grant\n"
+      "and here the same command with --grant erase.grant\n",
+      json::value_to<std::string>(answer.at("subject")),
+      journal == nullptr ? "JOURNAL" : audit::inert_text(json::value_to<std::string>(*journal)));
+}
+
+int erase(const EraseArguments& arguments) {
+  const auto options = journal_options(arguments.journal);
+  if (!options) {
+    return report(options.error());
+  }
+  const bool apply = !arguments.dry_run && !arguments.grant.empty();
+  json::object request{{"act", "erase"}, {"user", arguments.user}, {"apply", apply}};
+  if (!arguments.grant.empty()) {
+    if (auto added = add_grant(request, arguments.grant); !added) {
+      return report(added.error());
+    }
+  }
+  const auto answer = act_on_journal(*options, request);
+  if (!answer) {
+    return report(answer.error());
+  }
+  if (arguments.json) {
+    fmt::print("{}\n", json::serialize(*answer));
+    return finish_output(done);
+  }
+  tell_what_it_touches(*answer);
+  if (answer->at("erased").as_bool()) {
+    fmt::print("erased, entry {}: the key is destroyed, and nobody can read who that was\n",
+               json::serialize(answer->at("seq")));
+  } else {
+    tell_what_comes_next(*answer);
+  }
+  return finish_output(done);
+}
+
+}  // namespace
+
+void add_audit_erase(CLI::App& audit, int& exit_code) {
+  auto* command = audit.add_subcommand(
+      "erase",
+      "Destroy the key of a person: entries stay provable, and name nobody. A dry run without --grant");
+  auto arguments = std::make_shared<EraseArguments>();
+  command->add_option("USER", arguments->user, "The person: the actor's subject, as entries have it")
+      ->required();
+  add_journal_options(*command, arguments->journal);
+  command->add_option("--grant", arguments->grant, "The grant for it: tallygate keys grant journal.erase");
+  command->add_flag("--dry-run", arguments->dry_run, "Say what would be touched, and change nothing");
+  command->add_flag("--json", arguments->json, "One JSON document on stdout");
+  command->callback([arguments, &exit_code] { exit_code = erase(*arguments); });
+}
+
+}  // namespace tallygate::cli

@@ -1,0 +1,286 @@
+// Erasure of a person: what is gone, and what still verifies.
+
+#include "audit/custody/custodian.hpp"
+#include "audit/journal/journal.hpp"
+#include "audit/journal/uuid.hpp"
+#include "audit/proof/verify.hpp"
+#include "audit/sealing/sealer.hpp"
+#include "audit/sealing/unsealer.hpp"
+#include "audit/search/reader.hpp"
+#include "tests/audit/support/collector.hpp"
+#include "tests/audit/support/home.hpp"
+
+#include <boost/json.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace tallygate::audit {
+namespace {
+
+namespace json = boost::json;
+using testing::Collector;
+using ::testing::HasSubstr;
+using testing::Home;
+using ::testing::IsEmpty;
+
+class Erasure : public ::testing::Test {
+ protected:
+  Erasure() { open(); }
+  ~Erasure() override { close(); }
+
+  void open() {
+    auto journal = Journal::open(home_.options());
+    ASSERT_TRUE(journal) << journal.error().message;
+    const std::string origin = (*journal)->origin();
+    writer_ = std::make_unique<Writer>(std::move(*journal), WriterOptions{}, collector_);
+    sealer_ = std::make_unique<Sealer>(origin, *writer_, collector_);
+  }
+
+  void close() {
+    sealer_.reset();
+    writer_.reset();
+  }
+
+  std::uint64_t visit(const std::string& who) {
+    const std::string id = time_uuid(system_clock()()).value();
+    const std::string actor =
+        R"({"email":")" + who + R"(@mail.test","groups":["g"],"subject":")" + who + "\"}";
+    const std::string client = R"({"address":"2001:db8::)" + std::to_string(who.size()) +
+                               R"(","user_agent":"agent-of-)" + who + "\"}";
+    const std::array<Member, 2> members = {{{"actor", actor}, {"client", client}}};
+    EXPECT_FALSE(sealer_->submit({"access.allow", id, members}, Collector::ticket(++number_), true).value());
+    const auto answer = collector_.wait(number_);
+    EXPECT_EQ(answer.outcome, Outcome::durable) << answer.reason;
+    return answer.receipt.seq;
+  }
+
+  Result<json::object> ask(const json::object& request) {
+    Custodian custodian(
+        home_.journal(), home_.options().clock,
+        [this](const Custodian::Act& act) { return writer_->perform(act); },
+        [this](std::string_view subject) { sealer_->forget(subject); });
+    return custodian.handle(request, {1000});
+  }
+
+  Result<json::object> erase(const std::string& who, const std::string& granted_for = {}) {
+    json::object request{{"act", "erase"}, {"user", who}, {"apply", !granted_for.empty()}};
+    if (!granted_for.empty()) {
+      const auto charter = read_own_charter(home_.journal()).value();
+      const auto grant = make_grant(home_.root(), {charter.journal,
+                                                   "journal.erase",
+                                                   {{"subject", granted_for}},
+                                                   home_.options().clock() + std::chrono::hours(1)})
+                             .value();
+      request["grant"] = grant.terms;
+      request["signature"] = grant.signature;
+    }
+    return ask(request);
+  }
+
+  std::string subject_of(const std::string& who) {
+    return std::string(erase(who).value().at("subject").as_string());
+  }
+
+  std::vector<std::string> findings() {
+    VerifyOptions options{home_.journal(), load_root_key(home_.root().vkey()).value(), {}, {}, {}, {}, 0, {}};
+    options.head = home_.head();
+    std::vector<std::string> all;
+    for (const Finding& finding : verify_journal(options).value().findings) {
+      all.push_back(finding.what);
+    }
+    return all;
+  }
+
+  // Files under the journal's and the companions' folders that hold these bytes.
+  std::vector<std::string> files_with(std::string_view needle) {
+    std::vector<std::string> found;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(home_.folder())) {
+      if (entry.is_regular_file()) {
+        std::ifstream in(entry.path(), std::ios::binary);
+        const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+        if (bytes.find(needle) != std::string::npos) {
+          found.push_back(entry.path().filename().string());
+        }
+      }
+    }
+    return found;
+  }
+
+  std::string wrapped_of(const std::string& uuid) {
+    auto database = Database::open(home_.keyring(), SQLITE_OPEN_READONLY).value();
+    auto query = database.prepare("SELECT wrapped FROM subject_key WHERE uuid = ?").value();
+    query.bind(1, std::string_view(uuid));
+    EXPECT_EQ(query.step(), SQLITE_ROW);
+    const auto bytes = query.blob(0);
+    return {bytes.begin(), bytes.end()};
+  }
+
+  std::string body(std::uint64_t seq) {
+    return JournalReader::open(home_.journal()).value().entry(seq).value().value();
+  }
+
+  Home home_;
+  Collector collector_;
+  std::unique_ptr<Writer> writer_;
+  std::unique_ptr<Sealer> sealer_;
+  std::uintptr_t number_ = 0;
+};
+
+TEST_F(Erasure, LeavesNoByteOfTheKeyAndNoneOfTheNameAndEverythingStillVerifies) {
+  std::uint64_t first = 0;
+  std::uint64_t other = 0;
+  for (int i = 0; i < 30; ++i) {
+    first = i == 0 ? visit("mallory") : first;
+    visit("mallory");
+    other = visit("trent");
+    visit("stranger-" + std::to_string(i));
+    if (i == 10) {
+      ASSERT_TRUE(ask({{"act", "seal"}}));
+      ASSERT_TRUE(ask({{"act", "rotate"}}));
+    }
+  }
+  const std::string uuid = subject_of("mallory");
+  const std::string wrapped = wrapped_of(uuid);
+  const auto kek = load_kek(home_.options().kek).value();
+  std::string raw;
+  {
+    const auto key = Keyring::open_reading(home_.keyring()).value().subject(uuid, kek).value().value();
+    raw.assign(key.key.bytes().begin(), key.key.bytes().end());
+  }
+  EXPECT_THAT(files_with(wrapped), ::testing::ElementsAre("keyring.db")) << "the scan finds what is there";
+  EXPECT_THAT(files_with(uuid), ::testing::Contains("keyring.db"));
+
+  const auto erased = erase("mallory", uuid);
+  ASSERT_TRUE(erased) << erased.error().message;
+  EXPECT_EQ(erased->at("entries").to_number<int>(), 31);
+  EXPECT_EQ(erased->at("segments").as_array().size(), 2U);
+  const auto unreachable = [&] {
+    EXPECT_THAT(files_with(wrapped), IsEmpty());
+    EXPECT_THAT(files_with(raw), IsEmpty());
+    for (const char* secret : {"mallory", "@mail.test", "2001:db8::7", "agent-of-"}) {
+      EXPECT_THAT(files_with(secret), IsEmpty()) << secret;
+    }
+    EXPECT_THAT(files_with(uuid), ::testing::Not(::testing::Contains("keyring.db")));
+  };
+  unreachable();  // while it is written, with -wal and -shm there
+  close();
+  unreachable();
+  EXPECT_THAT(findings(), IsEmpty());
+
+  auto unsealer = Unsealer::open(home_.keyring(), home_.options().kek).value();
+  EXPECT_FALSE(unsealer.unseal(body(first)));
+  EXPECT_THAT(unsealer.unseal(body(other)).value_or(""), HasSubstr("trent@mail.test"));
+  const auto when = find_erasure(home_.journal(), body(first)).value();
+  ASSERT_TRUE(when);
+  EXPECT_EQ(when->seq, erased->at("seq").to_number<std::uint64_t>());
+  EXPECT_FALSE(find_erasure(home_.journal(), body(other)).value());
+  open();
+}
+
+TEST_F(Erasure, ADryRunSaysWhatWouldBeTouchedAndChangesNothing) {
+  const auto seq = visit("mallory");
+  visit("trent");
+  const auto told = erase("mallory").value();
+  EXPECT_FALSE(told.at("erased").as_bool());
+  EXPECT_EQ(told.at("entries").to_number<int>(), 1);
+  EXPECT_EQ(told.at("first").to_number<std::uint64_t>(), seq);
+  EXPECT_EQ(told.at("last").to_number<std::uint64_t>(), seq);
+  EXPECT_EQ(subject_of("mallory"), told.at("subject").as_string());
+  EXPECT_EQ(erase("nobody").error().kind, FailureKind::missing);
+}
+
+TEST_F(Erasure, NeedsAGrantForThatVerySubject) {
+  visit("mallory");
+  visit("trent");
+  json::object request{{"act", "erase"}, {"user", "mallory"}, {"apply", true}};
+  EXPECT_THAT(ask(request).error().message, HasSubstr("needs a grant"));
+  EXPECT_THAT(erase("mallory", subject_of("trent")).error().message,
+              HasSubstr("not the one that was granted"));
+  EXPECT_EQ(erase("mallory").value().at("entries").to_number<int>(), 1) << "nothing has happened";
+}
+
+TEST_F(Erasure, IsRefusedWhileAHoldCoversAnyEntryOfThePerson) {
+  const auto seq = visit("mallory");
+  const auto free = visit("trent");
+  ASSERT_TRUE(ask({{"act", "hold"}, {"hold", "case-1"}, {"first", seq}, {"last", seq}}));
+  EXPECT_EQ(erase("mallory").value().at("holds").as_array().size(), 1U);
+  const auto refused = erase("mallory", subject_of("mallory"));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("case-1"));
+  EXPECT_GT(free, seq);
+  EXPECT_TRUE(erase("trent", subject_of("trent")));
+}
+
+TEST_F(Erasure, WhoComesBackIsSomebodyNew) {
+  visit("mallory");
+  const std::string before = subject_of("mallory");
+  ASSERT_TRUE(erase("mallory", before));
+  EXPECT_EQ(erase("mallory").error().kind, FailureKind::missing);
+  const auto seq = visit("mallory");
+  const std::string after = subject_of("mallory");
+  EXPECT_NE(after, before);
+  EXPECT_THAT(body(seq), HasSubstr(after));
+}
+
+TEST_F(Erasure, IsFinishedAtTheNextOpeningWhereACrashCameAfterItsEntry) {
+  visit("mallory");
+  const std::string uuid = subject_of("mallory");
+  const std::string wrapped = wrapped_of(uuid);
+  const std::string member = '"' + uuid + '"';
+  ASSERT_TRUE(writer_->perform([&](Journal& journal) -> Result<std::string> {
+    EXPECT_TRUE(journal.begin_erasure(uuid));
+    const std::array<Member, 1> members = {{{"subject", member}}};
+    EXPECT_TRUE(journal.append_own("journal.erase", members));
+    return std::string();
+  }));
+  close();
+  EXPECT_THAT(files_with(wrapped), ::testing::ElementsAre("keyring.db"));
+  open();
+  EXPECT_THAT(files_with(wrapped), IsEmpty());
+  EXPECT_EQ(erase("mallory").error().kind, FailureKind::missing);
+}
+
+TEST_F(Erasure, IsTakenBackAtTheNextOpeningWhereACrashCameBeforeItsEntry) {
+  visit("mallory");
+  const std::string uuid = subject_of("mallory");
+  ASSERT_TRUE(writer_->perform([&](Journal& journal) -> Result<std::string> {
+    EXPECT_TRUE(journal.begin_erasure(uuid));
+    return std::string();
+  }));
+  close();
+  open();
+  EXPECT_EQ(subject_of("mallory"), uuid);
+  EXPECT_THAT(Keyring::open(home_.keyring()).value().begun_erasures().value(), IsEmpty());
+}
+
+TEST_F(Erasure, AReaderLetsGoOfAKeyThatWasDestroyedMeanwhile) {
+  const auto seq = visit("mallory");
+  auto unsealer = Unsealer::open(home_.keyring(), home_.options().kek).value();
+  EXPECT_TRUE(unsealer.unseal(body(seq)));
+  ASSERT_TRUE(erase("mallory", subject_of("mallory")));
+  EXPECT_FALSE(unsealer.unseal(body(seq)));
+}
+
+TEST_F(Erasure, NewKeysKeepThePeopleAndAnOlderKeyringGetsTheirTables) {
+  visit("mallory");
+  const std::string uuid = subject_of("mallory");
+  ASSERT_TRUE(ask({{"act", "rotate"}}));
+  EXPECT_EQ(subject_of("mallory"), uuid);
+  close();
+  {
+    auto database = Database::open(home_.keyring(), SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(database.execute("DROP TABLE index_key; DROP TABLE subject_key; DROP TABLE erasing"));
+  }
+  EXPECT_FALSE(Unsealer::open(home_.keyring(), home_.options().kek).value().subject_of("mallory").value());
+  open();
+  visit("mallory");
+  EXPECT_NE(subject_of("mallory"), uuid);
+}
+
+}  // namespace
+}  // namespace tallygate::audit

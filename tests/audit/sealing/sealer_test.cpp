@@ -1,0 +1,200 @@
+// Events of people who are known, and of newcomers, on their way to the record.
+
+#include "audit/sealing/sealer.hpp"
+
+#include "audit/journal/uuid.hpp"
+#include "audit/sealing/unsealer.hpp"
+#include "audit/search/reader.hpp"
+#include "tests/audit/support/collector.hpp"
+#include "tests/audit/support/home.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <future>
+#include <memory>
+#include <set>
+#include <string>
+
+namespace tallygate::audit {
+namespace {
+
+using testing::Collector;
+using ::testing::HasSubstr;
+using testing::Home;
+
+class Sealing : public ::testing::Test {
+ protected:
+  void start(const SealerOptions& options = {}) {
+    auto journal = Journal::open(home_.options());
+    ASSERT_TRUE(journal) << journal.error().message;
+    const std::string origin = (*journal)->origin();
+    writer_ = std::make_unique<Writer>(std::move(*journal), WriterOptions{}, collector_);
+    sealer_ = std::make_unique<Sealer>(origin, *writer_, collector_, options);
+  }
+
+  void stop() {
+    sealer_.reset();
+    writer_.reset();
+  }
+
+  Result<std::optional<Writer::Refusal>> submit(std::uintptr_t number, const std::string& who,
+                                                const std::string& text = "x") {
+    const std::string id = time_uuid(system_clock()()).value();
+    const std::string actor = R"({"subject":")" + who + "\"}";
+    const std::string request = R"({"path":")" + text + "\"}";
+    const std::array<Member, 3> members = {
+        {{"actor", actor}, {"client", R"({"address":"192.0.2.7"})"}, {"request", request}}};
+    return sealer_->submit({"access.allow", id, members}, Collector::ticket(number), true);
+  }
+
+  std::string body(std::uint64_t seq) {
+    auto reader = JournalReader::open(home_.journal()).value();
+    return reader.entry(seq).value().value();
+  }
+
+  Unsealer unsealer() { return Unsealer::open(home_.keyring(), home_.options().kek).value(); }
+
+  // Keeps the writer's thread until the promise is kept.
+  std::future<void> hold_writer(std::promise<void>& release) {
+    auto entered = std::make_shared<std::promise<void>>();
+    auto held = entered->get_future();
+    thread_ = std::thread([this, &release, entered] {
+      static_cast<void>(writer_->perform([&](Journal&) -> Result<std::string> {
+        entered->set_value();
+        release.get_future().wait();
+        return std::string();
+      }));
+    });
+    return held;
+  }
+
+  void TearDown() override {
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+    stop();
+  }
+
+  Home home_;
+  Collector collector_;
+  std::unique_ptr<Writer> writer_;
+  std::unique_ptr<Sealer> sealer_;
+  std::thread thread_;
+};
+
+TEST_F(Sealing, TwoPeopleHaveTwoKeysAndOneKeepsHisOverAReopening) {
+  start();
+  std::uintptr_t number = 0;
+  for (const char* who : {"alice", "bob", "alice"}) {
+    ASSERT_FALSE(submit(++number, who).value());
+    ASSERT_EQ(collector_.wait(number).outcome, Outcome::durable);
+  }
+  stop();
+  start();
+  ASSERT_FALSE(submit(++number, "alice").value());
+  ASSERT_EQ(collector_.wait(number).outcome, Outcome::durable);
+  auto open = unsealer();
+  std::map<std::string, std::set<std::string>> subjects;
+  for (const auto& [one, answer] : collector_.all()) {
+    const std::string stored = body(answer.receipt.seq);
+    EXPECT_THAT(stored, ::testing::Not(HasSubstr("192.0.2.7")));
+    const auto whole = open.unseal(stored);
+    ASSERT_TRUE(whole);
+    const std::string who = whole->find("alice") != std::string::npos ? "alice" : "bob";
+    const auto at = stored.find(R"("subject":")");
+    subjects[who].insert(stored.substr(at + 11, 36));
+  }
+  EXPECT_EQ(subjects["alice"].size(), 1U);
+  EXPECT_EQ(subjects["bob"].size(), 1U);
+  EXPECT_NE(subjects["alice"], subjects["bob"]);
+  EXPECT_EQ(open.subject_of("alice").value(), *subjects["alice"].begin());
+  EXPECT_FALSE(open.subject_of("carol").value());
+}
+
+TEST_F(Sealing, NewcomersAreRecordedInTheOrderInWhichTheyCame) {
+  start();
+  std::promise<void> release;
+  hold_writer(release).wait();
+  constexpr std::uintptr_t count = 60;
+  for (std::uintptr_t i = 1; i <= count; ++i) {
+    ASSERT_FALSE(submit(i, "person-" + std::to_string(i % 7)).value());
+  }
+  EXPECT_EQ(sealer_->waiting(), count);
+  release.set_value();
+  std::uint64_t last = 0;
+  for (std::uintptr_t i = 1; i <= count; ++i) {
+    const auto answer = collector_.wait(i);
+    ASSERT_EQ(answer.outcome, Outcome::durable) << answer.reason;
+    EXPECT_GT(answer.receipt.seq, last);
+    last = answer.receipt.seq;
+  }
+}
+
+TEST_F(Sealing, AFullQueueRefusesAndKeepsWhatItTook) {
+  SealerOptions options;
+  options.waiting_max = 3;
+  start(options);
+  std::promise<void> release;
+  hold_writer(release).wait();
+  for (std::uintptr_t i = 1; i <= 3; ++i) {
+    ASSERT_FALSE(submit(i, "person-" + std::to_string(i)).value());
+  }
+  const auto refused = submit(4, "person-4");
+  ASSERT_TRUE(refused && *refused);
+  EXPECT_EQ((*refused)->outcome, Outcome::overloaded);
+  release.set_value();
+  for (std::uintptr_t i = 1; i <= 3; ++i) {
+    EXPECT_EQ(collector_.wait(i).outcome, Outcome::durable);
+  }
+  EXPECT_FALSE(collector_.all().contains(4));
+}
+
+TEST_F(Sealing, PeopleBeyondTheCacheAreReadAgainUnderTheSameKey) {
+  SealerOptions options;
+  options.people = 2;
+  start(options);
+  std::uintptr_t number = 0;
+  for (int round = 0; round < 3; ++round) {
+    for (int who = 0; who < 5; ++who) {
+      ASSERT_FALSE(submit(++number, "person-" + std::to_string(who)).value());
+      ASSERT_EQ(collector_.wait(number).outcome, Outcome::durable);
+    }
+  }
+  stop();
+  EXPECT_EQ(Keyring::open(home_.keyring()).value().subject_count().value(), 5U);
+}
+
+TEST_F(Sealing, AKeyThatCannotBeKeptRefusesTheEvent) {
+  start();
+  std::filesystem::remove(home_.kek());
+  ASSERT_FALSE(submit(1, "alice").value());
+  const auto answer = collector_.wait(1);
+  EXPECT_EQ(answer.outcome, Outcome::unwritable);
+  EXPECT_THAT(answer.reason, HasSubstr("kek"));
+  EXPECT_EQ(answer.times, 1);
+}
+
+TEST_F(Sealing, WhatWaitsAtTheEndIsStillRecorded) {
+  start();
+  std::promise<void> release;
+  hold_writer(release).wait();
+  ASSERT_FALSE(submit(1, "alice").value());
+  release.set_value();
+  sealer_->close();
+  EXPECT_EQ(collector_.wait(1).outcome, Outcome::durable);
+  EXPECT_EQ(submit(2, "newcomer").value()->outcome, Outcome::closed);
+}
+
+TEST_F(Sealing, AnEventThatIsNotAcceptableIsRefusedAtOnce) {
+  start();
+  const std::array<Member, 1> members = {{{"actor", "{"}}};
+  EXPECT_FALSE(sealer_->submit({"access.allow", "x", members}, Collector::ticket(1), true));
+  const std::array<Member, 1> good = {{{"actor", "{}"}}};
+  EXPECT_FALSE(sealer_->submit({"access.maybe", "x", good}, Collector::ticket(2), true));
+  EXPECT_TRUE(collector_.all().empty());
+}
+
+}  // namespace
+}  // namespace tallygate::audit
