@@ -73,8 +73,16 @@ void for_each_member(std::string_view object, const Each& each) {
   }
 }
 
-bool is_object(std::string_view json) {
-  return json.starts_with('{') && !check_canonical(json);
+bool is_object(std::string_view json, unsigned depth_max = json_depth_max) {
+  return json.starts_with('{') && !check_canonical(json, depth_max);
+}
+
+// Of a member, which lies one level below its entry.
+constexpr unsigned member_depth_max = json_depth_max - 1;
+
+bool has_twice(const Event& event, std::string_view name) {
+  return std::count_if(event.members.begin(), event.members.end(),
+                       [&](const Member& one) { return one.name == name; }) > 1;
 }
 
 void append_member(std::string& object, std::string_view name, std::string_view json) {
@@ -149,8 +157,14 @@ Result<Personal> take_apart(const Event& event) {
   const std::string_view actor = member(event, "actor");
   const std::string_view client = member(event, "client");
   const std::string_view user = event.kind == rejected_login ? member(event, "user") : std::string_view();
-  if ((!actor.empty() && !is_object(actor)) || (!client.empty() && !is_object(client)) ||
-      (!user.empty() && check_canonical(user))) {
+  for (const std::string_view name : {"actor", "client", "user", "accounts"}) {
+    if (has_twice(event, name)) {
+      return invalid("member \"" + std::string(name) + "\" stands there twice");
+    }
+  }
+  if ((!actor.empty() && !is_object(actor, member_depth_max)) ||
+      (!client.empty() && !is_object(client, member_depth_max)) ||
+      (!user.empty() && check_canonical(user, member_depth_max))) {
     return invalid("actor, client and user must be canonical JSON, and the first two objects");
   }
   if (!actor.empty()) {

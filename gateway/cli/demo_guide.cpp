@@ -58,7 +58,7 @@ Five things to try, in another terminal:
   guide += fmt::format(R"(
 Each of them is in the record by now, signed and chained:
 
-  {0} audit tail --journal journal
+  {0} audit tail -c gateway.yaml
   {0} audit verify --journal journal --head head/head --root provisioning.pub.pem
 
 Change policy.yaml there, try it with `{0} policy test policy_test.yaml`, and start the demo again.

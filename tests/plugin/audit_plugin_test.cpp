@@ -12,6 +12,8 @@
 
 #include <condition_variable>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -155,6 +157,25 @@ TEST_F(AuditPlugin, AnswersAnEventWithItsPlaceAndLeaf) {
   EXPECT_NE(answer.receipt.leaf[0] | answer.receipt.leaf[1] | answer.receipt.leaf[2] | answer.receipt.leaf[3],
             0);
   EXPECT_EQ(answer.reason, "");
+}
+
+TEST_F(AuditPlugin, SealsPeopleWhereItIsTold) {
+  EXPECT_THAT(open(config(R"(,"seal":1)")), HasSubstr("\"seal\" must be true or false"));
+  ASSERT_EQ(open(config(R"(,"seal":true)")), "");
+  for (int i = 0; i < 2; ++i) {
+    Answer answer;
+    submit(answer, "access.allow", R"({"subject":"somebody in particular"})");
+    EXPECT_EQ(answer.status, TG_OK) << answer.reason;
+  }
+  Answer bad;
+  submit(bad, "access.allow", "{");
+  EXPECT_EQ(bad.status, TG_INVALID);
+  table_->close(self_);
+  self_ = nullptr;
+  std::ifstream in(folder_ / "journal" / "000000000000.db", std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_THAT(bytes, HasSubstr(R"("sealed":{"ct":")"));
+  EXPECT_THAT(bytes, ::testing::Not(HasSubstr("somebody in particular")));
 }
 
 TEST_F(AuditPlugin, RefusesEventsThatAreNotAcceptableAndSaysWhy) {

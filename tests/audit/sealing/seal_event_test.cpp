@@ -149,6 +149,19 @@ TEST(SealedEvent, ANewcomerIsNotEncodedAndAMalformedOneRefused) {
                              [](const std::string&) { return std::nullopt; }));
 }
 
+TEST(SealedEvent, WhatWouldNotBeAcceptedInTheClearIsNotSealedEither) {
+  const std::array<Member, 2> twice = {{{"actor", R"({"subject":"a"})"}, {"actor", R"({"subject":"b"})"}}};
+  EXPECT_FALSE(take_apart({"access.allow", id, twice}));
+  const auto nested = [](unsigned levels) {
+    const std::string open(levels - 1, '[');
+    const std::string json = R"({"a":)" + open + std::string(levels - 1, ']') + "}";
+    const std::array<Member, 1> one = {{{"actor", json}}};
+    return static_cast<bool>(take_apart({"access.allow", id, one}));
+  };
+  EXPECT_TRUE(nested(json_depth_max - 1));
+  EXPECT_FALSE(nested(json_depth_max));
+}
+
 TEST(SealedEvent, WhatWasSealedNeverHidesWhatStandsBesideIt) {
   EXPECT_FALSE(put_together(R"({"kind":"a","sealed":{"subject":"u"}})", R"({"kind":"b"})"));
   EXPECT_FALSE(put_together(R"({"client":{"port":1},"sealed":{"subject":"u"}})", R"({"client":{"port":2}})"));

@@ -305,6 +305,15 @@ TEST_F(SettingsFile, TheAdminListenerIsNotThePublicOne) {
             (Endpoint{"::1", 0}));
 }
 
+TEST_F(SettingsFile, PeopleAreSealedUnlessThatIsTurnedOff) {
+  const auto sealed = [](const Settings& settings) {
+    return boost::json::parse(plugin_config_json(settings)).as_object().at("seal").as_bool();
+  };
+  EXPECT_TRUE(sealed(good(with("audit: {journal: {path: j}}\n"))));
+  EXPECT_FALSE(sealed(good(with("audit: {journal: {seal: false}}\n"))));
+  EXPECT_THAT(bad(with("audit: {journal: {seal: maybe}}\n")), HasSubstr("seal"));
+}
+
 TEST_F(SettingsFile, EntriesAreShownAsALogWhereThatIsAskedFor) {
   EXPECT_TRUE(good(with("audit: {journal: {tlog_entries: true}}\n")).audit.journal.tlog_entries);
 }
