@@ -17,6 +17,18 @@ struct FreeContext {
 };
 using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 
+struct FreeCipher {
+  void operator()(EVP_CIPHER* cipher) const { EVP_CIPHER_free(cipher); }
+};
+
+// Looking the algorithm up costs as much as a short text does, so it is done once. Null where there is none,
+// which OpenSSL then refuses.
+const EVP_CIPHER* aes_256_gcm() {
+  static const std::unique_ptr<EVP_CIPHER, FreeCipher> cipher(
+      EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr));
+  return cipher.get();
+}
+
 bool fits(std::size_t size) {
   return size <= static_cast<std::size_t>(INT_MAX);
 }
@@ -59,7 +71,7 @@ std::optional<GcmSealed> gcm_seal(const AesKey::Bytes& key, std::span<const std:
   const Context context(EVP_CIPHER_CTX_new());
   int size = 0;
   if (!context || RAND_bytes(out.iv.data(), static_cast<int>(out.iv.size())) != 1 ||
-      EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key.data(), out.iv.data()) != 1 ||
+      EVP_EncryptInit_ex(context.get(), aes_256_gcm(), nullptr, key.data(), out.iv.data()) != 1 ||
       EVP_EncryptUpdate(context.get(), nullptr, &size, bytes_of(associated).data(),
                         static_cast<int>(associated.size())) != 1 ||
       EVP_EncryptUpdate(context.get(), out.ct.data(), &size, text.data(), static_cast<int>(text.size())) !=
@@ -84,7 +96,7 @@ std::optional<std::vector<std::uint8_t>> gcm_open(const AesKey::Bytes& key, std:
   std::vector<std::uint8_t> out(text.size() + 1);  // OpenSSL wants a place even for an empty text
   const Context context(EVP_CIPHER_CTX_new());
   int size = 0;
-  if (!context || EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key.data(), iv.data()) != 1 ||
+  if (!context || EVP_DecryptInit_ex(context.get(), aes_256_gcm(), nullptr, key.data(), iv.data()) != 1 ||
       EVP_DecryptUpdate(context.get(), nullptr, &size, bytes_of(associated).data(),
                         static_cast<int>(associated.size())) != 1 ||
       EVP_DecryptUpdate(context.get(), out.data(), &size, text.data(), static_cast<int>(text.size())) != 1 ||

@@ -45,17 +45,13 @@ std::optional<std::string> raw_member(std::string_view object, std::string_view 
 
 }  // namespace
 
-Result<std::optional<EncodedEvent>> encode_sealed(const Event& event, const Personal& parts,
-                                                  std::string_view origin, std::string_view gateway_json,
-                                                  const FindPerson& find) {
-  std::string sealed;
-  std::string accounts;
+namespace {
+
+// The members that stay in the clear.
+std::vector<Member> clear_members(const Event& event, const Personal& parts) {
   std::vector<Member> members;
   members.reserve(event.members.size() + 1);
   for (const Member& member : event.members) {
-    if (member.name == "sealed") {
-      return fail(FailureKind::invalid, "member \"sealed\" is one that the journal writes itself");
-    }
     const bool taken = !parts.sealed.empty() && (member.name == "actor" || member.name == "client" ||
                                                  (member.name == "user" && event.kind == "session.reject"));
     if (!taken) {
@@ -64,39 +60,62 @@ Result<std::optional<EncodedEvent>> encode_sealed(const Event& event, const Pers
       members.push_back({member.name, parts.client});
     }
   }
+  return members;
+}
+
+// The subjects of those whom an event counts; nothing where one is not at hand.
+std::optional<std::vector<std::string>> subjects_of(const Personal& parts, const FindPerson& find) {
+  std::vector<std::string> subjects;
+  for (const std::string& name : parts.counted) {
+    auto person = find(name);
+    if (!person) {
+      return std::nullopt;
+    }
+    subjects.push_back(std::move(person->uuid));
+  }
+  return subjects;
+}
+
+}  // namespace
+
+Result<std::optional<EncodedEvent>> encode_sealed(const Event& event, const Personal& parts,
+                                                  std::string_view origin, std::string_view gateway_json,
+                                                  const FindPerson& find) {
+  std::vector<Member> members = clear_members(event, parts);
+  const auto named = [&members](std::string_view name) {
+    return std::find_if(members.begin(), members.end(),
+                        [name](const Member& one) { return one.name == name; });
+  };
+  if (named("sealed") != members.end()) {
+    return fail(FailureKind::invalid, "member \"sealed\" is one that the journal writes itself");
+  }
+  std::optional<std::string> sealed;
   if (!parts.sealed.empty()) {
     const auto person = find(parts.person);
     if (!person) {
       return std::optional<EncodedEvent>();
     }
-    auto json = seal(*person, parts.sealed, associated(origin, event.id));
-    if (!json) {
+    sealed = seal(*person, parts.sealed, associated(origin, event.id));
+    if (!sealed) {
       return fail(FailureKind::crypto, "a person cannot be sealed");
     }
-    sealed = std::move(*json);
     const auto at = std::find_if(members.begin(), members.end(),
                                  [](const Member& one) { return compare_keys(one.name, "sealed") > 0; });
-    members.insert(at, {"sealed", sealed});
+    members.insert(at, {"sealed", *sealed});
   }
+  std::string accounts;
   if (!parts.counted.empty()) {
-    std::vector<std::string> subjects;
-    for (const std::string& name : parts.counted) {
-      const auto person = find(name);
-      if (!person) {
-        return std::optional<EncodedEvent>();
-      }
-      subjects.push_back(person->uuid);
+    const auto subjects = subjects_of(parts, find);
+    if (!subjects) {
+      return std::optional<EncodedEvent>();
     }
-    for (Member& member : members) {
-      if (member.name == "accounts") {
-        auto replaced = with_subjects(member.json, subjects);
-        if (!replaced) {
-          return replaced.error();
-        }
-        accounts = std::move(*replaced);
-        member.json = accounts;
-      }
+    const auto at = named("accounts");
+    auto replaced = with_subjects(at->json, *subjects);
+    if (!replaced) {
+      return replaced.error();
     }
+    accounts = std::move(*replaced);
+    at->json = accounts;
   }
   auto encoded = encode({event.kind, event.id, members}, gateway_json);
   return encoded ? Result<std::optional<EncodedEvent>>(std::move(*encoded)) : encoded.error();
