@@ -154,13 +154,18 @@ Result<json::object> Custodian::handle(const json::object& request, Requester wh
   }
   Result<Order> order =
       invalid("\"" + std::string(act) +
-              "\" is no act; known are rotate, seal, retire, erase, hold, release, revoke and note");
+              "\" is no act; known are rotate, seal, retire, erase, hold, release, revoke, enrol, "
+              "revoke-writer and note");
   if (act == "hold") {
     order = hold(request);
   } else if (act == "release") {
     order = release(request);
   } else if (act == "revoke") {
     order = revoke(request, by);
+  } else if (act == "enrol") {
+    order = enrol(request);
+  } else if (act == "revoke-writer") {
+    order = revoke_enrolled(request);
   } else if (act == "note") {
     const std::string_view kind = member_text(request, "kind");
     const auto* members = request.if_contains("members");

@@ -22,6 +22,8 @@ namespace tallygate::audit {
 ///   hold {hold, first, last, reason}
 ///   release {hold}                        granted
 ///   revoke {key, size}                    granted; where the key is in force a new one takes its place first
+///   enrol {writer, role, key}             granted: a writer or reader (enrolments.hpp)
+///   revoke-writer {writer}                granted: the same, by its name
 ///   retire {rules, apply, archive}        granted where it is sooner than the charter's retention
 ///   erase {user, apply}                   granted where it applies; else it says what would be erased
 ///   note {kind, members}                  journal.read, journal.export, journal.verify: what was done with
@@ -64,6 +66,8 @@ class Custodian {
   [[nodiscard]] Result<Order> hold(const boost::json::object& request) const;
   [[nodiscard]] Result<Order> release(const boost::json::object& request) const;
   Result<Order> revoke(const boost::json::object& request, const std::string& by);
+  [[nodiscard]] Result<Order> enrol(const boost::json::object& request) const;
+  [[nodiscard]] Result<Order> revoke_enrolled(const boost::json::object& request) const;
 
   std::filesystem::path journal_;
   Clock clock_;

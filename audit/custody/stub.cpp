@@ -18,7 +18,8 @@ namespace tallygate::audit {
 namespace {
 
 constexpr mode_t stub_mode = 0440;
-constexpr std::array<std::string_view, 3> kept_kinds = {"\"journal.", "\"key.", "\"policy."};
+// Those of `writer.` too: who may write, and which grants were used, is read from the record.
+constexpr std::array<std::string_view, 4> kept_kinds = {"\"journal.", "\"key.", "\"policy.", "\"writer."};
 
 std::filesystem::path fresh_name(std::filesystem::path file) {
   file += ".new";
