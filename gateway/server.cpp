@@ -95,6 +95,7 @@ Server::~Server() {
     worker->recorder.set_host(nullptr);
   }
   recorder_.set_host(nullptr);
+  desk_.reset();  // reads the journal's files
   host_.reset();  // closes the plugin while everything that it may still answer to exists
 }
 
@@ -126,8 +127,15 @@ std::string Server::bind() {
         io_, review::TlogReader(settings.audit.journal.path), [this](const std::string& what) {
           log_.error("the journal cannot be shown as a transparency log", {{"reason", what}});
         });
-    sources.tlog = [this](const review::TlogRequest& request, review::TlogDone done) {
-      ask_tlog(request, std::move(done));
+    sources.tlog = [this](const review::TlogRequest& request, review::Caller caller, review::TlogDone done) {
+      ask_tlog(request, std::move(caller), std::move(done));
+    };
+    desk_ = std::make_unique<review::WritersDesk>(
+        io_, review::WritersRecord(settings.audit.journal.path), [this](const std::string& what) {
+          log_.error("the writers of the journal cannot be told", {{"reason", what}});
+        });
+    sources.ingest = [this](review::PostedRecord posted, std::function<void(review::AdminAnswer)> done) {
+      take_posted(std::move(posted), std::move(done));
     };
   }
   auto admin =
@@ -370,18 +378,6 @@ review::AdminAnswer Server::metrics_answer(bool open_metrics) {
                                      : "text/plain; version=0.0.4; charset=utf-8";
   answer.body = review::metrics_text(view, open_metrics);
   return answer;
-}
-
-void Server::ask_tlog(const review::TlogRequest& request, review::TlogDone done) {
-  // A reader that opens a segment before its writer, in the same process, would leave the writer with a WAL
-  // index that it may not write.
-  if (!host_ || !introduced_) {
-    review::AdminAnswer answer = review::problem(503, "The journal is not open");
-    answer.retry_after_s = 1;
-    done(std::move(answer));
-    return;
-  }
-  tlog_->ask(request, snapshot_->settings.audit.journal.tlog_entries, std::move(done));
 }
 
 }  // namespace tallygate

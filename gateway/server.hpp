@@ -4,6 +4,7 @@
 #include "gateway/log.hpp"
 #include "gateway/review/admin.hpp"
 #include "gateway/review/tlog_service.hpp"
+#include "gateway/review/writers_desk.hpp"
 #include "gateway/snapshot.hpp"
 #include "gateway/worker.hpp"
 #include "plugin/host.hpp"
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -81,7 +83,20 @@ class Server {
   [[nodiscard]] Readiness readiness();
   [[nodiscard]] review::AdminAnswer ready_answer();
   [[nodiscard]] review::AdminAnswer metrics_answer(bool open_metrics);
-  void ask_tlog(const review::TlogRequest& request, review::TlogDone done);
+  void ask_tlog(const review::TlogRequest& request, review::Caller caller, review::TlogDone done);
+  /// Takes what a writer posted: judged on the desk's thread, recorded here, answered once it is durable.
+  void take_posted(review::PostedRecord posted, std::function<void(review::AdminAnswer)> done);
+  boost::asio::awaitable<void> finish_posted(review::IngestVerdict verdict,
+                                             std::function<void(review::AdminAnswer)> done);
+  boost::asio::awaitable<review::AdminAnswer> record_ingested(const review::IngestEvent& event);
+  /// Records a refusal of the admin listener, unless its source had too many: then it is counted.
+  boost::asio::awaitable<void> record_refusal(std::string_view kind, std::string_view client,
+                                              std::string_view reason,
+                                              const std::function<void(access::EventText&)>& fill);
+  boost::asio::awaitable<void> refuse_token(review::TokenState state, review::AdminAnswer answer,
+                                            std::string client, review::TlogDone done);
+  /// Why the journal cannot be asked now; nothing where it can.
+  [[nodiscard]] std::optional<review::AdminAnswer> journal_closed() const;
 
   boost::asio::io_context io_{1};  // first: outlives everything that posts to it
   Log& log_;
@@ -93,7 +108,8 @@ class Server {
   access::EventText event_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<review::Admin> admin_;
-  std::unique_ptr<review::TlogService> tlog_;  // where the plugin is the journal
+  std::unique_ptr<review::TlogService> tlog_;  // where the plugin is the journal, as the next
+  std::unique_ptr<review::WritersDesk> desk_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer retry_timer_;

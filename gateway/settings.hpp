@@ -244,6 +244,14 @@ struct RecordSettings : RecordChoice {
   FloodSettings flood;
 };
 
+/// How fast each enrolled writer may append; beyond that it is answered 429.
+struct WriterSettings {
+  std::size_t rate = 100;   ///< a second
+  std::size_t burst = 200;  ///< at once
+
+  bool operator==(const WriterSettings&) const = default;
+};
+
 struct AuditSettings {
   std::string plugin = "journal";  ///< `journal`, or the absolute path of a shared object
   Acknowledge acknowledge = Acknowledge::before_upstream;
@@ -251,6 +259,7 @@ struct AuditSettings {
   JournalSettings journal;          ///< only where plugin is `journal`
   std::string options_json = "{}";  ///< `options` of another plugin, handed to its open() as JSON
   RecordSettings record;
+  WriterSettings writers;
 };
 
 /// Deadlines of each phase of a client's connection. Zero: none.

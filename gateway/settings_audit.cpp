@@ -19,6 +19,7 @@ constexpr std::size_t span_entries_min = 100;
 constexpr std::size_t span_entries_max = 100'000'000;
 constexpr std::size_t segment_bytes_min = std::size_t{1024} * 1024;
 constexpr std::size_t segment_bytes_max = std::size_t{64} * 1024 * 1024 * 1024;
+constexpr std::size_t writer_rate_max = 100'000;
 constexpr milliseconds heartbeat_max{std::chrono::hours{24}};
 
 boost::json::value to_json(const yaml::Node& node) {
@@ -173,6 +174,15 @@ void read_journal(SettingsMap& journal, JournalSettings& settings) {
   journal.finish();
 }
 
+void read_writers(SettingsMap& audit, WriterSettings& settings) {
+  if (const auto node = audit.map().find("writers")) {
+    SettingsMap writers(*node, "writers", audit.context());
+    writers.count("rate", settings.rate, 1, writer_rate_max);
+    writers.count("burst", settings.burst, 1, writer_rate_max);
+    writers.finish();
+  }
+}
+
 void read_plugin(SettingsMap& audit, AuditSettings& settings) {
   if (const auto plugin = audit.text("plugin"); plugin && *plugin != "journal") {
     const auto at = *audit.map().find("plugin");
@@ -205,6 +215,7 @@ void read_audit_map(SettingsMap& audit, AuditSettings& settings) {
   if (const auto node = audit.map().find("record")) {
     read_record(*node, audit.context(), settings.record);
   }
+  read_writers(audit, settings.writers);
 }
 
 }  // namespace

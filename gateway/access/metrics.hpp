@@ -74,9 +74,11 @@ class Counts {
   std::atomic<std::int64_t> connections_open{0};
   Counter connections_refused{0};  ///< over the limit
   Counter handshake_failures{0};
-  Counter unrecorded{0};  ///< requests refused because the record did not take them
-  Counter suppressed{0};  ///< refusals that were counted instead of recorded one by one
-  Counter faults{0};      ///< connections that ended by an exception
+  Counter unrecorded{0};       ///< requests refused because the record did not take them
+  Counter suppressed{0};       ///< refusals that were counted instead of recorded one by one
+  Counter ingested{0};         ///< records of enrolled writers
+  Counter review_refusals{0};  ///< records and tokens that the admin listener refused
+  Counter faults{0};           ///< connections that ended by an exception
   Counter config_reloads{0};
   Counter config_rejects{0};
 

@@ -4,6 +4,8 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -72,6 +74,7 @@ void Recorder::complete(std::uint32_t slot, tg_status status, const tg_receipt* 
   arrived.answer.status = status;
   if (receipt != nullptr) {
     arrived.answer.seq = receipt->seq;
+    std::copy(std::begin(receipt->leaf), std::end(receipt->leaf), arrived.answer.leaf.begin());
   }
   if (status != TG_OK) {
     const std::lock_guard lock(mutex_);

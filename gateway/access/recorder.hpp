@@ -8,6 +8,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -23,7 +24,8 @@ namespace tallygate::access {
 /// What became of an event.
 struct Answer {
   tg_status status = TG_UNWRITABLE;
-  std::uint64_t seq = 0;   ///< where status is TG_OK
+  std::uint64_t seq = 0;  ///< where status is TG_OK, as the next
+  std::array<std::uint8_t, 32> leaf{};
   bool timed_out = false;  ///< the plugin kept silent longer than its limit
 
   [[nodiscard]] bool durable() const noexcept { return status == TG_OK; }

@@ -7,7 +7,7 @@ class App;
 
 namespace tallygate::cli {
 
-/// `keys rotate`, `keys revoke`, `keys grant`.
+/// `keys rotate`, `keys revoke`, `keys grant`, `keys enrol`.
 void add_keys_custody(CLI::App& keys, int& exit_code);
 
 /// `audit seal`, `audit retire`, `audit hold`, `audit recover`, `audit erase`.

@@ -6,6 +6,7 @@
 #include "gateway/cli/custody_commands.hpp"
 #include "gateway/cli/journal_access.hpp"
 #include "gateway/cli/keys_passphrase.hpp"
+#include "gateway/cli/keys_writers.hpp"
 #include "gateway/cli/site_folder.hpp"
 #include "gateway/cli/site_report.hpp"
 
@@ -79,6 +80,16 @@ struct RevokeArguments {
 };
 
 int revoke(const RevokeArguments& arguments) {
+  // A vkey holds two plus signs, and a name none.
+  if (arguments.key.find('+') == std::string::npos) {
+    return arguments.size == 0 ? revoke_enrolled(arguments.journal, arguments.key, arguments.grant)
+                               : report(fail(FailureKind::invalid,
+                                             "--size is for a signing key, and '" + arguments.key +
+                                                 "' is no vkey: a writer or reader is revoked at once"));
+  }
+  if (arguments.size == 0 || arguments.grant.empty()) {
+    return report(fail(FailureKind::invalid, "to revoke a signing key needs --size and --grant"));
+  }
   const auto options = journal_options(arguments.journal);
   if (!options) {
     return report(options.error());
@@ -226,14 +237,15 @@ void add_rotate(CLI::App& keys, int& exit_code) {
 }
 
 void add_revoke(CLI::App& keys, int& exit_code) {
-  auto* command = keys.add_subcommand("revoke", "Declare that a signing key's signatures no longer count");
+  auto* command = keys.add_subcommand(
+      "revoke", "Declare that a signing key's signatures no longer count, or shut out a writer or reader");
   auto arguments = std::make_shared<RevokeArguments>();
-  command->add_option("VKEY", arguments->key, "The key, as keys list shows it")->required();
-  command->add_option("--size", arguments->size, "From checkpoints over so many entries on")
-      ->required()
-      ->check(CLI::PositiveNumber);
-  command->add_option("--grant", arguments->grant, "The grant for it: tallygate keys grant key.revoke")
+  command->add_option("KEY", arguments->key, "A vkey, or the name of a writer or reader: see keys list")
       ->required();
+  command->add_option("--size", arguments->size, "A signing key's: from checkpoints over so many entries on")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--grant", arguments->grant,
+                      "The grant for it: tallygate keys grant key.revoke, or writer.revoke");
   add_journal_options(*command, arguments->journal);
   command->callback([arguments, &exit_code] { exit_code = revoke(*arguments); });
 }
@@ -264,6 +276,7 @@ void add_keys_custody(CLI::App& keys, int& exit_code) {
   add_rotate(keys, exit_code);
   add_revoke(keys, exit_code);
   add_grant_command(keys, exit_code);
+  add_keys_enrol(keys, exit_code);
 }
 
 }  // namespace tallygate::cli

@@ -107,6 +107,11 @@ Result<KeyList> list_keys(const std::filesystem::path& journal) {
     return fail(FailureKind::tampered,
                 fmt::format("{}: entry 0 is no charter: run tallygate audit verify", journal.string()));
   }
+  const auto book = audit::read_enrolments(journal);
+  if (!book) {
+    return book.error();
+  }
+  list.enrolled = book->all();
   return list;
 }
 
@@ -124,6 +129,12 @@ std::string to_text(const KeyList& list) {
                         key.role == "root" ? "signed the charter" : range, key.fingerprint,
                         audit::inert_text(key.vkey));
   }
+  for (const auto& one : list.enrolled) {
+    const std::string range = one.revoked ? fmt::format("entries {} to {}, revoked", one.since, *one.revoked)
+                                          : fmt::format("since entry {}", one.since);
+    text += fmt::format("{:<8} {}\n         {}\n         {}\n", audit::name_of(one.role),
+                        audit::inert_text(one.name), range, audit::inert_text(one.key));
+  }
   return text;
 }
 
@@ -140,8 +151,19 @@ std::string to_json(const KeyList& list) {
     }
     keys.push_back(std::move(object));
   }
-  return boost::json::serialize(boost::json::object{
-             {"journal", list.journal}, {"origin", list.origin}, {"keys", std::move(keys)}}) +
+  boost::json::array enrolled;
+  for (const auto& one : list.enrolled) {
+    boost::json::object object{
+        {"name", one.name}, {"role", audit::name_of(one.role)}, {"key", one.key}, {"since", one.since}};
+    if (one.revoked) {
+      object["revoked"] = *one.revoked;
+    }
+    enrolled.push_back(std::move(object));
+  }
+  return boost::json::serialize(boost::json::object{{"journal", list.journal},
+                                                    {"origin", list.origin},
+                                                    {"keys", std::move(keys)},
+                                                    {"enrolled", std::move(enrolled)}}) +
          "\n";
 }
 

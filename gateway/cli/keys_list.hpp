@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/custody/enrolments.hpp"
 #include "audit/journal/failure.hpp"
 
 #include <cstdint>
@@ -25,10 +26,11 @@ struct KeyList {
   std::string journal;  ///< the charter's UUID
   std::string origin;
   std::vector<ListedKey> keys;  ///< the root first, then the signing keys as they followed each other
+  std::vector<audit::Enrolment> enrolled;  ///< writers and readers, also those that were revoked
 };
 
-/// Reads a journal's `key.*` entries, also while it is written. Errors: missing, unreadable, tampered (entry
-/// 0 is no charter).
+/// Reads a journal's `key.*` and `writer.*` entries, also while it is written. Errors: missing, unreadable,
+/// tampered (entry 0 is no charter).
 [[nodiscard]] audit::Result<KeyList> list_keys(const std::filesystem::path& journal);
 
 /// A table for people, or one JSON document.

@@ -7,7 +7,9 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
@@ -26,12 +28,24 @@ namespace http = beast::http;
 constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::string_view tlog_prefix = "/tlog/";
+constexpr std::string_view entries_path = "/v1/entries";
+constexpr std::string_view writer_field = "X-Tallygate-Writer";
+constexpr std::string_view signature_field = "X-Tallygate-Signature";
+constexpr std::string_view key_field = "Idempotency-Key";
 constexpr std::chrono::seconds request_limit{10};
-constexpr std::size_t body_max = std::size_t{16} * 1024;
+constexpr std::size_t body_max = ingest_body_max;
 constexpr std::uint32_t head_max = 8 * 1024;
+// What is read and thrown away of a body that was refused: a connection closed over unread bytes is reset,
+// and the answer lost with it.
+constexpr std::size_t leftover_max = std::size_t{1024} * 1024;
 
 AdminAnswer not_ours() {
   return problem(421, "This listener answers to addresses and localhost only");
+}
+
+bool is_json(std::string_view content_type) {
+  const std::string_view type = content_type.substr(0, content_type.find(';'));
+  return beast::iequals(type.substr(0, type.find_last_not_of(" \t") + 1), "application/json");
 }
 
 // Moves the body: a bundle of entries may be large.
@@ -40,6 +54,9 @@ http::response<http::string_body> to_message(AdminAnswer& answer,
   http::response<http::string_body> message(static_cast<http::status>(answer.status), request.version());
   message.set(http::field::content_type, answer.content_type);
   message.set(http::field::cache_control, answer.cache_control);
+  if (!answer.authenticate.empty()) {
+    message.set(http::field::www_authenticate, answer.authenticate);
+  }
   if (answer.retry_after_s != 0) {
     message.set(http::field::retry_after, std::to_string(answer.retry_after_s));
   }
@@ -51,6 +68,21 @@ http::response<http::string_body> to_message(AdminAnswer& answer,
     message.body().clear();
   }
   return message;
+}
+
+// Reads what the client still sends until it has seen the end.
+asio::awaitable<void> drop_rest(beast::tcp_stream& stream) {
+  beast::error_code ignored;
+  stream.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  std::string piece(4096, '\0');
+  stream.expires_after(request_limit);
+  for (std::size_t dropped = 0; dropped < leftover_max;) {
+    auto [error, bytes] = co_await stream.async_read_some(asio::buffer(piece), nothrow);
+    if (error) {
+      break;
+    }
+    dropped += bytes;
+  }
 }
 
 }  // namespace
@@ -136,47 +168,130 @@ boost::system::result<std::optional<TlogRequest>, AdminAnswer> Admin::tlog_reque
   return request;
 }
 
+boost::system::result<Admin::Asked, AdminAnswer> Admin::asked(std::string_view method, std::string_view path,
+                                                              const Head& head) const {
+  if (!sources_.ingest || path != entries_path) {
+    return Asked::other;
+  }
+  if (!host_is_ours(head[http::field::host])) {
+    return not_ours();
+  }
+  if (method != "POST") {
+    return problem(405, "Method Not Allowed");
+  }
+  if (head.count(http::field::origin) != 0) {
+    return problem(403, "Not for browsers", "A request with an Origin comes from a page, and is refused");
+  }
+  for (const std::string_view once : {writer_field, signature_field, key_field}) {
+    if (head.count(once) > 1) {
+      return problem(400, "The record cannot be taken", std::string(once) + " stands there twice");
+    }
+  }
+  if (!is_json(head[http::field::content_type])) {
+    return problem(415, "Unsupported Media Type", "Content-Type must be application/json");
+  }
+  return Asked::ingest;
+}
+
 // The answer comes when it is there; the listener goes on with others meanwhile.
-asio::awaitable<AdminAnswer> Admin::from_tlog(TlogRequest request) {
-  const auto initiate = [this, &request](auto handler) {
+asio::awaitable<AdminAnswer> Admin::from_tlog(TlogRequest request, Caller caller) {
+  const auto initiate = [this, &request, &caller](auto handler) {
     auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-    sources_.tlog(request, [kept](AdminAnswer answer) { std::move (*kept)(std::move(answer)); });
+    sources_.tlog(request, std::move(caller),
+                  [kept](AdminAnswer answer) { std::move (*kept)(std::move(answer)); });
   };
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(AdminAnswer)>(
       initiate, asio::use_awaitable);
+}
+
+asio::awaitable<AdminAnswer> Admin::from_ingest(PostedRecord posted) {
+  const auto initiate = [this, &posted](auto handler) {
+    auto kept = std::make_shared<decltype(handler)>(std::move(handler));
+    sources_.ingest(std::move(posted), [kept](AdminAnswer answer) { std::move (*kept)(std::move(answer)); });
+  };
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(AdminAnswer)>(
+      initiate, asio::use_awaitable);
+}
+
+asio::awaitable<std::optional<AdminAnswer>> Admin::respond(beast::tcp_stream& stream,
+                                                           beast::flat_buffer& buffer, Parser& parser,
+                                                           bool& whole) {
+  const auto& head = parser.get();
+  const std::string method(head.method_string());
+  const std::string path(head.target());
+  const auto wanted = asked(method, path, head);
+  if (!wanted) {
+    co_return wanted.error();  // its body is not read
+  }
+  if (beast::iequals(head[http::field::expect], "100-continue")) {
+    http::response<http::empty_body> go_on(http::status::continue_, head.version());
+    auto [error, bytes] = co_await http::async_write(stream, go_on, nothrow);
+    if (error) {
+      co_return std::nullopt;
+    }
+  }
+  auto [error, bytes] = co_await http::async_read(stream, buffer, parser, nothrow);
+  if (error == http::error::body_limit) {
+    co_return problem(413, "Content Too Large", "A body has 32768 bytes at most");
+  }
+  if (error) {
+    co_return std::nullopt;
+  }
+  whole = true;
+  const std::string host(head[http::field::host]);
+  beast::error_code gone;
+  const auto peer = stream.socket().remote_endpoint(gone);
+  std::string client = gone ? std::string() : peer.address().to_string();
+  if (*wanted == Asked::ingest) {
+    PostedRecord posted{std::string(head[writer_field]), std::string(head[key_field]),
+                        std::string(head[signature_field]), std::move(parser.get().body()),
+                        std::move(client)};
+    AdminAnswer result = co_await from_ingest(std::move(posted));
+    co_return result;
+  }
+  auto tlog = tlog_request(method, path, host);
+  if (!tlog) {
+    co_return tlog.error();
+  }
+  if (*tlog) {
+    Caller caller{std::string(head[http::field::authorization]), std::move(client)};
+    AdminAnswer result = co_await from_tlog(**tlog, std::move(caller));
+    co_return result;
+  }
+  co_return answer(method, path, host, head[http::field::accept]);
 }
 
 asio::awaitable<void> Admin::serve(asio::ip::tcp::socket socket) {
   beast::tcp_stream stream(std::move(socket));
   beast::flat_buffer buffer;
   for (bool more = true; more;) {
-    http::request_parser<http::string_body> parser;
+    Parser parser;
     parser.header_limit(head_max);
     parser.body_limit(body_max);
     stream.expires_after(request_limit);
-    auto [read_error, read_bytes] = co_await http::async_read(stream, buffer, parser, nothrow);
-    if (read_error) {
+    auto [read_error, read_bytes] = co_await http::async_read_header(stream, buffer, parser, nothrow);
+    bool whole = false;
+    std::optional<AdminAnswer> result;
+    if (read_error == http::error::body_limit) {
+      result = problem(413, "Content Too Large", "A body has 32768 bytes at most");
+    } else if (!read_error) {
+      result = co_await respond(stream, buffer, parser, whole);
+    }
+    if (!result) {
       break;
     }
-    const auto& request = parser.get();
-    const std::string method(request.method_string());
-    const std::string path(request.target());
-    const std::string host(request[http::field::host]);
-    const std::string accept(request[http::field::accept]);
-    AdminAnswer result;
-    if (auto tlog = tlog_request(method, path, host); !tlog) {
-      result = tlog.error();
-    } else if (*tlog) {
-      result = co_await from_tlog(**tlog);
-      stream.expires_after(request_limit);
-    } else {
-      result = answer(method, path, host, accept);
+    stream.expires_after(request_limit);
+    auto message = to_message(*result, parser.get());
+    if (!whole) {
+      message.keep_alive(false);
     }
-    auto message = to_message(result, request);
     more = message.keep_alive();
     auto [write_error, written] = co_await http::async_write(stream, message, nothrow);
     if (write_error) {
       break;
+    }
+    if (!whole) {
+      co_await drop_rest(stream);
     }
   }
   beast::error_code ignored;  // the client may have left first

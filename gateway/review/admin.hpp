@@ -1,12 +1,18 @@
 #pragma once
-/// The admin listener: health, readiness, metrics and the journal's tree, in the clear, on an address that is
-/// never public.
+/// The admin listener: health, readiness, metrics, the journal's tree, and the records of enrolled writers,
+/// in the clear, on an address that is never public.
 #include "gateway/net/listener.hpp"
 #include "gateway/review/http_answer.hpp"
+#include "gateway/review/ingest_request.hpp"
 #include "gateway/review/tlog_path.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/fields.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <boost/system/result.hpp>
 
 #include <functional>
@@ -17,13 +23,21 @@
 
 namespace tallygate::review {
 
+/// Who asks.
+struct Caller {
+  std::string authorization;  ///< the header of that name; empty where there is none
+  std::string client;         ///< the peer's address
+};
+
 /// What the admin listener can be asked. Called on its io_context's thread.
 struct AdminSources {
   std::function<AdminAnswer()> ready;
   std::function<AdminAnswer(bool open_metrics)> metrics;
   /// The journal as C2SP tlog-tiles; empty: there is none. Calls `done` once, on the same thread, perhaps
   /// later.
-  std::function<void(const TlogRequest& request, std::function<void(AdminAnswer)> done)> tlog;
+  std::function<void(const TlogRequest& request, Caller caller, std::function<void(AdminAnswer)> done)> tlog;
+  /// Takes the record of an enrolled writer; empty: there is no journal. Calls `done` likewise.
+  std::function<void(PostedRecord posted, std::function<void(AdminAnswer)> done)> ingest;
 };
 
 /// Threads: its io_context's. Must outlive the coroutines it started.
@@ -47,10 +61,29 @@ class Admin {
   [[nodiscard]] boost::system::result<std::optional<TlogRequest>, AdminAnswer> tlog_request(
       std::string_view method, std::string_view path, std::string_view host) const;
 
+  enum class Asked : std::uint8_t { other, ingest };
+  /// The head of a request.
+  using Head = boost::beast::http::fields;
+
+  /// Whether a request is for `/v1/entries`, which `ingest` answers. An answer instead where it is refused
+  /// before its body is read: another method, content that is not JSON, a browser's `Origin`, a header line
+  /// that must stand there once. Pure.
+  [[nodiscard]] boost::system::result<Asked, AdminAnswer> asked(std::string_view method,
+                                                                std::string_view path,
+                                                                const Head& head) const;
+
  private:
+  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+
   Admin(boost::asio::io_context& io, net::Listener listener, std::string address, AdminSources sources);
   boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket);
-  boost::asio::awaitable<AdminAnswer> from_tlog(TlogRequest request);
+  /// The answer to a request whose head was read; reads its body. Nothing where the client is gone. `whole`
+  /// says whether all of the request was read, so that another may follow.
+  boost::asio::awaitable<std::optional<AdminAnswer>> respond(boost::beast::tcp_stream& stream,
+                                                             boost::beast::flat_buffer& buffer,
+                                                             Parser& parser, bool& whole);
+  boost::asio::awaitable<AdminAnswer> from_tlog(TlogRequest request, Caller caller);
+  boost::asio::awaitable<AdminAnswer> from_ingest(PostedRecord posted);
   [[nodiscard]] bool host_is_ours(std::string_view host) const;
 
   boost::asio::io_context& io_;

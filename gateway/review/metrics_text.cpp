@@ -115,6 +115,10 @@ void add_counts(std::vector<MetricFamily>& out, const access::Counts& counts) {
   single("tallygate_suppressed_total",
          "Refusals of a flood, counted in journal.suppress instead of recorded one by one.",
          MetricType::Counter, number(counts.suppressed));
+  single("tallygate_ingested_total", "Records of enrolled writers that were taken.", MetricType::Counter,
+         number(counts.ingested));
+  single("tallygate_review_refusals_total", "Records and readers' tokens that the admin listener refused.",
+         MetricType::Counter, number(counts.review_refusals));
   single("tallygate_faults_total", "Connections ended by an internal error.", MetricType::Counter,
          number(counts.faults));
   single("tallygate_config_reloads_total", "Configurations taken up after the first.", MetricType::Counter,

@@ -67,7 +67,7 @@ TEST_F(AdminTest, WithoutAJournalThereIsNoLog) {
 TEST(AdminTlog, PathsAreReadStrictlyAndOnlyFromHere) {
   boost::asio::io_context io;
   AdminSources sources;
-  sources.tlog = [](const TlogRequest&, const std::function<void(AdminAnswer)>&) {};
+  sources.tlog = [](const TlogRequest&, const Caller&, const std::function<void(AdminAnswer)>&) {};
   auto opened = Admin::open(io, "127.0.0.1", 0, std::move(sources));
   const std::unique_ptr<Admin> admin = std::move(*opened);
   const auto refused = [&](std::string_view method, std::string_view path, std::string_view host) {

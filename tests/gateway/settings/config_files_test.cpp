@@ -98,6 +98,7 @@ TEST(ConfigFiles, WhatGatewayYamlShowsAsDefaultsAreTheDefaults) {
   EXPECT_EQ(shown.audit.when_unwritable, plain.audit.when_unwritable);
   EXPECT_EQ(static_cast<const RecordChoice&>(shown.audit.record), RecordChoice{});
   EXPECT_EQ(shown.audit.record.flood, FloodSettings{});
+  EXPECT_EQ(shown.audit.writers, WriterSettings{});
   EXPECT_EQ(shown.routes[0].record, RecordChoice{});
   EXPECT_EQ(plugin_config_json(shown), plugin_config_json(plain));
   EXPECT_EQ(shown.log.level, plain.log.level);

@@ -1,0 +1,60 @@
+#pragma once
+/// What the record says of those who may append to it or read it, and of what they appended: kept in memory,
+/// and up to date with the newest entry whenever it is asked.
+#include "audit/custody/enrolments.hpp"
+#include "audit/journal/failure.hpp"
+#include "audit/journal/hash.hpp"
+#include "gateway/review/ingest_keys.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tallygate::review {
+
+/// Follows a journal, read-only. Since a revocation is an entry, and every question is answered from all
+/// entries that are durable when it is asked, it holds from the moment it is on record. The journal is opened
+/// for each step and left again, as TlogReader does. One thread.
+class WritersRecord {
+ public:
+  /// Entries that are read at once: a fraction of a second.
+  static constexpr std::uint64_t step_entries = 65'536;
+
+  /// `step` and `keys_max` are the defaults but for tests.
+  explicit WritersRecord(std::filesystem::path journal, std::uint64_t step = step_entries,
+                         std::size_t keys_max = ingest_keys_max)
+      : journal_(std::move(journal)), step_(step), keys_(keys_max) {}
+
+  /// Reads one step further. True: all that was durable when it was called has been read. Errors: missing,
+  /// unreadable, tampered (entry 0 is no charter); the next call tries again.
+  [[nodiscard]] audit::Result<bool> catch_up();
+
+  /// Who is enrolled; null before the charter was read.
+  [[nodiscard]] const audit::Enrolments* enrolments() const noexcept {
+    return enrolments_ ? &*enrolments_ : nullptr;
+  }
+  /// The journal's UUID, as its charter has it.
+  [[nodiscard]] const std::string& journal_id() const noexcept { return journal_id_; }
+  [[nodiscard]] IngestKeys& keys() noexcept { return keys_; }
+  /// Seq of the next entry to be read.
+  [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
+
+ private:
+  [[nodiscard]] audit::Result<void> take(std::uint64_t seq, std::string_view body);
+  [[nodiscard]] audit::Result<void> take_charter(std::string_view body);
+  void take_ingested(std::uint64_t seq, std::string_view body, const boost::json::object& entry);
+
+  std::filesystem::path journal_;
+  std::uint64_t step_;
+  std::uint64_t next_ = 0;
+  std::string journal_id_;
+  std::optional<audit::Enrolments> enrolments_;
+  IngestKeys keys_;
+  audit::Sha256 sha_;
+};
+
+}  // namespace tallygate::review
