@@ -123,11 +123,11 @@ def read_rotation(line, key, charter, root_key):
     path = [unbase64(hash_line) for hash_line in fields[3:]]
     need(size == index + 1 and root_by_path(index, size, leaf_hash(body), path) == root,
          "a rotation is not in the tree that was signed")
-    return entry["key"]
+    return entry["key"], size
 
 
 def read_keys(root_key):
-    """Charter and the key in force, each established by the one before, the first by the provisioning key."""
+    """Charter, the key in force and the smallest tree it may sign; each established by the one before, the first by the provisioning key."""
     lines = (HERE / "keys.txt").read_text(encoding="utf-8").splitlines()
     first = lines[0]
     charter_text = first[len('{"charter":'):first.rindex(',"signature":"')]
@@ -137,10 +137,12 @@ def read_keys(root_key):
     need(good_signature(root_key, b"tallygate charter v1\n" + charter_text.encode(), unbase64(whole["signature"])),
          "the charter is not signed by this provisioning key")
     need(key_of(charter["root"])[2] == root_key, "the charter names another provisioning key")
-    key = charter["key"]
+    key, since = charter["key"], 1
     for line in lines[1:]:
-        key = read_rotation(line.removeprefix("key "), key, charter, root_key)
-    return charter, key
+        key, size = read_rotation(line.removeprefix("key "), key, charter, root_key)
+        need(size > since, "the rotations are out of order")
+        since = size
+    return charter, key, since
 
 
 def read_entries():
@@ -197,8 +199,9 @@ def main():
                          check=True).stdout
     need(der[:12] == SPKI and len(der) == 44, "the provisioning key is no Ed25519 public key")
     root_key = der[12:]
-    charter, key = read_keys(root_key)
+    charter, key, since = read_keys(root_key)
     size, signed_root = read_note((HERE / "checkpoint").read_text(encoding="utf-8"), [key], charter["origin"])
+    need(size >= since, "the checkpoint is of a time before its key")
     leaves = read_entries()
     need(tree_root(leaves, size) == signed_root, "the entries are not those whose tree was signed")
     print(f"{len(leaves)} entries of {charter['origin']} (journal {charter['journal']}) are as they were recorded,")

@@ -131,7 +131,11 @@ Result<Digest> archive_file(const std::filesystem::path& file, const std::filesy
                             const Digest& sha256) {
   std::error_code error;
   if (std::filesystem::exists(to, error)) {
-    return fail(FailureKind::exists, to.string() + ": it exists already");
+    const auto there = restore(to);
+    return there && there->content == sha256
+               ? Result<Digest>(there->archive)
+               : fail(FailureKind::exists,
+                      to.string() + ": it exists already, and is no archive of this segment");
   }
   std::filesystem::path fresh = to;
   fresh += ".new";

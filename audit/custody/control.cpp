@@ -124,7 +124,9 @@ void set_patience(const FileDescriptor& peer, const timeval& patience) {
 }  // namespace
 
 std::filesystem::path control_socket(const std::filesystem::path& head) {
-  return head.parent_path() / "control";
+  auto socket = head;
+  socket += ".control";
+  return socket;
 }
 
 Result<std::unique_ptr<ControlServer>> ControlServer::open(const std::filesystem::path& socket,

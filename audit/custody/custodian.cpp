@@ -139,6 +139,12 @@ Result<void> check_grant(const std::filesystem::path& journal, const std::string
 
 Result<json::object> Custodian::handle(const json::object& request, Requester who) {
   const std::string by = by_whom(who);
+  if (const auto meant = member_text(request, "journal"); !meant.empty()) {
+    const auto charter = read_own_charter(journal_);
+    if (!charter || charter->journal != meant) {
+      return charter ? invalid("the process that listens here writes another journal") : charter.error();
+    }
+  }
   const std::string_view act = member_text(request, "act");
   if (act == "rotate") {
     return rotate(by);

@@ -61,6 +61,15 @@ json::object describe(const SegmentStanding& segment, bool done) {
   return one;
 }
 
+// Whether a grant that is given is for this segment.
+bool names(const json::object& request, const SegmentStanding& segment) {
+  const auto* grant = request.if_contains("grant");
+  const auto* terms = grant == nullptr ? nullptr : grant->if_object();
+  const auto* first = terms == nullptr ? nullptr : terms->if_contains("first");
+  json::error_code error;
+  return first == nullptr || (first->to_number<std::uint64_t>(error) == segment.seal.first && !error);
+}
+
 bool flag(const json::object& request, std::string_view name) {
   const auto* value = request.if_contains(name);
   return value != nullptr && value->is_bool() && value->get_bool();
@@ -84,25 +93,37 @@ Result<json::object> Custodian::retire(const json::object& request, const std::s
       segment.due = false;
       segment.why_not = "the charter promises to keep it longer: it needs a grant of the kind journal.retire";
     }
-    const bool now = apply && segment.due;
-    if (now) {
-      if (auto done = retire_one(segment, request, by); !done) {
-        return done.error();
-      }
+    if (!names(request, segment)) {
+      segment.due = false;
+      segment.why_not = "the grant is for another segment";
     }
-    list.push_back(describe(segment, now));
+    // One that cannot be retired keeps no other.
+    const bool now = apply && segment.due;
+    const auto done = now ? retire_one(segment, request, by) : Result<void>();
+    if (!done) {
+      segment.why_not = done.error().message;
+    }
+    json::object one = describe(segment, now && done);
+    one["failed"] = !done;
+    list.push_back(std::move(one));
   }
   return json::object{{"segments", std::move(list)}, {"applied", apply}};
 }
 
 Result<void> Custodian::retire_one(const SegmentStanding& segment, const json::object& request,
                                    const std::string& by) {
-  if (auto written = write_stub(segment.file.path, segment.seal); !written) {
-    return written;
+  const auto stub = write_stub(segment.file.path, segment.seal);
+  if (!stub) {
+    return stub.error();
+  }
+  if (segment.recorded && *stub != segment.stub) {
+    return fail(FailureKind::tampered, segment.file.path.string() +
+                                           ": its stub is not the one that was recorded when it was retired");
   }
   if (!segment.recorded) {
-    Order order{
-        {{"first", segment.seal.first}, {"last", segment.seal.last}}, "journal.retire", segment.shortened};
+    Order order{{{"first", segment.seal.first}, {"last", segment.seal.last}, {"stub", to_hex(*stub)}},
+                "journal.retire",
+                segment.shortened};
     if (const auto rule = member_text(request, "rule"); !rule.empty()) {
       order.members["rule"] = rule;
     }

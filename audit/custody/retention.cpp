@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 
 namespace tallygate::audit {
 namespace {
@@ -21,7 +20,7 @@ using std::chrono::seconds;
 // What journal.seal and journal.retire say.
 struct Recorded {
   std::map<std::uint64_t, std::pair<Seal, Time>> seals;  // by first
-  std::set<std::uint64_t> retired;                       // first of each
+  std::map<std::uint64_t, Digest> retired;               // by first: the hash of the stub
 };
 
 Result<Recorded> read_recorded(const std::filesystem::path& journal) {
@@ -36,7 +35,11 @@ Result<Recorded> read_recorded(const std::filesystem::path& journal) {
             recorded.seals.emplace(seal->first, std::pair(*seal, Time(std::chrono::nanoseconds(*time))));
           }
         } else if (const auto* first = entry.if_contains("first"); first != nullptr && first->is_number()) {
-          recorded.retired.insert(first->to_number<std::uint64_t>());
+          boost::system::error_code error;
+          const auto seq = first->to_number<std::uint64_t>(error);
+          if (!error) {
+            recorded.retired[seq] = digest_from_hex(member_text(entry, "stub")).value_or(Digest{});
+          }
         }
         return true;
       });
@@ -126,9 +129,17 @@ Result<std::vector<SegmentStanding>> judge_retention(const std::filesystem::path
     if (*stub) {
       continue;  // or not sealed yet
     }
-    SegmentStanding standing{
-        file, seal->second.first, seal->second.second, false, recorded->retired.contains(file.first), false,
-        {}};
+    SegmentStanding standing{file,
+                             seal->second.first,
+                             seal->second.second,
+                             false,
+                             recorded->retired.contains(file.first),
+                             {},
+                             false,
+                             {}};
+    if (standing.recorded) {
+      standing.stub = recorded->retired.at(file.first);
+    }
     const auto age = std::chrono::duration_cast<seconds>(now - standing.sealed);
     const Hold* hold = find_hold(*holds, standing.seal.first, standing.seal.last);
     Result<seconds> keep = shortest(rules);
@@ -138,10 +149,10 @@ Result<std::vector<SegmentStanding>> judge_retention(const std::filesystem::path
     if (!keep) {
       return keep.error();
     }
-    if (standing.recorded) {
-      standing.due = true;
-    } else if (hold != nullptr) {
+    if (hold != nullptr) {
       standing.why_not = "it is under the hold " + hold->name;
+    } else if (standing.recorded) {
+      standing.due = true;
     } else if (age < *keep) {
       standing.why_not = "it is " + days(age) + " old, and kept for " + days(*keep);
     } else {

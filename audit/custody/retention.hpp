@@ -31,6 +31,7 @@ struct SegmentStanding {
   Time sealed{};
   bool due = false;
   bool recorded = false;   ///< a journal.retire names it, but its file is still whole: to be finished
+  Digest stub{};           ///< where it is recorded: of the file that is to take its place
   bool shortened = false;  ///< due before the charter's retention is over: a grant is needed
   std::string why_not;     ///< where it is not due
 };

@@ -125,7 +125,7 @@ Result<void> write_tables(const std::filesystem::path& file, const std::filesyst
 
 }  // namespace
 
-Result<void> write_stub(const std::filesystem::path& file, const Seal& seal) {
+Result<Digest> write_stub(const std::filesystem::path& file, const Seal& seal) {
   const auto sha256 = file_sha256(file);
   if (!sha256) {
     return sha256.error();
@@ -144,13 +144,13 @@ Result<void> write_stub(const std::filesystem::path& file, const Seal& seal) {
     return created.error();
   }
   if (auto written = write_tables(file, fresh); !written) {
-    return written;
+    return written.error();
   }
   const FileDescriptor opened(::open(fresh.c_str(), O_RDONLY | O_CLOEXEC));
   if (!opened || ::fchmod(opened.get(), stub_mode) != 0) {
     return fail(FailureKind::unreadable, fresh.string() + ": cannot be made final: " + errno_text(errno));
   }
-  return {};
+  return file_sha256(fresh);
 }
 
 Result<void> place_stub(const std::filesystem::path& file) {

@@ -54,7 +54,8 @@ struct Recovery {
   /// it, and a grant of the kind key.rotate for the keyring's.
   std::vector<VerifyKey> record_keys;
   std::optional<GrantMembers> rotate;
-  std::string by;  ///< who does it, a JSON text
+  std::string rotate_key;  ///< vkey that this grant names
+  std::string by;          ///< who does it, a JSON text
 };
 
 /// Where a journal is and who writes it.
@@ -186,6 +187,7 @@ class Journal {
   Result<void> begin_segment(std::string_view by = {});
   Result<bool> is_erased(const BegunErasure& begun);
   Result<HeadBlock> open_head(std::optional<Head>& head, std::span<const VerifyKey> keys);
+  [[nodiscard]] Result<void> check_turn(std::string_view newest_note) const;
   Result<void> rewrite_head(Head& head, const Examined& examined);
   Result<void> record_grants();
   Result<Attached> attach(const std::optional<Known>& known);

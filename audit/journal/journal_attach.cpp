@@ -85,6 +85,9 @@ Result<Journal::Attached> Journal::attach(const std::optional<Known>& known) {
   if (!examined) {
     return examined.error();
   }
+  if (auto turn = check_turn(examined->note); !turn) {
+    return turn.error();
+  }
   if (examined->standing != Standing::equal) {
     // What lies beyond head can be read, which does not make it durable, nor does another sync what an
     // earlier one failed on: it is written anew before head vouches for it.
@@ -118,16 +121,27 @@ Result<Journal::Attached> Journal::attach(const std::optional<Known>& known) {
   return Attached{examined->standing, examined->head_size, examined->abandons};
 }
 
-// What the grants allow, each as an entry: first the key, without which nothing else could be signed.
-Result<void> Journal::record_grants() {
-  const Recovery& recovery = *options_.recovery;
-  if (out_of_turn_ && !recovery.rotate) {
+// Whether a key of the keyring may go on from the newest checkpoint. Asked before anything is written.
+Result<void> Journal::check_turn(std::string_view newest_note) const {
+  const auto note = parse_note(newest_note);
+  const auto keys = keys_->verify_keys();
+  if (note && verify_note(*note, keys)) {
+    return {};
+  }
+  const std::string vkey = keys_->newest_vkey();
+  if (!options_.recovery || !options_.recovery->rotate || options_.recovery->rotate_key != vkey) {
     return fail(FailureKind::tampered,
                 "The record's newest checkpoint is not signed by a key of the keyring: a grant of the kind "
                 "key.rotate "
                 "must name " +
-                    vkey());
+                    vkey);
   }
+  return {};
+}
+
+// What the grants allow, each as an entry: first the key, without which nothing else could be signed.
+Result<void> Journal::record_grants() {
+  const Recovery& recovery = *options_.recovery;
   if (out_of_turn_) {
     std::string key;
     static_cast<void>(append_json_string(key, vkey()));

@@ -109,7 +109,11 @@ Result<Keyring> Keyring::from(Database database, const std::filesystem::path& pa
   return Keyring(std::move(database), std::move(*origin), path);
 }
 
-Result<Keyring> Keyring::open(const std::filesystem::path& path) {
+Result<Keyring> Keyring::open(const std::filesystem::path& named) {
+  // A link is followed once: names are exchanged beside the file itself.
+  std::error_code no_such_file;
+  const auto resolved = std::filesystem::canonical(named, no_such_file);
+  const auto& path = no_such_file ? named : resolved;
   if (auto good = check_private(path); !good) {
     return good.error();
   }
@@ -283,6 +287,9 @@ Result<void> Keyring::destroy_subject(std::string_view uuid) {
 Result<void> Keyring::replace_with(const Kept& kept) {
   const auto fresh = beside(path_, new_suffix);
   const auto old = beside(path_, old_suffix);
+  if (auto cleared = clear_leftovers(path_); !cleared) {
+    return cleared.error();
+  }
   if (auto written = write_anew(kept, fresh); !written) {
     if (auto undone = shred_file(fresh); !undone) {
       return undone.error();
@@ -311,7 +318,12 @@ Result<void> Keyring::replace_with(const Kept& kept) {
   if (auto done = database_.execute(settings); !done) {
     return done.error();
   }
-  return shred_file(old);  // which makes the new name durable too: both are in one folder
+  // The name must lead to the new file for good before the old one is overwritten.
+  if (auto synced = sync_folder(path_.has_parent_path() ? path_.parent_path() : std::filesystem::path("."));
+      !synced) {
+    return synced.error();
+  }
+  return shred_file(old);
 }
 
 Result<std::vector<KeyringEntry>> Keyring::list() {

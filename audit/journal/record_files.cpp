@@ -20,6 +20,11 @@ Result<RecordFiles> RecordFiles::open(const std::filesystem::path& folder, const
     return fail(FailureKind::tampered,
                 folder.string() + ": the first segment, " + segment_name(0) + ", is missing");
   }
+  for (const SegmentFile& file : *files) {
+    if (auto finished = finish_sealing(file.path); !finished) {
+      return finished.error();
+    }
+  }
   auto segment = Segment::open(files->back().path, origin, vfs);
   if (!segment) {
     return segment.error();
@@ -37,10 +42,12 @@ Result<RecordFiles> RecordFiles::open(const std::filesystem::path& folder, const
   return record;
 }
 
-// A crash while the segment left WAL mode may have left a rollback journal, which only a writer may play
-// back. A file that is sealed for good has no write permission, and is opened without.
+// A crash while the newest sealed segment left WAL mode may have left a rollback journal, which only a writer
+// may play back. What lies before was final long ago, and whatever stands beside it is not let in.
 Result<Database> RecordFiles::read(const SegmentFile& file) const {
-  return Database::open(file.path, SQLITE_OPEN_READWRITE, vfs_);
+  const auto unfinished = unsealed();
+  const bool final = !unfinished || unfinished->first != file.first;
+  return Database::open(file.path, final ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, vfs_);
 }
 
 Result<SegmentEnd> RecordFiles::end() {

@@ -21,6 +21,7 @@ constexpr std::size_t piece_bytes = std::size_t{256} * 1024;
 // Our own readers let go of a segment after each page they read; whoever holds it longer gets a copy made.
 constexpr int reader_patience_ms = 250;
 constexpr mode_t sealed_mode = 0440;
+constexpr const char* copy_suffix = ".sealed.new";
 
 std::filesystem::path beside(std::filesystem::path path, const char* suffix) {
   path += suffix;
@@ -56,12 +57,16 @@ std::vector<Digest> split(const std::optional<std::string>& text) {
   return hashes;
 }
 
+std::filesystem::path folder_of(const std::filesystem::path& file) {
+  return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+}
+
 Result<void> rest(const std::filesystem::path& file) {
   FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!opened || ::fchmod(opened.get(), sealed_mode) != 0 || ::fsync(opened.get()) != 0) {
     return fail(FailureKind::unreadable, file.string() + ": cannot be made final: " + errno_text(errno));
   }
-  return sync_folder(file.parent_path().empty() ? std::filesystem::path(".") : file.parent_path());
+  return sync_folder(folder_of(file));
 }
 
 // SQLite does not say where it could not remove a WAL that it has folded; the next to open the file would
@@ -95,16 +100,16 @@ Result<void> replace_by_copy(Database& database, const std::filesystem::path& fi
   if (auto rested = rest(copy); !rested) {
     return rested.error();
   }
-  // The WAL belongs to the file that goes: beside the copy SQLite would take it for the copy's.
-  if (auto removed = remove_wal(file); !removed) {
-    return removed.error();
-  }
-  std::filesystem::rename(copy, file, error);
+  // The WAL must go first, or SQLite would take it for the copy's; and then the copy is all there is. Under
+  // its last name but one it is known to be whole.
+  std::filesystem::rename(copy, beside(file, copy_suffix), error);
   if (error) {
-    return fail(FailureKind::unreadable,
-                file.string() + ": cannot be replaced by its copy: " + error.message());
+    return fail(FailureKind::unreadable, copy.string() + ": cannot be renamed: " + error.message());
   }
-  return {};
+  if (auto synced = sync_folder(folder_of(file)); !synced) {
+    return synced.error();
+  }
+  return finish_sealing(file);
 }
 
 Result<void> leave_wal(const std::filesystem::path& file, const std::string& vfs) {
@@ -134,6 +139,23 @@ Result<void> leave_wal(const std::filesystem::path& file, const std::string& vfs
 }
 
 }  // namespace
+
+Result<void> finish_sealing(const std::filesystem::path& file) {
+  const auto copy = beside(file, copy_suffix);
+  std::error_code error;
+  if (!std::filesystem::exists(copy, error)) {
+    return {};
+  }
+  if (auto removed = remove_wal(file); !removed) {
+    return removed.error();
+  }
+  std::filesystem::rename(copy, file, error);
+  if (error) {
+    return fail(FailureKind::unreadable,
+                file.string() + ": cannot be replaced by its copy: " + error.message());
+  }
+  return sync_folder(folder_of(file));
+}
 
 SealMembers seal_members(const Seal& seal) {
   std::string frontier;
@@ -169,6 +191,9 @@ std::optional<CompactRange> tree_after(const Seal& seal) {
 }
 
 Result<Digest> seal_file(const std::filesystem::path& file, const std::string& vfs) {
+  if (auto finished = finish_sealing(file); !finished) {
+    return finished.error();
+  }
   std::string state;
   std::string mode;
   {

@@ -47,6 +47,10 @@ struct SealMembers {
 /// the way. `vfs` as for Segment. Errors: missing, unreadable, tampered (neither open nor sealed).
 [[nodiscard]] Result<Digest> seal_file(const std::filesystem::path& file, const std::string& vfs = {});
 
+/// Puts a whole copy, which a crash kept from it, in the segment's place. Nothing happens where there is
+/// none. Errors: unreadable.
+[[nodiscard]] Result<void> finish_sealing(const std::filesystem::path& file);
+
 /// SHA-256 of a file as it stands. Errors: missing, unreadable.
 [[nodiscard]] Result<Digest> file_sha256(const std::filesystem::path& file);
 

@@ -51,6 +51,8 @@ class SigningKeys {
   /// head. Nothing happens where there is no other. Errors: unreadable; then it may be called again.
   Result<void> complete();
 
+  /// The vkey of the newest key, which is in force where none of them signed the newest checkpoint.
+  [[nodiscard]] std::string newest_vkey() const { return keys_.back().signer.vkey(); }
   /// The key in force, and from which size on it signs.
   [[nodiscard]] const Signer& signer() const { return keys_[current_].signer; }
   [[nodiscard]] std::uint64_t first() const { return keys_[current_].first; }

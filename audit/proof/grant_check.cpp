@@ -8,11 +8,20 @@
 
 #include <array>
 #include <chrono>
+#include <utility>
 
 namespace tallygate::audit {
 namespace {
 
 constexpr std::string_view message_start = "tallygate grant v1\n";
+// What a grant of each kind must settle: or it would be good for any act of that kind.
+constexpr std::pair<std::string_view, std::string_view> settled_parameters[] = {
+    {"journal.erase", "subject"}, {"journal.recover", "abandoned"},
+    {"journal.release", "hold"},  {"journal.retire", "first"},
+    {"journal.retire", "last"},   {"key.revoke", "key"},
+    {"key.revoke", "size"},       {"key.rotate", "key"},
+    {"writer.enrol", "key"},      {"writer.enrol", "role"},
+    {"writer.enrol", "writer"},   {"writer.revoke", "writer"}};
 constexpr std::string_view own_members[] = {"expires", "journal", "kind", "nonce"};
 
 GrantFault forged(std::string detail) {
@@ -73,6 +82,13 @@ boost::system::result<void, GrantFault> GrantBook::use(std::string_view body, st
     const auto* there = entry.get_object().if_contains(name);
     if (!is_own(name) && (there == nullptr || *there != value)) {
       return forged("the act is not the one that was granted: " + std::string(name) + " differs");
+    }
+  }
+  for (const auto& [act, name] : settled_parameters) {
+    // What may be missing from an act may be missing from its grant, and only then.
+    const bool needed = act == kind && (act != "journal.recover" || entry.get_object().contains(name));
+    if (needed && !parts.contains(name)) {
+      return forged("the grant does not settle " + std::string(name));
     }
   }
   const std::string nonce(text_of(parts, "nonce"));

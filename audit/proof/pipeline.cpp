@@ -369,13 +369,20 @@ void Pipeline::judge_unknown_signers() {
 void Pipeline::judge_stubs() {
   const auto& retired = state_.retired();
   for (const PlannedSegment& segment : plan_.segments) {
-    const bool recorded = std::any_of(retired.begin(), retired.end(), [&segment](const RetireClaim& claim) {
-      return claim.first == segment.file.first && claim.last + 1 == segment.end;
+    if (!segment.stub) {
+      continue;
+    }
+    const std::string name = segment.file.path.filename().string();
+    const auto claim = std::find_if(retired.begin(), retired.end(), [&segment](const RetireClaim& one) {
+      return one.first == segment.file.first && one.last + 1 == segment.end;
     });
-    if (segment.stub && !recorded) {
+    if (claim == retired.end()) {
       outcome_.findings.add(segment.file.first, "bodies-missing",
-                            segment.file.path.filename().string() +
-                                " is a stub, and no journal.retire says that its bodies were retired");
+                            name + " is a stub, and no journal.retire says that its bodies were retired");
+    } else if (file_digest(sha_, segment.file.path) != claim->stub) {
+      outcome_.findings.add(
+          segment.file.first, "segment-altered",
+          name + " is not the stub that entry " + std::to_string(claim->seq) + " put in its place");
     }
   }
 }

@@ -117,11 +117,14 @@ void plan_segment(VerifyPlan& plan, const SegmentFile& file, std::optional<std::
   settle(segment, findings);
   look_into(segment, next_first, origin, findings);
   std::error_code error;
-  auto wal = file.path;
-  wal += "-wal";
-  if (!segment.last && std::filesystem::file_size(wal, error) > 0 && !error) {
-    findings.add(file.first, "segment-altered",
-                 file.path.filename().string() + " is sealed and has a WAL beside it");
+  for (const char* suffix : {"-wal", "-journal"}) {
+    auto beside = file.path;
+    beside += suffix;
+    if (!segment.last && std::filesystem::file_size(beside, error) > 0 && !error) {
+      findings.add(file.first, "segment-altered",
+                   file.path.filename().string() + " is sealed and has a " +
+                       (suffix == std::string_view("-wal") ? "WAL" : "rollback journal") + " beside it");
+    }
   }
   if (!segment.readable && next_first) {
     segment.end = *next_first;

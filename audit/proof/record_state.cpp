@@ -230,7 +230,10 @@ void RecordState::hold(std::uint64_t seq, const std::string& body) {
                       " does not name a hold and the entries it covers (hold, first, last)");
     return;
   }
-  holds_[name] = {*first, *last};
+  if (holds_.contains(name)) {  // the one before stays, or a hold could be narrowed without a grant
+    findings_.add(seq, "hold-invalid", "entry " + std::to_string(seq) + " repeats the hold " + name);
+  }
+  holds_.emplace(name, Held{*first, *last});
 }
 
 void RecordState::release(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
@@ -242,9 +245,12 @@ void RecordState::release(std::uint64_t seq, std::int64_t time_ns, const std::st
 void RecordState::retire(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
   const auto first = member_size(body, "first");
   const auto last = member_size(body, "last");
-  if (!first || !last || *first > *last || *last >= seq) {
-    findings_.add(seq, "retire-invalid",
-                  "entry " + std::to_string(seq) + " does not name a segment before it (first, last)");
+  const auto stub = digest_of(member_text(body, "stub"));
+  if (!first || !last || !stub || *first > *last || *last >= seq) {
+    findings_.add(
+        seq, "retire-invalid",
+        "entry " + std::to_string(seq) +
+            " does not name a segment before it and the stub that took its place (first, last, stub)");
     return;
   }
   for (const auto& [name, held] : holds_) {
@@ -265,7 +271,7 @@ void RecordState::retire(std::uint64_t seq, std::int64_t time_ns, const std::str
                       " before the retention of the charter is over, without a grant");
   }
   if (kept || allowed || !has_grant) {
-    retired_.push_back({seq, *first, *last});
+    retired_.push_back({seq, *first, *last, *stub});
   }
 }
 

@@ -35,6 +35,7 @@ struct RetireClaim {
   std::uint64_t seq = 0;  ///< of the journal.retire
   std::uint64_t first = 0;
   std::uint64_t last = 0;
+  Digest stub{};  ///< SHA-256 of the file that took the segment's place
 };
 
 /// A fork that a grant of the provisioning key gave up (journal.md §8): what was signed of it is no
@@ -110,7 +111,7 @@ class RecordState {
     std::uint64_t first = 0;
     std::uint64_t last = 0;
   };
-  std::map<std::string, Held> holds_;                // in force
+  std::multimap<std::string, Held> holds_;           // in force
   std::map<std::uint64_t, std::int64_t> sealed_ns_;  // last entry of each segment, and when it was sealed
   std::vector<RetireClaim> retired_;
   std::vector<Abandoned> abandoned_;

@@ -207,7 +207,10 @@ int retire(const RetireArguments& arguments) {
   } else {
     tell_retired(*answer);
   }
-  return finish_output(done);
+  const json::array& segments = answer->at("segments").as_array();
+  const bool failed = std::any_of(segments.begin(), segments.end(),
+                                  [](const json::value& one) { return one.at("failed").as_bool(); });
+  return finish_output(failed ? not_possible : done);
 }
 
 void add_retire(CLI::App& audit, int& exit_code) {
@@ -312,14 +315,17 @@ Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const aud
     json::object members = audit::grant_parameters(*grant);
     if (const auto* abandoned = members.if_contains("abandoned")) {
       const auto* parts = abandoned->if_object();
-      const auto root = parts == nullptr
-                            ? std::nullopt
-                            : audit::base64_decode(json::value_to<std::string>(parts->at("root")));
+      const auto* size = parts == nullptr ? nullptr : parts->if_contains("size");
+      const auto* encoded = parts == nullptr ? nullptr : parts->if_contains("root");
+      const auto root = encoded != nullptr && encoded->is_string()
+                            ? audit::base64_decode(std::string_view(encoded->get_string()))
+                            : std::nullopt;
       audit::Checkpoint checkpoint;
-      if (!root || root->size() != checkpoint.root.size()) {
+      json::error_code error;
+      checkpoint.size = size == nullptr ? 0 : size->to_number<std::uint64_t>(error);
+      if (size == nullptr || error || !root || root->size() != checkpoint.root.size()) {
         return fail(FailureKind::invalid, file + ": it does not name the checkpoint that is abandoned");
       }
-      checkpoint.size = parts->at("size").to_number<std::uint64_t>();
       std::copy(root->begin(), root->end(), checkpoint.root.begin());
       recovery.abandoned = checkpoint;
     }
@@ -330,6 +336,10 @@ Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const aud
     }
     if (kind != "journal.recover" && kind != "key.rotate") {
       return fail(FailureKind::invalid, file + ": a grant of the kind " + kind + " recovers nothing");
+    }
+    if (const auto* key = grant->terms.if_contains("key");
+        key != nullptr && key->is_string() && kind == "key.rotate") {
+      recovery.rotate_key = std::string(key->get_string());
     }
     (kind == "key.rotate" ? recovery.rotate : recovery.recover) = {grant->json, grant->signature};
   }

@@ -41,7 +41,7 @@ Result<std::optional<std::int64_t>> moment(const char* name, const std::string& 
 }
 
 // An export is an entry of its own. Whoever has a copy without its keyring cannot write one, and is told.
-void note_export(const audit::JournalOptions& options, const audit::ExportReport& report, bool must) {
+bool note_export(const audit::JournalOptions& options, const audit::ExportReport& report, bool must) {
   const json::object request{{"act", "note"},
                              {"kind", "journal.export"},
                              {"members",
@@ -56,6 +56,7 @@ void note_export(const audit::JournalOptions& options, const audit::ExportReport
         must ? "the export could not be recorded" : "a copy without its keyring: the export is not on record",
         audit::inert_text(noted.error().message));
   }
+  return noted || !must;
 }
 
 int export_range(const ExportArguments& arguments) {
@@ -72,7 +73,7 @@ int export_range(const ExportArguments& arguments) {
   if (!exported) {
     return report(exported.error());
   }
-  note_export(*options, *exported, arguments.journal.config.has_value());
+  const bool on_record = note_export(*options, *exported, arguments.journal.config.has_value());
   if (arguments.json) {
     fmt::print("{}\n", json::serialize(json::object{{"folder", arguments.output},
                                                     {"entries", exported->entries},
@@ -87,7 +88,7 @@ int export_range(const ExportArguments& arguments) {
         "python3 and openssl alone\n",
         arguments.output, exported->entries, exported->first, exported->last, exported->size);
   }
-  return finish_output(done);
+  return finish_output(on_record ? done : not_possible);
 }
 
 }  // namespace

@@ -118,7 +118,11 @@ Result<audit::JournalOptions> journal_options(const JournalArguments& arguments)
 }
 
 Result<boost::json::object> act_on_journal(const audit::JournalOptions& options,
-                                           const boost::json::object& request) {
+                                           const boost::json::object& wanted) {
+  boost::json::object request = wanted;
+  if (const auto charter = audit::read_own_charter(options.journal)) {
+    request["journal"] = charter->journal;
+  }
   auto asked = audit::ask_control(audit::control_socket(audit::head_file(options.head)), request);
   if (!asked || *asked) {
     return asked ? Result<boost::json::object>(std::move(**asked)) : asked.error();

@@ -182,9 +182,9 @@ class Custody(SiteCase):
     def test_only_the_same_user_and_root_reach_a_journal_in_use(self):
         site = self.new_site()
         with Gateway(site):
-            mode = os.stat(site.head.parent / "control").st_mode & 0o777
+            mode = os.stat(site.head.parent / "head.control").st_mode & 0o777
         self.assertEqual(mode, 0o600)
-        self.assertFalse((site.head.parent / "control").exists())
+        self.assertFalse((site.head.parent / "head.control").exists())
 
 
 if __name__ == "__main__":

@@ -168,7 +168,9 @@ TEST_F(Retirement, SoonerThanTheCharterPromisesNeedsAGrant) {
   const auto refused = retire(10 * day).value();
   EXPECT_THAT(std::string(refused.at("segments").at(0).at("why").as_string()), HasSubstr("needs a grant"));
   const auto last = refused.at("segments").at(0).at("last").to_number<std::uint64_t>();
-  EXPECT_FALSE(retire(10 * day, true, granted("journal.retire", {{"first", 0}, {"last", last + 1}})));
+  const auto other =
+      retire(10 * day, true, granted("journal.retire", {{"first", 0}, {"last", last + 1}})).value();
+  EXPECT_TRUE(other.at("segments").at(0).at("failed").as_bool());
   EXPECT_EQ(count("journal.retire"), 0U);
   ASSERT_TRUE(retire(10 * day, true, granted("journal.retire", {{"first", 0}, {"last", last}})));
   EXPECT_TRUE(is_stub(home_.segment()).value());
@@ -183,9 +185,11 @@ TEST_F(Retirement, WhatWasAlteredStaysAsEvidence) {
   file.seekp(-100, std::ios::end);
   file.put('x');
   file.close();
-  const auto answer = retire(400 * day);
-  ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().kind, FailureKind::tampered);
+  const auto answer = retire(400 * day).value();
+  const auto& one = answer.at("segments").at(0).as_object();
+  EXPECT_TRUE(one.at("failed").as_bool());
+  EXPECT_FALSE(one.at("retired").as_bool());
+  EXPECT_THAT(std::string(one.at("why").as_string()), HasSubstr("stays as evidence"));
   EXPECT_EQ(count("journal.retire"), 0U);
 }
 
@@ -229,9 +233,36 @@ TEST_F(Retirement, AStubThatNoEntrySpeaksOfIsFound) {
 TEST_F(Retirement, ARetirementUnderAHoldOrTooSoonIsFound) {
   grow(20 * day);
   ASSERT_TRUE(ask({{"act", "hold"}, {"hold", "case-17"}, {"first", 0}, {"last", 6}}));
-  const std::array<Member, 2> members = {{{"first", "0"}, {"last", "21"}}};
+  const std::string stub = '"' + std::string(64, 'a') + '"';
+  const std::array<Member, 3> members = {{{"first", "0"}, {"last", "21"}, {"stub", stub}}};
   ASSERT_TRUE(journal_->append_own("journal.retire", members));
   EXPECT_THAT(findings(), UnorderedElementsAre("retired-early", "retired-under-hold"));
+}
+
+TEST_F(Retirement, AnEntryThatIsTakenOutOfAStubIsNoticed) {
+  ASSERT_TRUE(ask({{"act", "hold"}, {"hold", "case-17"}, {"first", 1000}, {"last", 2000}}));
+  grow(401 * day);
+  ASSERT_TRUE(retire(400 * day));
+  ASSERT_THAT(findings(), IsEmpty());
+  std::filesystem::permissions(home_.segment(), std::filesystem::perms::owner_write,
+                               std::filesystem::perm_options::add);
+  auto database = Database::open(home_.segment(), SQLITE_OPEN_READWRITE).value();
+  const auto trigger = database.value("SELECT sql FROM sqlite_schema WHERE name = 'entry_delete'").value();
+  ASSERT_TRUE(database.execute(
+      "DROP TRIGGER entry_delete; DELETE FROM entry WHERE instr(CAST(body AS TEXT), 'journal.hold')"));
+  ASSERT_TRUE(database.execute(trigger.c_str()));
+  EXPECT_THAT(findings(), ElementsAre("segment-altered"));
+}
+
+TEST_F(Retirement, AHoldThatIsSaidAgainDoesNotBecomeSmaller) {
+  ASSERT_TRUE(ask({{"act", "hold"}, {"hold", "case-17"}, {"first", 0}, {"last", 6}}));
+  grow(401 * day);
+  const std::array<Member, 3> again = {{{"first", "900"}, {"hold", "\"case-17\""}, {"last", "901"}}};
+  ASSERT_TRUE(journal_->append_own("journal.hold", again));
+  const std::string stub = '"' + std::string(64, 'a') + '"';
+  const std::array<Member, 3> members = {{{"first", "0"}, {"last", "22"}, {"stub", stub}}};
+  ASSERT_TRUE(journal_->append_own("journal.retire", members));
+  EXPECT_THAT(findings(), UnorderedElementsAre("hold-invalid", "retired-under-hold"));
 }
 
 }  // namespace

@@ -235,6 +235,45 @@ TEST(Segments, AReaderThatHoldsTheSegmentKeepsNobodyFromSealingIt) {
   EXPECT_THAT(found(verified(home)), IsEmpty());
 }
 
+TEST(Segments, ACopyThatACrashKeptFromTheSegmentsPlaceIsTakenUp) {
+  Home home;
+  const auto copy = std::filesystem::path(home.segment().string() + ".sealed.new");
+  std::uint64_t size = 0;
+  {
+    auto journal = Journal::open(home.options()).value();
+    ASSERT_TRUE(append(*journal, 4));
+    auto reader = Database::open(home.segment(), SQLITE_OPEN_READONLY).value();
+    ASSERT_TRUE(reader.execute("BEGIN; SELECT count(*) FROM entry"));
+    ASSERT_TRUE(append(*journal, 4));
+    ASSERT_TRUE(journal->seal());
+    size = journal->size();
+    ASSERT_TRUE(journal->close());
+  }
+  // As if the process had ended when the WAL was gone and the copy not yet in place.
+  std::filesystem::rename(home.segment(), copy);
+  {
+    std::ofstream(home.segment()) << "what the WAL was needed for";
+  }
+  auto journal = Journal::open(home.options());
+  ASSERT_TRUE(journal) << journal.error().message;
+  EXPECT_GT((*journal)->size(), size);
+  EXPECT_FALSE(std::filesystem::exists(copy));
+  EXPECT_THAT(found(verified(home)), IsEmpty());
+}
+
+TEST(Epochs, AKeyringBehindALinkIsReplacedWhereItIs) {
+  Home home;
+  const auto real = home.folder() / "elsewhere.db";
+  std::filesystem::rename(home.keyring(), real);
+  std::filesystem::create_symlink(real, home.keyring());
+  auto journal = Journal::open(home.options()).value();
+  ASSERT_TRUE(journal->rotate());
+  ASSERT_TRUE(journal->close());
+  EXPECT_TRUE(std::filesystem::is_symlink(home.keyring()));
+  EXPECT_TRUE(Journal::open(home.options()));
+  EXPECT_THAT(found(verified(home)), IsEmpty());
+}
+
 class SealFaults : public ::testing::TestWithParam<FaultVfs::Fault> {};
 
 // Every write of a seal fails once; then the journal is opened again, in this process or the next.
