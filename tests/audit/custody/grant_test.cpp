@@ -47,6 +47,10 @@ TEST_F(Grants, AllowTheActTheyNameAndNoOther) {
   EXPECT_THAT(judged(made(), {}), HasSubstr("hold differs"));
 }
 
+TEST_F(Grants, AreGoodForNothingWhereTheyDoNotSettleWhatTheyAllow) {
+  EXPECT_THAT(judged(made({}), {{"hold", "case-17"}}), HasSubstr("does not settle hold"));
+}
+
 TEST_F(Grants, EndWhenTheyExpireAndWhenAByteOfThemChanges) {
   EXPECT_EQ(judged(made(), {{"hold", "case-17"}}, now + 59min), "");
   EXPECT_THAT(judged(made(), {{"hold", "case-17"}}, now + 61min), HasSubstr("expired"));

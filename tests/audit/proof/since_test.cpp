@@ -160,7 +160,8 @@ TEST_F(Since, ChangesOfKeysAreCheckedEverywhere) {
 
 TEST_F(Since, SegmentsAndGrantsAreCheckedEverywhere) {
   journal_.requests(100, 50);
-  const auto grant = journal_.grant("writer.enrol", {{"writer", "\"vault\""}}, "n1");
+  const auto grant = journal_.grant(
+      "writer.enrol", {{"key", "\"k\""}, {"role", "\"writer\""}, {"writer", "\"vault\""}}, "n1");
   journal_.add("writer.enrol", grant);
   journal_.checkpoint();
   journal_.seal();

@@ -114,7 +114,9 @@ TEST_F(Verify, SegmentsRotationsAndGrantsOfAWholeJournalAreAccepted) {
   journal_.requests(7);
   journal_.seal();
   journal_.requests(9);
-  journal_.add("writer.enrol", journal_.grant("writer.enrol", {{"writer", "\"vault\""}}, "n1"));
+  journal_.add("writer.enrol",
+               journal_.grant("writer.enrol",
+                              {{"key", "\"k\""}, {"role", "\"writer\""}, {"writer", "\"vault\""}}, "n1"));
   journal_.checkpoint();
   journal_.rotate("third");
   journal_.seal();
@@ -411,7 +413,7 @@ TEST_F(Verify, ASecondCharterIsFound) {
 }
 
 TEST_F(Verify, AGrantIsNeededAndCountsOnceForOneAct) {
-  const reference::Members parameters = {{"writer", "\"vault\""}};
+  const reference::Members parameters = {{"key", "\"k\""}, {"role", "\"writer\""}, {"writer", "\"vault\""}};
   const auto good = journal_.grant("writer.enrol", parameters, "n1");
   journal_.add("writer.enrol", good);                                               // 2: fine
   journal_.add("writer.enrol", good);                                               // 3: used twice
@@ -797,8 +799,8 @@ TEST_F(Verify, TheJsonIsWhatScriptsRelyOn) {
   for (const auto& member : document) {
     names.emplace_back(member.key());
   }
-  EXPECT_THAT(names,
-              ElementsAre("ok", "entries", "first", "last", "checkpoints", "settled", "root", "findings", "anchors"));
+  EXPECT_THAT(names, ElementsAre("ok", "entries", "first", "last", "checkpoints", "settled", "root",
+                                 "findings", "anchors"));
   EXPECT_EQ(boost::json::serialize(document.at("findings")),
             R"([{"seq":10,"what":"entry-missing","detail":"entry 10 is missing"}])");
   EXPECT_EQ(boost::json::serialize(document.at("anchors")), R"([{"name":"head","size":42,"agrees":true}])");
