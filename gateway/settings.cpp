@@ -209,6 +209,8 @@ std::string_view name_of(KekSource::Kind kind) {
       return "env";
     case KekSource::Kind::credential:
       return "credential";
+    case KekSource::Kind::pkcs11:
+      return "pkcs11";
     case KekSource::Kind::file:
       break;
   }

@@ -180,10 +180,10 @@ struct RouteSettings {
 enum class Acknowledge : std::uint8_t { before_upstream, before_response, queued };
 enum class WhenUnwritable : std::uint8_t { deny, allow_read_only };
 
-/// Where the key-encryption key is: the name of a file, of an environment variable, or of a systemd
-/// credential.
+/// Where the key-encryption key is: the name of a file, of an environment variable, of a systemd credential,
+/// or the PKCS#11 URI of a secret on a token.
 struct KekSource {
-  enum class Kind : std::uint8_t { file, env, credential };
+  enum class Kind : std::uint8_t { file, env, credential, pkcs11 };
   Kind kind = Kind::file;
   std::string name;  ///< an absolute path where kind is `file`
 };

@@ -75,9 +75,20 @@ void read_kek(SettingsMap& journal, const std::filesystem::path& head_folder, Ke
     kek = {KekSource::Kind::env, name};
   } else if (!name.empty() && kind == "credential" && name.find('/') == std::string::npos) {
     kek = {KekSource::Kind::credential, name};
+  } else if (!name.empty() && kind == "pkcs11" && name.find("pin-value") == std::string::npos) {
+    // The plugin reads the rest of it; what is relative there would depend on where the gateway was started.
+    constexpr std::string_view pin_file = "pin-source=file:";
+    const std::size_t pin = name.find(pin_file);
+    if (pin != std::string::npos && !std::string_view(name).substr(pin + pin_file.size()).starts_with('/')) {
+      journal.error(at, "the pin-source of 'kek' must be file:/ABSOLUTE/PATH or credential:NAME");
+    }
+    kek = {KekSource::Kind::pkcs11, *text};
   } else {
     // The value is not repeated: somebody may have put the key itself there.
-    journal.error(at, "'kek' must be file:PATH, env:NAME or credential:NAME, never the key itself");
+    journal.error(at,
+                  "'kek' must be file:PATH, env:NAME, credential:NAME or a pkcs11: URI without pin-value, "
+                  "never the key "
+                  "itself");
   }
 }
 

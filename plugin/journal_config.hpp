@@ -2,6 +2,7 @@
 
 #include "audit/journal/failure.hpp"
 #include "audit/journal/journal.hpp"
+#include "audit/journal/pkcs11_uri.hpp"
 #include "audit/journal/writer.hpp"
 
 #include <boost/json.hpp>
@@ -58,8 +59,10 @@ inline audit::Result<std::uint64_t> number(const boost::json::object& object, st
 
 inline audit::Result<audit::KekSource> kek(const boost::json::object& object) {
   using Kind = audit::KekSource::Kind;
-  constexpr std::array<std::pair<std::string_view, Kind>, 3> kinds = {
-      {{"file", Kind::file}, {"env", Kind::environment}, {"credential", Kind::credential}}};
+  constexpr std::array<std::pair<std::string_view, Kind>, 4> kinds = {{{"file", Kind::file},
+                                                                       {"env", Kind::environment},
+                                                                       {"credential", Kind::credential},
+                                                                       {"pkcs11", Kind::pkcs11}}};
   const boost::json::value* value = object.if_contains("kek");
   const boost::json::object* source = value == nullptr ? nullptr : value->if_object();
   for (const auto& [name, kind] : kinds) {
@@ -70,9 +73,15 @@ inline audit::Result<audit::KekSource> kek(const boost::json::object& object) {
     if (!where) {
       return where.error();
     }
+    if (kind == Kind::pkcs11) {
+      if (const auto uri = audit::parse_pkcs11_uri(*where); !uri) {
+        return bad("kek", "must be right: " + uri.error().message);
+      }
+    }
     return audit::KekSource{kind, std::move(*where)};
   }
-  return bad("kek", R"(must be one of {"file": PATH}, {"env": VARIABLE}, {"credential": NAME})");
+  return bad("kek",
+             R"(must be one of {"file": PATH}, {"env": VARIABLE}, {"credential": NAME}, {"pkcs11": URI})");
 }
 
 // The limits of epochs and segments.

@@ -1,6 +1,7 @@
 #include "audit/journal/kek.hpp"
 
 #include "audit/journal/file.hpp"
+#include "audit/journal/pkcs11.hpp"
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -108,6 +109,18 @@ Result<Kek> from_credential(const std::string& name) {
   return from_file(std::filesystem::path(folder) / name, false, source);
 }
 
+Result<Kek> from_token(const std::string& text) {
+  const auto uri = parse_pkcs11_uri(text);
+  if (!uri) {
+    return uri.error();
+  }
+  auto token = Token::open(*uri, TokenUse::use);
+  if (!token) {
+    return token.error();
+  }
+  return token->derive_kek();
+}
+
 }  // namespace
 
 Kek::~Kek() {
@@ -134,6 +147,8 @@ Result<Kek> load_kek(const KekSource& source) {
       return from_environment(source.name);
     case KekSource::Kind::credential:
       return from_credential(source.name);
+    case KekSource::Kind::pkcs11:
+      return from_token(source.name);
   }
   return fail(FailureKind::invalid, "unknown source of a key-encryption key");
 }

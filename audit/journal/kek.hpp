@@ -16,7 +16,8 @@ struct KekSource {
   enum class Kind {
     file,         ///< `name` is a path
     environment,  ///< `name` is a variable
-    credential    ///< `name` is a systemd credential, a file in $CREDENTIALS_DIRECTORY
+    credential,   ///< `name` is a systemd credential, a file in $CREDENTIALS_DIRECTORY
+    pkcs11        ///< `name` is a PKCS#11 URI (RFC 7512): derived by a token, see Token::derive_kek()
   };
   Kind kind = Kind::file;
   std::string name;
@@ -41,7 +42,7 @@ class Kek {
 
 /// Reads a key-encryption key: 64 hex digits (white space around them is ignored) or exactly 32 raw bytes.
 /// A file that others may read (mode & 077) is refused, except a systemd credential, whose mode systemd sets.
-/// Errors: missing, unreadable, invalid; the message names the source and never its content.
+/// Errors: missing, unreadable, invalid, crypto; the message names the source and never its content.
 Result<Kek> load_kek(const KekSource& source);
 
 /// Makes a new random key-encryption key and writes it to `path` as 64 hex digits and a newline, mode 0600,

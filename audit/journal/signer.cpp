@@ -67,6 +67,22 @@ std::string contents(BIO* bio) {
   return {data, static_cast<std::size_t>(size)};
 }
 
+Result<VerifyKey> named_key(std::string_view name, const PublicKey& raw) {
+  const auto verifier = Ed25519Verifier::from_raw(raw);
+  if (!verifier) {
+    return fail(FailureKind::crypto, verifier.error().message);
+  }
+  auto named = make_verify_key(name, *verifier);
+  if (!named) {
+    return fail(FailureKind::invalid, "\"" + std::string(name) + "\": " + named.error().message);
+  }
+  return *std::move(named);
+}
+
+Failure not_here(const std::string& name) {
+  return fail(FailureKind::invalid, name + ": the key cannot leave its token");
+}
+
 }  // namespace
 
 Result<Signer> Signer::from_key(std::string_view name, Key key) {
@@ -75,13 +91,9 @@ Result<Signer> Signer::from_key(std::string_view name, Key key) {
   if (EVP_PKEY_get_raw_public_key(key.get(), raw.data(), &size) != 1 || size != raw.size()) {
     return crypto("the key has no Ed25519 public half");
   }
-  auto verifier = Ed25519Verifier::from_raw(raw);
-  if (!verifier) {
-    return fail(FailureKind::crypto, verifier.error().message);
-  }
-  auto named = make_verify_key(name, *verifier);
+  auto named = named_key(name, raw);
   if (!named) {
-    return fail(FailureKind::invalid, "\"" + std::string(name) + "\": " + named.error().message);
+    return named.error();
   }
   if (sodium_init() < 0) {
     return fail(FailureKind::crypto, "libsodium cannot be used on this system");
@@ -131,7 +143,34 @@ Result<Signer> Signer::from_pem(std::string_view name, std::string_view pem, std
   return from_key(name, std::move(key));
 }
 
+Result<Signer> Signer::external(std::string_view name, const PublicKey& key, SignElsewhere sign_elsewhere) {
+  auto named = named_key(name, key);
+  if (!named) {
+    return named.error();
+  }
+  Key half(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.data(), key.size()));
+  if (!half) {
+    return crypto("cannot read an Ed25519 public key");
+  }
+  Signer signer(std::move(half), nullptr, *std::move(named));
+  signer.elsewhere_ = std::move(sign_elsewhere);
+  return signer;
+}
+
+Result<Signature> Signer::sign_elsewhere(std::string_view message) const {
+  auto signature = elsewhere_(message);
+  // A token's two objects of one label need not belong together.
+  if (signature && !verify_key_.key.verify(message, *signature)) {
+    return fail(FailureKind::crypto,
+                name() + ": the token signed, but not with the private half of this public key");
+  }
+  return signature;
+}
+
 Result<Signature> Signer::sign(std::string_view message) const {
+  if (!secret_) {
+    return sign_elsewhere(message);
+  }
   Signature signature{};
   if (crypto_sign_ed25519_detached(signature.data(), nullptr,
                                    reinterpret_cast<const unsigned char*>(message.data()), message.size(),
@@ -146,6 +185,9 @@ void Signer::FreeSecret::operator()(std::uint8_t* secret) const {
 }
 
 Result<Seed> Signer::seed() const {
+  if (!secret_) {
+    return not_here(name());
+  }
   Seed seed{};
   std::size_t size = seed.size();
   if (EVP_PKEY_get_raw_private_key(key_.get(), seed.data(), &size) != 1 || size != seed.size()) {
@@ -155,6 +197,9 @@ Result<Seed> Signer::seed() const {
 }
 
 Result<std::string> Signer::private_pem(std::string_view passphrase) const {
+  if (!secret_) {
+    return not_here(name());
+  }
   if (passphrase.empty()) {
     return fail(FailureKind::invalid, "a private key is not written without a passphrase");
   }

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,7 +33,13 @@ class Signer {
   /// Ed25519).
   static Result<Signer> from_pem(std::string_view name, std::string_view pem, std::string_view passphrase);
 
-  /// The signature of `message`, pure Ed25519. Errors: crypto.
+  /// Signs somewhere else, such as on a token: the signature of `message`, or why there is none.
+  using SignElsewhere = std::function<Result<Signature>(std::string_view message)>;
+  /// A key whose private half is not here: `sign_elsewhere` signs, and each signature is verified with `key`
+  /// before it is given. Errors: invalid (not a C2SP key name), crypto (not a public key).
+  static Result<Signer> external(std::string_view name, const PublicKey& key, SignElsewhere sign_elsewhere);
+
+  /// The signature of `message`, pure Ed25519. Errors: crypto; of an external key those of its function.
   [[nodiscard]] Result<Signature> sign(std::string_view message) const;
 
   [[nodiscard]] const std::string& name() const { return verify_key_.name; }
@@ -44,10 +51,10 @@ class Signer {
   /// First four bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key), big-endian, C2SP signed-note.
   [[nodiscard]] std::uint32_t key_id() const { return verify_key_.id; }
 
-  /// The private key as 32 bytes, for wrapping. Wipe it after use. Errors: crypto.
+  /// The private key as 32 bytes, for wrapping. Wipe it after use. Errors: crypto, invalid (it is external).
   [[nodiscard]] Result<Seed> seed() const;
-  /// PKCS#8, encrypted with AES-256-CBC and scrypt under `passphrase`. Errors: invalid (empty passphrase),
-  /// crypto.
+  /// PKCS#8, encrypted with AES-256-CBC and scrypt under `passphrase`. Errors: invalid (empty passphrase, or
+  /// it is external), crypto.
   [[nodiscard]] Result<std::string> private_pem(std::string_view passphrase) const;
   /// SubjectPublicKeyInfo. Errors: crypto.
   [[nodiscard]] Result<std::string> public_pem() const;
@@ -65,10 +72,12 @@ class Signer {
   Signer(Key key, Secret secret, VerifyKey verify_key)
       : key_(std::move(key)), secret_(std::move(secret)), verify_key_(std::move(verify_key)) {}
   static Result<Signer> from_key(std::string_view name, Key key);
+  [[nodiscard]] Result<Signature> sign_elsewhere(std::string_view message) const;
 
   Key key_;
-  Secret secret_;
+  Secret secret_;  // nothing where the key is external
   VerifyKey verify_key_;
+  SignElsewhere elsewhere_;
 };
 
 /// "SHA256:" and the base64 (without padding) of SHA-256 over the SubjectPublicKeyInfo: what a person

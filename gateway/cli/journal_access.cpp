@@ -3,6 +3,7 @@
 #include "audit/custody/control.hpp"
 #include "audit/custody/custodian.hpp"
 #include "audit/custody/grant.hpp"
+#include "audit/journal/pkcs11_uri.hpp"
 #include "audit/journal/provision.hpp"
 #include "policy/language/yaml_map.hpp"
 
@@ -37,8 +38,13 @@ Result<audit::KekSource> parse_kek(const std::string& text) {
                                             : Kind::credential,
                             name};
   }
+  if (audit::is_pkcs11_uri(text)) {
+    const auto uri = audit::parse_pkcs11_uri(text);
+    return uri ? Result<audit::KekSource>(audit::KekSource{Kind::pkcs11, text})
+               : fail(uri.error().kind, "--kek: " + uri.error().message);
+  }
   return fail(FailureKind::invalid,
-              "--kek must be file:PATH, env:NAME or credential:NAME, never the key itself");
+              "--kek must be file:PATH, env:NAME, credential:NAME or a pkcs11: URI, never the key itself");
 }
 
 audit::KekSource to_audit(const KekSource& kek) {
@@ -47,6 +53,8 @@ audit::KekSource to_audit(const KekSource& kek) {
       return {audit::KekSource::Kind::environment, kek.name};
     case KekSource::Kind::credential:
       return {audit::KekSource::Kind::credential, kek.name};
+    case KekSource::Kind::pkcs11:
+      return {audit::KekSource::Kind::pkcs11, kek.name};
     case KekSource::Kind::file:
       break;
   }
@@ -65,9 +73,9 @@ void add_journal_options(CLI::App& command, JournalArguments& arguments) {
       .add_option("--keyring", arguments.keyring, "Its wrapped keys (default: keyring.db beside the head)")
       ->needs(journal);
   command
-      .add_option(
-          "--kek", arguments.kek,
-          "Key that wraps them: file:PATH, env:NAME, credential:NAME (default: the file kek beside the head)")
+      .add_option("--kek", arguments.kek,
+                  "Key that wraps them: file:PATH, env:NAME, credential:NAME, pkcs11:… (default: the file "
+                  "kek beside the head)")
       ->needs(journal);
   command.add_option("--gateway", arguments.gateway, "Who writes (default: tallygate)")->needs(journal);
 }

@@ -36,7 +36,7 @@ void add_journal_options(CLI::App& command, JournalArguments& arguments);
 /// Errors: invalid (the settings, with their places).
 [[nodiscard]] audit::Result<audit::JournalOptions> journal_options(const JournalArguments& arguments);
 
-/// Reads `--kek`: file:PATH, env:NAME or credential:NAME. Errors: invalid.
+/// Reads `--kek`: file:PATH, env:NAME, credential:NAME or a pkcs11: URI. Errors: invalid.
 [[nodiscard]] audit::Result<audit::KekSource> parse_kek(const std::string& text);
 
 /// The same of gateway.yaml.

@@ -28,6 +28,8 @@ struct ProvisionArguments {
   std::string origin;
   std::optional<std::string> out;
   std::optional<std::string> key;
+  std::optional<std::string> pkcs11;
+  std::optional<std::string> public_out;
   std::optional<std::string> config;
   std::optional<std::string> journal;
   std::optional<std::string> head;
@@ -88,7 +90,16 @@ Result<KeysProvisionRequest> request_from(const ProvisionArguments& arguments) {
   KeysProvisionRequest request;
   request.origin = arguments.origin;
   request.make_key = arguments.out.has_value();
-  request.key = arguments.out ? *arguments.out : *arguments.key;
+  if (arguments.pkcs11) {
+    auto token = audit::parse_pkcs11_uri(*arguments.pkcs11);
+    if (!token) {
+      return token.error();
+    }
+    request.token = *std::move(token);
+    request.public_out = arguments.public_out.value_or(std::string());
+  } else {
+    request.key = arguments.out ? *arguments.out : *arguments.key;
+  }
   if (arguments.config || arguments.journal) {
     auto options = arguments.config ? options_from(*arguments.config) : options_from(arguments);
     if (!options) {
@@ -96,6 +107,9 @@ Result<KeysProvisionRequest> request_from(const ProvisionArguments& arguments) {
     }
     options->retention = arguments.retention;
     request.journal = *std::move(options);
+  }
+  if (request.token) {
+    return request;  // a token asks for a PIN, not for a passphrase
   }
   if (request.make_key && std::filesystem::exists(request.key)) {  // said before a passphrase is asked for
     return fail(FailureKind::exists,
@@ -114,9 +128,14 @@ Result<KeysProvisionRequest> request_from(const ProvisionArguments& arguments) {
 }
 
 void tell(const KeysProvisionRequest& request, const KeysProvisioned& result) {
-  fmt::print("provisioning key   {}{}\n", request.key.string(),
-             request.make_key ? "   (encrypted; keep it offline)" : "");
-  if (request.make_key) {
+  if (request.token) {
+    fmt::print("provisioning key   {}   ({})\n", to_string(*request.token),
+               result.made_key ? "new; made on the token" : "was on the token before");
+  } else {
+    fmt::print("provisioning key   {}{}\n", request.key.string(),
+               request.make_key ? "   (encrypted; keep it offline)" : "");
+  }
+  if (request.token ? !result.public_key.empty() : request.make_key) {
     fmt::print("public half        {}\n", result.public_key.string());
   }
   fmt::print("fingerprint        {}\nas a vkey          {}\n", result.made.fingerprint, result.made.root);
@@ -130,8 +149,11 @@ void tell_json(const KeysProvisionRequest& request, const KeysProvisioned& resul
   boost::json::object object;
   object["fingerprint"] = result.made.fingerprint;
   object["root"] = result.made.root;
-  object["private"] = request.key.string();
-  object["public"] = result.public_key.string();
+  object["private"] = request.token ? to_string(*request.token) : request.key.string();
+  object["made"] = result.made_key;
+  if (!result.public_key.empty()) {
+    object["public"] = result.public_key.string();
+  }
   if (request.journal) {
     object["journal"] = {{"path", request.journal->journal.string()},
                          {"head", request.journal->head.string()},
@@ -167,7 +189,14 @@ void add_provision(CLI::App& keys, int& exit_code) {
   auto* where = command->add_option_group("key", "The provisioning key");
   where->add_option("-o,--out", arguments->out, "Make a new one in this file, which must not exist");
   where->add_option("--key", arguments->key, "Use the one in this file");
+  auto* pkcs11 = where->add_option(
+      "--pkcs11", arguments->pkcs11,
+      "Use the one on a token, and make it there if it is missing: "
+      "'pkcs11:token=T;object=O?module-path=/PATH&pin-source=file:PATH' (else $TALLYGATE_PIN)");
   where->require_option(1);
+  command
+      ->add_option("--public-out", arguments->public_out, "Write a token's public half to this new file, PEM")
+      ->needs(pkcs11);
   auto* config = command->add_option("-c,--config", arguments->config,
                                      "Make the journal that this gateway.yaml describes");
   auto* journal =
@@ -180,8 +209,8 @@ void add_provision(CLI::App& keys, int& exit_code) {
       ->needs(journal);
   command
       ->add_option("--kek", arguments->kek,
-                   "Key that wraps them: file:PATH, env:NAME, credential:NAME (default: "
-                   "the file kek beside the head, made if missing)")
+                   "Key that wraps them: file:PATH, env:NAME, credential:NAME, pkcs11:… (default: "
+                   "the file kek beside the head). Made if missing in a file or on a token")
       ->needs(journal);
   command->add_option("--gateway", arguments->gateway, "Who will write (default: the origin)")
       ->needs(journal);

@@ -1,5 +1,6 @@
 #include "audit/custody/custodian.hpp"
 #include "audit/custody/grant.hpp"
+#include "audit/journal/pkcs11.hpp"
 #include "audit/journal/uuid.hpp"
 #include "gateway/cli/audit_arguments.hpp"
 #include "gateway/cli/commands.hpp"
@@ -196,25 +197,41 @@ Result<audit::GrantTerms> terms_of(const GrantArguments& arguments) {
   return terms;
 }
 
-int grant(const GrantArguments& arguments) {
-  const auto terms = terms_of(arguments);
-  if (!terms) {
-    return report(terms.error());
+// The provisioning key of a file or of a token.
+Result<audit::Signer> root_of(const GrantArguments& arguments) {
+  if (audit::is_pkcs11_uri(arguments.key)) {
+    const auto uri = audit::parse_pkcs11_uri(arguments.key);
+    if (!uri) {
+      return uri.error();
+    }
+    return audit::open_token_signer("root", *uri);
   }
   const auto pem = read_small_file(arguments.key, pem_bytes_max);
   if (!pem) {
-    return report(pem.error());
+    return pem.error();
   }
   const auto file = arguments.passphrase_file
                         ? std::optional<std::filesystem::path>(*arguments.passphrase_file)
                         : std::nullopt;
   const auto passphrase = read_passphrase(file, PassphraseUse::open);
   if (!passphrase) {
-    return report(passphrase.error());
+    return passphrase.error();
   }
-  const auto root = audit::Signer::from_pem("root", *pem, *passphrase);
+  auto root = audit::Signer::from_pem("root", *pem, *passphrase);
   if (!root) {
-    return report(fail(root.error().kind, arguments.key + ": " + root.error().message));
+    return fail(root.error().kind, arguments.key + ": " + root.error().message);
+  }
+  return root;
+}
+
+int grant(const GrantArguments& arguments) {
+  const auto terms = terms_of(arguments);
+  if (!terms) {
+    return report(terms.error());
+  }
+  const auto root = root_of(arguments);
+  if (!root) {
+    return report(root.error());
   }
   const auto made = audit::make_grant(*root, *terms);
   if (!made) {
@@ -257,7 +274,7 @@ void add_grant_command(CLI::App& keys, int& exit_code) {
   command->add_option("KIND", arguments->kind, "journal.recover, key.rotate, key.revoke, journal.release, …")
       ->required();
   command->add_option("PARAMETER", arguments->parameters, "NAME=VALUE, as the refused command names them");
-  command->add_option("--key", arguments->key, "The provisioning key, PEM")->required();
+  command->add_option("--key", arguments->key, "The provisioning key: a PEM file, or pkcs11:…")->required();
   command->add_option(
       "--passphrase-file", arguments->passphrase_file,
       "File whose first line is its passphrase (else $TALLYGATE_PASSPHRASE, else it is asked for)");

@@ -1,5 +1,6 @@
 #include "gateway/cli/keys_provision.hpp"
 
+#include "audit/journal/pkcs11.hpp"
 #include "gateway/cli/site_folder.hpp"
 
 #include <fmt/format.h>
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uintmax_t pem_max = std::uintmax_t{64} * 1024;
 
-/// Files and folders that are removed again unless everything went well.
+/// Files, folders and keys on tokens that are removed again unless everything went well.
 class Undo {
  public:
   Undo() = default;
@@ -31,12 +32,21 @@ class Undo {
       std::error_code ignored;  // the failure that led here is the one to report
       fs::remove(*path, ignored);
     }
+    for (auto token = tokens_.rbegin(); token != tokens_.rend(); ++token) {
+      // As above: what cannot be removed is left for a person to see.
+      static_cast<void>(token->destroy());
+    }
   }
   void add(fs::path path) { made_.push_back(std::move(path)); }
-  void keep() noexcept { made_.clear(); }
+  void add(audit::Token token) { tokens_.push_back(std::move(token)); }
+  void keep() noexcept {
+    made_.clear();
+    tokens_.clear();
+  }
 
  private:
   std::vector<fs::path> made_;
+  std::vector<audit::Token> tokens_;
 };
 
 Result<audit::Signer> open_key(const fs::path& path, const std::string& origin,
@@ -96,6 +106,27 @@ Result<void> make_folders(const fs::path& file, Undo& undo) {
   return {};
 }
 
+/// Makes the secret of a key-encryption key on a token, unless it is there.
+Result<void> make_token_secret(const std::string& text, Undo& undo) {
+  const auto uri = audit::parse_pkcs11_uri(text);
+  if (!uri) {
+    return uri.error();
+  }
+  const auto there = audit::load_kek({audit::KekSource::Kind::pkcs11, text});
+  if (there || there.error().kind != FailureKind::missing) {
+    return there ? Result<void>() : there.error();
+  }
+  auto token = audit::Token::open(*uri, audit::TokenUse::make);
+  if (!token) {
+    return token.error();
+  }
+  if (auto made = token->generate_secret(); !made) {
+    return made;
+  }
+  undo.add(*std::move(token));
+  return {};
+}
+
 Result<audit::Provisioned> make_journal(const audit::ProvisionOptions& options, const audit::Signer& root,
                                         Undo& undo) {
   for (const auto* file : {&options.head, &options.keyring, &options.journal}) {
@@ -113,7 +144,54 @@ Result<audit::Provisioned> make_journal(const audit::ProvisionOptions& options, 
     }
     undo.add(kek);
   }
+  if (options.kek.kind == audit::KekSource::Kind::pkcs11) {
+    if (auto made = make_token_secret(options.kek.name, undo); !made) {
+      return made.error();
+    }
+  }
   return audit::provision(options, root);
+}
+
+/// The provisioning key on a token, made there if it is missing.
+Result<audit::Signer> token_root(const KeysProvisionRequest& request, bool& made_key, Undo& undo) {
+  const std::string name = request.origin + "/root";
+  auto there = audit::open_token_signer(name, *request.token);
+  if (there || there.error().kind != FailureKind::missing) {
+    return there;
+  }
+  auto token = audit::Token::open(*request.token, audit::TokenUse::make);
+  if (!token) {
+    return token.error();
+  }
+  if (auto made = token->generate_ed25519(); !made) {
+    return made.error();
+  }
+  made_key = true;
+  undo.add(*std::move(token));
+  return audit::open_token_signer(name, *request.token);
+}
+
+Result<void> write_public(const audit::Signer& root, const fs::path& path, Undo& undo) {
+  const auto pem = root.public_pem();
+  if (!pem) {
+    return pem.error();
+  }
+  if (auto written = write_new_file(path, *pem, public_mode); !written) {
+    return written;
+  }
+  undo.add(path);
+  return {};
+}
+
+Result<audit::Signer> root_of(const KeysProvisionRequest& request, KeysProvisioned& result, Undo& undo) {
+  if (request.token) {
+    result.public_key = request.public_out;
+    return token_root(request, result.made_key, undo);
+  }
+  result.public_key = public_key_path(request.key);
+  result.made_key = request.make_key;
+  return request.make_key ? audit::generate_root(request.origin)
+                          : open_key(request.key, request.origin, request.passphrase);
 }
 
 }  // namespace
@@ -129,18 +207,20 @@ fs::path public_key_path(const fs::path& key) {
 
 Result<KeysProvisioned> provision_keys(KeysProvisionRequest request) {
   Undo undo;
-  auto root = request.make_key ? audit::generate_root(request.origin)
-                               : open_key(request.key, request.origin, request.passphrase);
+  KeysProvisioned result;
+  auto root = root_of(request, result, undo);
   if (!root) {
     return root.error();
   }
-  if (request.make_key) {
+  if (request.token && !request.public_out.empty()) {
+    if (auto written = write_public(*root, request.public_out, undo); !written) {
+      return written.error();
+    }
+  } else if (!request.token && request.make_key) {
     if (auto written = write_key(*root, request, undo); !written) {
       return written.error();
     }
   }
-  KeysProvisioned result;
-  result.public_key = public_key_path(request.key);
   result.made.root = root->vkey();
   result.made.fingerprint = audit::fingerprint(root->public_key());
   if (request.journal) {

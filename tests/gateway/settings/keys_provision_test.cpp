@@ -1,6 +1,8 @@
 #include "gateway/cli/keys_provision.hpp"
 
+#include "audit/journal/pkcs11.hpp"
 #include "gateway/cli/keys_list.hpp"
+#include "tests/support/softhsm.hpp"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class KeysProvision : public testing::Test {
+class KeysProvision : public ::testing::Test {
  protected:
   KeysProvision() {
     std::string pattern = (fs::temp_directory_path() / "tallygate-keys-XXXXXX").string();
@@ -112,6 +114,60 @@ TEST_F(KeysProvision, TheKeysOfAJournalAreListed) {
   EXPECT_EQ(list->keys[1].role, "signing");
   EXPECT_NE(to_text(*list).find(made->made.fingerprint), std::string::npos);
   EXPECT_NE(to_json(*list).find(made->made.key), std::string::npos);
+}
+
+// The root on a token, and the secret that wraps the keyring beside it.
+class KeysProvisionOnAToken : public KeysProvision {
+ protected:
+  KeysProvisionOnAToken() {
+    request.token = audit::parse_pkcs11_uri(hsm.uri("root")).value();
+    request.public_out = root / "root.pub.pem";
+    request.journal = journal_options();
+    request.journal->kek = {audit::KekSource::Kind::pkcs11, hsm.uri("kek")};
+  }
+  [[nodiscard]] audit::Token token(const char* object) const {
+    return audit::Token::open(audit::parse_pkcs11_uri(hsm.uri(object)).value(), audit::TokenUse::use).value();
+  }
+  tallygate::testing::SoftHsm hsm;
+};
+
+TEST_F(KeysProvisionOnAToken, MakesWhatIsMissingThereAndUsesItTheNextTime) {
+  const auto made = provision_keys(request);
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  EXPECT_TRUE(made->made_key);
+  EXPECT_EQ(made->public_key, root / "root.pub.pem");
+  EXPECT_EQ(made->made.fingerprint, audit::fingerprint(token("root").find_ed25519().value()));
+  EXPECT_TRUE(token("kek").derive_kek());
+  EXPECT_FALSE(fs::exists(root / "root.pem"));
+  EXPECT_EQ(list_keys(root / "j/journal").value().keys[0].fingerprint, made->made.fingerprint);
+  request.journal.reset();
+  request.public_out.clear();
+  const auto again = provision_keys(request);
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_FALSE(again->made_key);
+  EXPECT_EQ(again->made.root, made->made.root);
+}
+
+TEST_F(KeysProvisionOnAToken, LeavesNothingOnItWhenTheJournalCannotBeMade) {
+  request.journal->heartbeat = std::chrono::seconds{0};
+  EXPECT_FALSE(provision_keys(request).has_value());
+  EXPECT_TRUE(fs::is_empty(root));
+  EXPECT_EQ(token("root").find_ed25519().error().kind, audit::FailureKind::missing);
+  EXPECT_EQ(token("kek").derive_kek().error().kind, audit::FailureKind::missing);
+}
+
+TEST_F(KeysProvisionOnAToken, TakesNothingAwayThatWasThereBefore) {
+  audit::Token before = audit::Token::open(*request.token, audit::TokenUse::make).value();
+  const auto key = before.generate_ed25519().value();
+  std::ofstream(request.public_out) << "precious";
+  EXPECT_EQ(provision_keys(request).error().kind, audit::FailureKind::exists);
+  EXPECT_EQ(token("root").find_ed25519().value(), key);
+}
+
+TEST_F(KeysProvisionOnAToken, AWrongPinMakesNothing) {
+  request.token = audit::parse_pkcs11_uri(hsm.uri("root", "wrong")).value();
+  EXPECT_EQ(provision_keys(request).error().kind, audit::FailureKind::invalid);
+  EXPECT_TRUE(fs::is_empty(root));
 }
 
 TEST_F(KeysProvision, AFolderWithoutAJournalHasNoKeysToList) {

@@ -325,6 +325,13 @@ TEST_F(SettingsFile, TheKeyThatWrapsTheOthersIsNamedNeverWritten) {
   EXPECT_EQ(good(kek("file:keys/k")).audit.journal.kek.name, "/etc/tg/keys/k");
   EXPECT_EQ(good(kek("env:KEK")).audit.journal.kek.kind, KekSource::Kind::env);
   EXPECT_EQ(good(kek("credential:tallygate.kek")).audit.journal.kek.name, "tallygate.kek");
+  const auto token = good(kek("pkcs11:token=t;object=o?module-path=/m&pin-source=file:/p")).audit.journal.kek;
+  EXPECT_EQ(token.kind, KekSource::Kind::pkcs11);
+  EXPECT_EQ(token.name, "pkcs11:token=t;object=o?module-path=/m&pin-source=file:/p");
+  EXPECT_THAT(bad(kek("pkcs11:token=t;object=o?module-path=/m&pin-source=file:p")), HasSubstr("ABSOLUTE"));
+  const std::string pin = bad(kek("pkcs11:token=t;object=o?module-path=/m&pin-value=4711"));
+  EXPECT_THAT(pin, HasSubstr("without pin-value"));
+  EXPECT_THAT(pin, testing::Not(HasSubstr("4711")));
   const std::string errors = bad(kek("00112233445566778899aabbccddeeff"));
   EXPECT_THAT(errors, HasSubstr("never the key itself"));
   EXPECT_THAT(errors, testing::Not(HasSubstr("00112233")));
