@@ -1,14 +1,13 @@
 #include "audit/proof/pipeline.hpp"
 
+#include "audit/journal/seal.hpp"
+
 #include <algorithm>
 #include <bit>
-#include <fstream>
 #include <utility>
 
 namespace tallygate::audit {
 namespace {
-
-constexpr std::size_t file_piece_bytes = 65'536;
 
 // Segments whose entries lie in [first, end).
 template <typename Each>
@@ -41,17 +40,6 @@ std::vector<std::uint64_t> chunks_of(const VerifyPlan& plan) {
 }
 
 }  // namespace
-
-std::optional<Digest> file_digest(Sha256& sha, const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::vector<char> piece(file_piece_bytes);
-  sha.begin();
-  while (in) {
-    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    sha.add({piece.data(), static_cast<std::size_t>(in.gcount())});
-  }
-  return in.eof() ? std::optional(sha.finish()) : std::nullopt;
-}
 
 Pipeline::Pipeline(const VerifyPlan& plan, std::vector<std::uint64_t> sizes, unsigned threads,
                    std::function<void(const VerifyProgress&)> progress)
@@ -104,6 +92,7 @@ PipelineOutcome Pipeline::run() {
   outcome_.abandoned = state_.abandoned();
   judge_unknown_signers();
   judge_stubs();
+  judge_beginnings();
   settle_proof();
   own_.let_go();
   outcome_.findings.add(state_.take_findings());
@@ -263,7 +252,20 @@ void Pipeline::grow(const ChunkFacts& facts) {
   left_ = std::move(grown);
 }
 
+// Every segment but the first begins with what became of the one before: or that could be another file.
+void Pipeline::judge_beginnings() {
+  for (const PlannedSegment& segment : plan_.segments) {
+    const std::uint64_t first = segment.file.first;
+    const bool there = segment.readable && segment.end > first && (segment.stub || !plan_.is_absent(first));
+    if (first != 0 && there && !sealed_at_.contains(first)) {
+      outcome_.findings.add(first, "seal-missing",
+                            segment.file.path.filename().string() + " does not begin with a journal.seal");
+    }
+  }
+}
+
 void Pipeline::check_seal(const SealClaim& claim) {
+  sealed_at_.insert(claim.seq);
   const auto segment = std::find_if(
       plan_.segments.begin(), plan_.segments.end(),
       [&claim](const PlannedSegment& s) { return s.file.first == claim.first && s.end == claim.last + 1; });
@@ -282,8 +284,9 @@ void Pipeline::check_seal(const SealClaim& claim) {
   if (segment->stub) {
     return;  // the file that was sealed is gone; judge_stubs() says whether that is right
   }
-  workers_.submit([this, claim, file = segment->file](WorkerContext& worker) {
-    if (file_digest(worker.sha(), file.path) != claim.sha256) {
+  workers_.submit([this, claim, file = segment->file](WorkerContext&) {
+    const auto digest = file_sha256(file.path);
+    if (!digest || *digest != claim.sha256) {
       CheckpointOutcome outcome;
       outcome.findings.add(file.first, "segment-altered",
                            file.path.filename().string() + " is not the file that entry " +
@@ -376,10 +379,11 @@ void Pipeline::judge_stubs() {
     const auto claim = std::find_if(retired.begin(), retired.end(), [&segment](const RetireClaim& one) {
       return one.first == segment.file.first && one.last + 1 == segment.end;
     });
+    const auto digest = file_sha256(segment.file.path);
     if (claim == retired.end()) {
       outcome_.findings.add(segment.file.first, "bodies-missing",
                             name + " is a stub, and no journal.retire says that its bodies were retired");
-    } else if (file_digest(sha_, segment.file.path) != claim->stub) {
+    } else if (!digest || *digest != claim->stub) {
       outcome_.findings.add(
           segment.file.first, "segment-altered",
           name + " is not the stub that entry " + std::to_string(claim->seq) + " put in its place");

@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,7 @@ class Pipeline {
   void judge_unknown_signers();
   void judge_again(std::uint64_t size);
   void judge_stubs();
+  void judge_beginnings();
   void settle_proof();
 
   const VerifyPlan& plan_;
@@ -86,6 +88,8 @@ class Pipeline {
   PipelineOutcome outcome_;
   std::map<std::string, ProvenCheckpoint> proven_;  // by vkey
 
+  std::set<std::uint64_t> sealed_at_;  // seqs of well-formed journal.seal entries
+
   // Shared with the workers.
   std::mutex mutex_;
   std::vector<Slot> slots_;  // a ring over chunks
@@ -94,8 +98,5 @@ class Pipeline {
 
   Workers workers_;  // last: its threads use all of the above
 };
-
-/// SHA-256 of a whole file, read piece by piece; nothing where it cannot be read.
-[[nodiscard]] std::optional<Digest> file_digest(Sha256& sha, const std::filesystem::path& file);
 
 }  // namespace tallygate::audit

@@ -38,6 +38,8 @@ bool is_there(const fs::path& file) {
   return fs::exists(file, error);
 }
 
+constexpr std::uintmax_t wal_head_bytes = 32;  // SQLite, "Database File Format" §4.1
+
 // A path as a URI of SQLite's, with everything but letters, digits and the harmless escaped.
 std::string uri(const fs::path& file, std::string_view parameters) {
   constexpr std::string_view hex = "0123456789ABCDEF";
@@ -58,8 +60,11 @@ std::string uri(const fs::path& file, std::string_view parameters) {
 }
 
 SegmentAccess access_for(const fs::path& file) {
-  // A live writer has both files open, the WAL perhaps empty.
-  if (is_there(beside(file, "-wal")) && is_there(beside(file, "-shm"))) {
+  // A live writer has both files open, the WAL perhaps empty. One of which only the head was written is that
+  // of a writer killed before it had set the index: SQLite tries for ten seconds to find it set, and gives
+  // up.
+  const bool only_head = size_of(beside(file, "-wal")) == wal_head_bytes;
+  if (!only_head && is_there(beside(file, "-wal")) && is_there(beside(file, "-shm"))) {
     return SegmentAccess::shared;
   }
   return size_of(beside(file, "-wal")) == 0 ? SegmentAccess::immutable : SegmentAccess::copied;

@@ -225,5 +225,26 @@ TEST(SegmentReader, AFileThatIsNoDatabaseIsAnError) {
   EXPECT_EQ(SegmentReader::open(folder.path / "y.db").error().kind, FailureKind::missing);
 }
 
+// What a writer leaves that was killed when it had begun its first WAL: the head of one, and an index that
+// was never set.
+TEST(SegmentReader, AWalOfWhichOnlyTheHeadWasWrittenIsReadInACopy) {
+  Folder folder;
+  Journal journal(folder.path / "journal");
+  journal.requests(20);
+  journal.write();
+  const auto file = journal.segment_file(0);
+  std::string head;
+  {
+    auto writer = Database::open(file, SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(writer.execute("PRAGMA journal_mode=WAL; INSERT INTO leaf VALUES (0, x'00')"));
+    head = reference::read_file(file.string() + "-wal").substr(0, 32);
+  }
+  reference::write_file(file.string() + "-wal", head);
+  reference::write_file(file.string() + "-shm", std::string(32'768, '\0'));
+  auto reader = SegmentReader::open(file);
+  ASSERT_TRUE(reader) << reader.error().message;
+  EXPECT_EQ(reader->extent().value().entry_last, static_cast<std::int64_t>(journal.bodies.size()) - 1);
+}
+
 }  // namespace
 }  // namespace tallygate::audit

@@ -387,6 +387,18 @@ TEST_F(Verify, AnotherProvisioningKeyProvesNothing) {
   EXPECT_EQ(report.proven_size, 0U);
 }
 
+TEST_F(Verify, ASegmentThatDoesNotSayWhatBecameOfTheOneBeforeIsFound) {
+  journal_.requests(8);
+  journal_.seal();
+  const std::uint64_t seq = journal_.bodies.size() - 1;
+  std::string& body = journal_.bodies[seq];
+  body.replace(body.find("journal.seal"), 12, "access.allow");
+  journal_.rewrite_from(seq, journal_.key());
+  journal_.requests(4);
+  journal_.write();
+  EXPECT_THAT(findings(), ElementsAre("seal-missing@" + std::to_string(seq)));
+}
+
 TEST_F(Verify, AForgedCharterIsFound) {
   write_plain();
   std::string body = journal_.bodies[0];
