@@ -111,8 +111,9 @@ audit::ControlTick retention(const Plugin& plugin, const JournalConfig& config, 
   }
   return {retention_every, [custodian = plugin.custodian.get(), request, log] {
             const auto done = custodian->handle(request, {::geteuid()});
-            if (!done && log) {
-              log(audit::WriterMessage::error, "segments cannot be retired: " + done.error().message);
+            const std::string why = done ? audit::why_not_retired(*done) : done.error().message;
+            if (!why.empty() && log) {
+              log(audit::WriterMessage::error, "segments cannot be retired: " + why);
             }
           }};
 }

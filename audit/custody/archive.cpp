@@ -50,18 +50,6 @@ Result<void> read_pieces(const std::filesystem::path& path, std::size_t piece_by
   }
 }
 
-Result<void> write_all(const FileDescriptor& file, std::string_view bytes,
-                       const std::filesystem::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t wrote = ::write(file.get(), bytes.data(), bytes.size());
-    if (wrote < 0 && errno != EINTR) {
-      return cannot(path, errno_text(errno));
-    }
-    bytes.remove_prefix(wrote > 0 ? static_cast<std::size_t>(wrote) : 0);
-  }
-  return {};
-}
-
 Result<void> compress(const std::filesystem::path& from, const FileDescriptor& to,
                       const std::filesystem::path& path) {
   const std::unique_ptr<ZSTD_CCtx, FreeCompressor> context(ZSTD_createCCtx());

@@ -21,6 +21,7 @@ namespace tallygate::audit {
 namespace {
 
 constexpr int backlog = 8;
+constexpr int accept_pause_ms = 100;
 constexpr timeval peer_patience{5, 0};      // for a request to arrive
 constexpr timeval answer_patience{120, 0};  // for its answer: a large segment is hashed meanwhile
 
@@ -186,6 +187,8 @@ void ControlServer::run() {
       const FileDescriptor peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (peer) {
         serve(peer);
+      } else {
+        ::poll(waiting.data(), 1, accept_pause_ms);  // no descriptors, most likely: unless it is time to stop
       }
     }
   }

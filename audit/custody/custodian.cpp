@@ -2,6 +2,7 @@
 
 #include "audit/custody/archive.hpp"
 #include "audit/custody/canonical_value.hpp"
+#include "audit/custody/enrolments.hpp"
 #include "audit/custody/holds.hpp"
 #include "audit/custody/scan.hpp"
 #include "audit/custody/stub.hpp"
@@ -22,7 +23,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t name_size_max = 128;
 constexpr std::array<std::string_view, 3> noted_kinds = {"journal.export", "journal.read", "journal.verify"};
 
 Failure invalid(std::string message) {
@@ -54,12 +54,9 @@ Result<std::uint64_t> number(const json::object& request, std::string_view name)
 
 Result<std::string> name_in(const json::object& request, std::string_view member) {
   const std::string_view name = member_text(request, member);
-  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
-  });
-  if (name.empty() || name.size() > name_size_max || !plain) {
-    return invalid("\"" + std::string(member) + "\" must be a name of letters, digits, '-', '_' and '.'");
+  if (!is_enrolled_name(name)) {
+    return invalid("\"" + std::string(member) +
+                   "\" must be a name of letters, digits, '-', '_' and '.', at most 128");
   }
   return std::string(name);
 }

@@ -80,6 +80,9 @@ class Custodian {
 [[nodiscard]] Result<std::string> append_object(Journal& journal, const std::string& kind,
                                                 const boost::json::object& members);
 
+/// Why segments that were due are still there, from the answer of the act `retire`; empty where none is.
+[[nodiscard]] std::string why_not_retired(const boost::json::object& answer);
+
 /// Whether `members` of an entry of `kind` carry a grant for it that is good at `now` and was not used
 /// before. Errors: invalid (says what is wrong with it), missing, unreadable, tampered (the charter).
 [[nodiscard]] Result<void> check_grant(const std::filesystem::path& journal, const std::string& kind,

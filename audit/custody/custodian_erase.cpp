@@ -33,11 +33,6 @@ json::object describe(const std::string& subject, const SubjectTrace& trace) {
   return answer;
 }
 
-bool flag(const json::object& request, std::string_view name) {
-  const auto* value = request.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
 std::string names_of(const std::vector<Hold>& holds) {
   std::string names;
   for (const Hold& hold : holds) {
@@ -77,7 +72,7 @@ Result<json::object> Custodian::erase(const json::object& request, const std::st
   if (const auto charter = read_own_charter(journal_)) {
     answer["journal"] = charter->journal;
   }
-  if (!flag(request, "apply")) {
+  if (!member_flag(request, "apply")) {
     return answer;
   }
   if (!trace->holds.empty()) {

@@ -70,11 +70,6 @@ bool names(const json::object& request, const SegmentStanding& segment) {
   return first == nullptr || (first->to_number<std::uint64_t>(error) == segment.seal.first && !error);
 }
 
-bool flag(const json::object& request, std::string_view name) {
-  const auto* value = request.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
 }  // namespace
 
 Result<json::object> Custodian::retire(const json::object& request, const std::string& by) {
@@ -86,7 +81,7 @@ Result<json::object> Custodian::retire(const json::object& request, const std::s
   if (!segments) {
     return segments.error();
   }
-  const bool apply = flag(request, "apply");
+  const bool apply = member_flag(request, "apply");
   json::array list;
   for (SegmentStanding& segment : *segments) {
     if (segment.shortened && !request.contains("grant")) {
@@ -108,6 +103,18 @@ Result<json::object> Custodian::retire(const json::object& request, const std::s
     list.push_back(std::move(one));
   }
   return json::object{{"segments", std::move(list)}, {"applied", apply}};
+}
+
+std::string why_not_retired(const json::object& answer) {
+  std::string why;
+  const auto* list = answer.if_contains("segments");
+  for (const json::value& segment : list != nullptr && list->is_array() ? list->get_array() : json::array()) {
+    const auto* one = segment.if_object();
+    if (one != nullptr && member_flag(*one, "failed")) {
+      why.append(why.empty() ? "" : "; ").append(member_text(*one, "why"));
+    }
+  }
+  return why;
 }
 
 Result<void> Custodian::retire_one(const SegmentStanding& segment, const json::object& request,

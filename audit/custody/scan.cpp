@@ -48,4 +48,9 @@ std::string_view member_text(const boost::json::object& entry, std::string_view 
   return text == nullptr ? std::string_view() : std::string_view(*text);
 }
 
+bool member_flag(const boost::json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
 }  // namespace tallygate::audit

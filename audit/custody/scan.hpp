@@ -25,4 +25,7 @@ using VisitParsed =
 /// The text of a member; empty where there is none.
 [[nodiscard]] std::string_view member_text(const boost::json::object& entry, std::string_view name);
 
+/// Whether a member is there and true.
+[[nodiscard]] bool member_flag(const boost::json::object& object, std::string_view name);
+
 }  // namespace tallygate::audit

@@ -15,18 +15,7 @@ FileIdentity identity_of(const struct stat& status) {
   return {status.st_dev, status.st_ino};
 }
 
-Result<void> write_all(const FileDescriptor& file, std::string_view content,
-                       const std::filesystem::path& path) {
-  while (!content.empty()) {
-    const ssize_t wrote = ::write(file.get(), content.data(), content.size());
-    if (wrote < 0 && errno == EINTR) {
-      continue;
-    }
-    if (wrote < 0) {
-      return fail(FailureKind::unreadable, path.string() + ": cannot write: " + errno_text(errno));
-    }
-    content.remove_prefix(static_cast<std::size_t>(wrote));
-  }
+Result<void> sync(const FileDescriptor& file, const std::filesystem::path& path) {
   if (::fsync(file.get()) != 0) {
     return fail(FailureKind::unreadable, path.string() + ": cannot sync: " + errno_text(errno));
   }
@@ -67,6 +56,34 @@ Result<FileIdentity> identify(const FileDescriptor& file, const std::filesystem:
   return identity_of(status);
 }
 
+Result<void> write_all(const FileDescriptor& file, std::string_view content,
+                       const std::filesystem::path& path) {
+  while (!content.empty()) {
+    const ssize_t wrote = ::write(file.get(), content.data(), content.size());
+    if (wrote < 0 && errno == EINTR) {
+      continue;
+    }
+    if (wrote < 0) {
+      return fail(FailureKind::unreadable, path.string() + ": cannot write: " + errno_text(errno));
+    }
+    content.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  return {};
+}
+
+Result<void> give_to_owner(const FileDescriptor& file, const std::filesystem::path& path) {
+  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  struct stat status{};
+  if (::geteuid() != 0) {
+    return {};
+  }
+  if (::stat(folder.c_str(), &status) != 0 || ::fchown(file.get(), status.st_uid, status.st_gid) != 0) {
+    return fail(FailureKind::unreadable,
+                path.string() + ": cannot be given to its folder's owner: " + errno_text(errno));
+  }
+  return {};
+}
+
 Result<void> create_file(const std::filesystem::path& path, std::string_view content, mode_t mode) {
   FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!file) {
@@ -74,7 +91,9 @@ Result<void> create_file(const std::filesystem::path& path, std::string_view con
     return fail(error == EEXIST ? FailureKind::exists : FailureKind::unreadable,
                 path.string() + ": cannot create: " + errno_text(error));
   }
-  auto done = write_all(file, content, path);
+  auto done = give_to_owner(file, path);
+  done = done ? write_all(file, content, path) : done;
+  done = done ? sync(file, path) : done;
   if (done) {
     const auto folder = path.parent_path();
     done = sync_folder(folder.empty() ? std::filesystem::path(".") : folder);
@@ -95,8 +114,10 @@ Result<void> shred_file(const std::filesystem::path& path) {
     return fail(FailureKind::unreadable, path.string() + ": cannot overwrite: " + errno_text(errno));
   }
   const std::string zeros(static_cast<std::size_t>(status.st_size), '\0');
-  if (auto written = write_all(file, zeros, path); !written) {
-    return written.error();
+  auto gone = write_all(file, zeros, path);
+  gone = gone ? sync(file, path) : gone;
+  if (!gone) {
+    return gone;
   }
   if (::unlink(path.c_str()) != 0) {
     return fail(FailureKind::unreadable, path.string() + ": cannot remove: " + errno_text(errno));

@@ -40,7 +40,16 @@ Result<FileIdentity> identify(const std::filesystem::path& path);
 /// The identity of an open file. Errors: unreadable.
 Result<FileIdentity> identify(const FileDescriptor& file, const std::filesystem::path& path);
 
-/// Creates `path` with `content` and `mode`, never overwriting, and syncs the file and its folder. What it
+/// Writes all of `content` to where the file stands. Nothing is durable yet. Errors: unreadable.
+Result<void> write_all(const FileDescriptor& file, std::string_view content,
+                       const std::filesystem::path& path);
+
+/// Where root makes a file in somebody's folder, it is to be theirs: who serves the journal must be able to
+/// go on with it. Nothing happens for anybody else. Errors: unreadable.
+Result<void> give_to_owner(const FileDescriptor& file, const std::filesystem::path& path);
+
+/// Creates `path` with `content` and `mode`, never overwriting, for the owner of the folder, and syncs
+/// the file and its folder. What it
 /// began is removed again on an error. Errors: exists, unreadable.
 Result<void> create_file(const std::filesystem::path& path, std::string_view content, mode_t mode);
 

@@ -21,6 +21,13 @@ PRAGMA secure_delete=ON;
 PRAGMA trusted_schema=OFF;
 )";
 
+constexpr const char* adding_settings = R"(
+PRAGMA journal_mode=PERSIST;
+PRAGMA synchronous=EXTRA;
+PRAGMA secure_delete=ON;
+PRAGMA trusted_schema=OFF;
+)";
+
 constexpr const char* tables = R"(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE signing_key (vkey TEXT PRIMARY KEY, first INTEGER NOT NULL UNIQUE, created TEXT NOT NULL,
@@ -170,21 +177,42 @@ Result<void> Keyring::add(const Signer& signer, std::uint64_t first, std::string
   if (!wrapped) {
     return fail(FailureKind::crypto, path_.string() + ": cannot wrap " + vkey);
   }
-  auto insert = database_.prepare("INSERT INTO signing_key VALUES (?, ?, ?, ?)");
-  if (!insert) {
-    return insert.error();
+  return adding([&](Database& database) -> Result<void> {
+    auto insert = database.prepare("INSERT INTO signing_key VALUES (?, ?, ?, ?)");
+    if (!insert) {
+      return insert.error();
+    }
+    insert->bind(1, std::string_view(vkey));
+    insert->bind(2, static_cast<std::int64_t>(first));
+    insert->bind(3, created);
+    insert->bind(4, std::span<const std::uint8_t>(*wrapped));
+    const int rc = insert->run();
+    if (rc != SQLITE_DONE) {
+      Failure failure = database.failure("cannot keep " + vkey);
+      failure.kind = (rc & 0xFF) == SQLITE_CONSTRAINT ? FailureKind::exists : failure.kind;
+      return failure;
+    }
+    return {};
+  });
+}
+
+// While keys are added SQLite keeps the pages as they were, with keys on them, in a file that it would unlink
+// as it is. It is kept instead, to be overwritten. A connection of its own: that file must be closed before.
+Result<void> Keyring::adding(const std::function<Result<void>(Database&)>& add) {
+  Result<void> done = {};
+  {
+    auto database = Database::open(path_, SQLITE_OPEN_READWRITE);
+    if (!database) {
+      return database.error();
+    }
+    sqlite3_busy_timeout(database->get(), busy_ms);
+    done = database->execute(adding_settings);
+    done = done ? database->execute("BEGIN IMMEDIATE") : done;
+    done = done ? add(*database) : done;
+    done = done ? database->execute("COMMIT") : done;
   }
-  insert->bind(1, std::string_view(vkey));
-  insert->bind(2, static_cast<std::int64_t>(first));
-  insert->bind(3, created);
-  insert->bind(4, std::span<const std::uint8_t>(*wrapped));
-  const int rc = insert->run();
-  if (rc != SQLITE_DONE) {
-    Failure failure = database_.failure("cannot keep " + vkey);
-    failure.kind = (rc & 0xFF) == SQLITE_CONSTRAINT ? FailureKind::exists : failure.kind;
-    return failure;
-  }
-  return {};
+  auto gone = shred_file(beside(path_, journal_suffix));
+  return done ? gone : done;
 }
 
 Result<KeptKey> Keyring::unwrap_row(Statement& row, const Kek& kek) {

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -123,8 +124,7 @@ class Keyring {
   Result<void> write_anew(const Kept& kept, const std::filesystem::path& fresh) const;
   Result<void> replace_with(const Kept& kept);
   Result<std::optional<SubjectKey>> read_subject(Statement& row, const Kek& kek);
-  Result<void> add_subjects(std::span<const BlindPerson> people, std::string_view created, const Kek& kek,
-                            std::vector<SubjectKey>& keys);
+  Result<void> adding(const std::function<Result<void>(Database&)>& add);
   Result<void> insert_subjects(Database& database, std::span<const BlindPerson> people,
                                std::string_view created, const Kek& kek, std::vector<SubjectKey>& keys);
 

@@ -16,15 +16,6 @@ std::string subject_name(std::string_view uuid) {
   return "subject\n" + std::string(uuid);
 }
 
-// While keys are added SQLite keeps the pages as they were, with keys on them, in a file that it would unlink
-// as it is. It is kept instead, to be overwritten.
-constexpr const char* adding_settings = R"(
-PRAGMA journal_mode=PERSIST;
-PRAGMA synchronous=EXTRA;
-PRAGMA secure_delete=ON;
-PRAGMA trusted_schema=OFF;
-)";
-
 }  // namespace
 
 Result<std::optional<AesKey>> Keyring::index_key(const Kek& kek) {
@@ -154,7 +145,9 @@ Result<std::vector<SubjectKey>> Keyring::subjects(std::span<const BlindPerson> p
   }
   std::vector<SubjectKey> made;
   if (!fresh.empty()) {
-    if (auto added = add_subjects(fresh, created, kek, made); !added) {
+    const auto added =
+        adding([&](Database& database) { return insert_subjects(database, fresh, created, kek, made); });
+    if (!added) {
       return added.error();
     }
   }
@@ -164,26 +157,6 @@ Result<std::vector<SubjectKey>> Keyring::subjects(std::span<const BlindPerson> p
     keys.push_back(one ? std::move(*one) : std::move(*next++));
   }
   return keys;
-}
-
-Result<void> Keyring::add_subjects(std::span<const BlindPerson> people, std::string_view created,
-                                   const Kek& kek, std::vector<SubjectKey>& keys) {
-  {
-    // A connection of its own: the file with the pages as they were is closed before it is overwritten.
-    auto database = Database::open(path_, SQLITE_OPEN_READWRITE);
-    if (!database) {
-      return database.error();
-    }
-    sqlite3_busy_timeout(database->get(), busy_ms);
-    auto done = database->execute(adding_settings);
-    done = done ? database->execute("BEGIN IMMEDIATE") : done;
-    done = done ? insert_subjects(*database, people, created, kek, keys) : done;
-    done = done ? database->execute("COMMIT") : done;
-    if (!done) {
-      return done;
-    }
-  }
-  return shred_file(beside(path_, journal_suffix));
 }
 
 Result<std::uint64_t> Keyring::subject_count() {

@@ -66,6 +66,9 @@ Result<void> rest(const std::filesystem::path& file) {
   if (!opened || ::fchmod(opened.get(), sealed_mode) != 0 || ::fsync(opened.get()) != 0) {
     return fail(FailureKind::unreadable, file.string() + ": cannot be made final: " + errno_text(errno));
   }
+  if (auto given = give_to_owner(opened, file); !given) {
+    return given;
+  }
   return sync_folder(folder_of(file));
 }
 

@@ -1,6 +1,7 @@
 #include "audit/sealing/unsealer.hpp"
 
 #include "audit/custody/scan.hpp"
+#include "audit/sealing/people.hpp"
 #include "audit/sealing/personal.hpp"
 #include "audit/sealing/seal_event.hpp"
 
@@ -55,6 +56,9 @@ const AesKey* Unsealer::key_of(const std::string& uuid) {
   auto subject = keyring_.subject(uuid, kek_);
   if (!subject || !*subject) {
     return nullptr;
+  }
+  if (keys_.size() >= people_max) {
+    keys_.clear();  // a whole journal may speak of more people than are worth keeping
   }
   return &keys_.emplace(uuid, std::move((*subject)->key)).first->second;
 }

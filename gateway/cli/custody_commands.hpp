@@ -13,6 +13,9 @@ void add_keys_custody(CLI::App& keys, int& exit_code);
 /// `audit seal`, `audit retire`, `audit hold`, `audit recover`, `audit erase`.
 void add_audit_custody(CLI::App& audit, int& exit_code);
 
+/// `audit recover`.
+void add_audit_recover(CLI::App& audit, int& exit_code);
+
 /// `audit export`.
 void add_audit_export(CLI::App& audit, int& exit_code);
 

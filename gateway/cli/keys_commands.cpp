@@ -61,21 +61,16 @@ Result<audit::ProvisionOptions> options_from(const std::string& file) {
 
 /// The journal that the command line describes: its companions lie in `head` beside it unless they are named.
 Result<audit::ProvisionOptions> options_from(const ProvisionArguments& arguments) {
-  audit::ProvisionOptions options;
-  options.journal = *arguments.journal;
-  const auto beside =
-      std::filesystem::absolute(options.journal / ".").lexically_normal().parent_path().parent_path();
-  options.head = arguments.head ? audit::head_file(*arguments.head) : beside / "head" / "head";
-  options.keyring = arguments.keyring ? std::filesystem::path(*arguments.keyring)
-                                      : options.head.parent_path() / "keyring.db";
-  options.kek = {audit::KekSource::Kind::file, (options.head.parent_path() / "kek").string()};
-  if (arguments.kek) {
-    auto kek = parse_kek(*arguments.kek);
-    if (!kek) {
-      return kek.error();
-    }
-    options.kek = *std::move(kek);
+  const auto place = journal_options(
+      {std::nullopt, arguments.journal, arguments.head, arguments.keyring, arguments.kek, arguments.gateway});
+  if (!place) {
+    return place.error();
   }
+  audit::ProvisionOptions options;
+  options.journal = place->journal;
+  options.head = place->head;
+  options.keyring = place->keyring;
+  options.kek = place->kek;
   options.gateway = arguments.gateway.empty() ? arguments.origin : arguments.gateway;
   const auto heartbeat = policy::yaml::parse_duration(arguments.heartbeat);
   if (!heartbeat) {
