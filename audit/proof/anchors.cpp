@@ -11,7 +11,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum class Standing { agrees, different, ahead, unsigned_ };
+enum class Standing { agrees, different, ahead, unsigned_, revoked };
+
+struct Judged {
+  Standing standing = Standing::unsigned_;
+  const KeyRange* revoked = nullptr;  // the key that signed, where its signature does not count
+};
 
 Result<std::string> read_bytes(const fs::path& file, std::size_t bytes_max) {
   std::ifstream in(file, std::ios::binary);
@@ -40,30 +45,47 @@ Anchor anchor_of(std::string name, std::string bytes) {
   return anchor;
 }
 
-Standing standing_of(const Anchor& anchor, const Checkpoint& checkpoint, const AnchorGround& ground) {
+Judged judge(const Anchor& anchor, const Checkpoint& checkpoint, const AnchorGround& ground) {
   const Abandoned here{checkpoint.size, checkpoint.root};
   if (std::find(ground.abandoned.begin(), ground.abandoned.end(), here) != ground.abandoned.end()) {
-    return Standing::agrees;  // the provisioning key itself named it
+    return {Standing::agrees};  // the provisioning key itself named it
   }
   const auto note = parse_note(anchor.bytes);
-  if (!note) {
-    return Standing::unsigned_;
+  if (!note || checkpoint.origin != ground.origin) {
+    return {};
   }
   const SignatureVerdict verdict = ground.keys.judge(*note, checkpoint.size);
+  const bool only_revoked =
+      std::all_of(verdict.faults.begin(), verdict.faults.end(),
+                  [](const SignatureFault& fault) { return fault.what == std::string_view("key-revoked"); });
+  if (verdict.revoked && !verdict.signer && only_revoked) {
+    return {Standing::revoked, &ground.keys.ranges()[*verdict.revoked]};
+  }
   // A key that the record does not know may have been known to the part that is missing.
   const bool unknown_key = checkpoint.size > ground.entries_end && !verdict.unknown_ids.empty();
   const bool trusted = verdict.faults.empty() && verdict.signer;
-  if (checkpoint.origin != ground.origin || (!trusted && !unknown_key)) {
-    return Standing::unsigned_;
+  if (!trusted && !unknown_key) {
+    return {};
   }
   if (checkpoint.size > ground.entries_end) {
-    return Standing::ahead;
+    return {Standing::ahead};
   }
-  return ground.root_at(checkpoint.size) == checkpoint.root ? Standing::agrees : Standing::different;
+  return {ground.root_at(checkpoint.size) == checkpoint.root ? Standing::agrees : Standing::different};
 }
 
 std::string size_text(const Checkpoint& checkpoint) {
   return "size " + std::to_string(checkpoint.size);
+}
+
+// What is to be said of a checkpoint whose signature does not count.
+std::string revoked_text(const Checkpoint& checkpoint, const KeyRange& key, const AnchorGround& ground) {
+  const auto root = ground.root_at(checkpoint.size);
+  return "of " + size_text(checkpoint) + " is signed by " + key.key.vkey() + ", which entry " +
+         std::to_string(key.revoked_at) + " revoked from size " + std::to_string(key.revoked_from) +
+         " on: it proves nothing; " +
+         (!root                      ? "whether the record had its root is not known"
+          : *root == checkpoint.root ? "the record has the same root at that size"
+                                     : "the record has another root at that size");
 }
 
 }  // namespace
@@ -154,7 +176,7 @@ void judge_head(const std::optional<std::vector<Anchor>>& blocks, const AnchorGr
     return;
   }
   const Checkpoint* newest = nullptr;
-  Standing standing = Standing::unsigned_;
+  Judged judged;
   std::uint64_t claimed = 0;
   for (const Anchor& block : *blocks) {
     if (!block.checkpoint) {
@@ -162,10 +184,10 @@ void judge_head(const std::optional<std::vector<Anchor>>& blocks, const AnchorGr
     }
     const Checkpoint& checkpoint = *block.checkpoint;
     claimed = std::max(claimed, checkpoint.size);
-    const Standing here = standing_of(block, checkpoint, ground);
-    if (here != Standing::unsigned_ && (newest == nullptr || checkpoint.size > newest->size)) {
+    const Judged here = judge(block, checkpoint, ground);
+    if (here.standing != Standing::unsigned_ && (newest == nullptr || checkpoint.size > newest->size)) {
       newest = &checkpoint;
-      standing = here;
+      judged = here;
     }
   }
   if (newest == nullptr) {
@@ -174,6 +196,7 @@ void judge_head(const std::optional<std::vector<Anchor>>& blocks, const AnchorGr
     return;
   }
   const Checkpoint& head = *newest;
+  const Standing standing = judged.standing;
   reports.push_back({"head", head.size, standing == Standing::agrees});
   if (standing == Standing::ahead) {
     findings.add(end, "tail-cut",
@@ -182,6 +205,9 @@ void judge_head(const std::optional<std::vector<Anchor>>& blocks, const AnchorGr
   } else if (standing == Standing::different) {
     findings.add(head.size == 0 ? 0 : head.size - 1, "head-differs",
                  "head acknowledged another record at " + size_text(head) + " than the one that is here");
+  } else if (standing == Standing::revoked) {
+    findings.add(std::min(head.size, end + 1) - 1, "head-revoked",
+                 "head " + revoked_text(head, *judged.revoked, ground));
   } else if (head.size < end) {
     remarks.push_back("head is " + std::to_string(end - head.size) +
                       " entries behind the journal and consistent with it");
@@ -189,7 +215,7 @@ void judge_head(const std::optional<std::vector<Anchor>>& blocks, const AnchorGr
 }
 
 void judge_anchor(const Anchor& anchor, const AnchorGround& ground, Findings& findings,
-                  std::vector<AnchorReport>& reports) {
+                  std::vector<AnchorReport>& reports, std::vector<std::string>& remarks) {
   if (!anchor.checkpoint) {
     findings.add(ground.entries_end, "anchor-unreadable", "anchor " + anchor.name + ": " + anchor.fault);
     reports.push_back({anchor.name, 0, false});
@@ -200,11 +226,18 @@ void judge_anchor(const Anchor& anchor, const AnchorGround& ground, Findings& fi
     reports.push_back({anchor.name, checkpoint.size, false});  // as with head: it is not the anchor's fault
     return;
   }
-  const Standing standing = standing_of(anchor, checkpoint, ground);
+  const auto [standing, revoked] = judge(anchor, checkpoint, ground);
   reports.push_back({anchor.name, checkpoint.size, standing == Standing::agrees});
   const std::uint64_t seq = checkpoint.size == 0 ? 0 : std::min(checkpoint.size, ground.entries_end + 1) - 1;
   if (standing == Standing::unsigned_) {
     findings.add(seq, "anchor-forged", "anchor " + anchor.name + ": no key of this journal signed it");
+  } else if (standing == Standing::revoked) {
+    const std::string text = "anchor " + anchor.name + " " + revoked_text(checkpoint, *revoked, ground);
+    if (checkpoint.size <= ground.proven_size && ground.root_at(checkpoint.size) == checkpoint.root) {
+      remarks.push_back(text);
+    } else {
+      findings.add(seq, "anchor-revoked", text);
+    }
   } else if (standing == Standing::ahead) {
     findings.add(ground.entries_end, "tail-cut",
                  "anchor " + anchor.name + " is of " + size_text(checkpoint) + ", the journal ends at " +

@@ -48,17 +48,22 @@ using RootAt = std::function<std::optional<Digest>(std::uint64_t size)>;
 struct AnchorGround {
   std::string origin;
   std::uint64_t entries_end = 0;  ///< size of the record
+  std::uint64_t proven_size = 0;  ///< of its largest checkpoint whose signature counts
   const KeyRanges& keys;
   RootAt root_at;
   std::span<const Abandoned> abandoned;  ///< forks that were given up, which an anchor may still speak of
 };
 
-/// Holds `head` against the record: of the blocks the valid one with the larger size counts.
+/// Holds `head` against the record: of the blocks the valid one with the larger size counts. One whose key
+/// was revoked from a smaller size on vouches for nothing, whatever its root.
 void judge_head(const std::optional<std::vector<Anchor>>& blocks, const AnchorGround& ground,
                 Findings& findings, std::vector<AnchorReport>& reports, std::vector<std::string>& remarks);
 
-/// Holds an anchor of the folder against the record.
+/// Holds an anchor of the folder against the record. One whose key was revoked from its size on or before
+/// (journal.md §6) is told from a forged one: it never agrees, since its signature does not count. Where the
+/// record has its root, and a checkpoint that counts proves that much, nothing is wrong with the record, and
+/// that is a remark; else a finding.
 void judge_anchor(const Anchor& anchor, const AnchorGround& ground, Findings& findings,
-                  std::vector<AnchorReport>& reports);
+                  std::vector<AnchorReport>& reports, std::vector<std::string>& remarks);
 
 }  // namespace tallygate::audit

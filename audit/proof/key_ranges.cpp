@@ -55,7 +55,7 @@ SignatureVerdict KeyRanges::judge(const Note& note, std::uint64_t size) const {
       has_signed[index] = true;
     }
   }
-  const VerifyKey* revoked = nullptr;
+  bool covers_revocation = false;
   for (std::size_t i = 0; i < ranges_.size(); ++i) {
     if (size < ranges_[i].from || size > ranges_[i].until) {
       continue;
@@ -64,12 +64,14 @@ SignatureVerdict KeyRanges::judge(const Note& note, std::uint64_t size) const {
       verdict.faults.push_back({"checkpoint-unsigned", "it has no signature of " + ranges_[i].key.vkey()});
     } else if (has_signed[i] && size < ranges_[i].revoked_from) {
       verdict.signer = i;
-    } else if (has_signed[i] && size > ranges_[i].revoked_at) {
-      revoked = &ranges_[i].key;
+    } else if (has_signed[i]) {
+      verdict.revoked = i;
+      covers_revocation = covers_revocation || size > ranges_[i].revoked_at;
     }
   }
-  if (revoked != nullptr && !verdict.signer && verdict.faults.empty()) {
-    verdict.faults.push_back({"key-revoked", "it is signed by " + revoked->vkey() + ", which was revoked"});
+  if (covers_revocation && !verdict.signer && verdict.faults.empty()) {
+    verdict.faults.push_back(
+        {"key-revoked", "it is signed by " + ranges_[*verdict.revoked].key.vkey() + ", which was revoked"});
   }
   return verdict;
 }

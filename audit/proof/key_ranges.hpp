@@ -33,6 +33,8 @@ struct SignatureFault {
 struct SignatureVerdict {
   std::vector<SignatureFault> faults;
   std::optional<std::size_t> signer;  ///< index of a key whose signature is right, in range and not revoked
+  /// Index of a key whose signature is right and in range, but of a size from which it was revoked.
+  std::optional<std::size_t> revoked;
   std::vector<std::uint32_t> unknown_ids;  ///< of lines that bear the journal's name and no key known so far
 };
 

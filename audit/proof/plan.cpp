@@ -113,7 +113,12 @@ void settle(PlannedSegment& segment, Findings& findings) {
 void plan_segment(VerifyPlan& plan, const SegmentFile& file, std::optional<std::uint64_t> next_first,
                   bool may_be_open, const std::string& origin, Findings& findings) {
   PlannedSegment segment{
-      file, file.path, nullptr, next_first.value_or(file.first), false, !next_first || may_be_open, false};
+      file,  file.path, nullptr, next_first.value_or(file.first), false, !next_first || may_be_open,
+      false, {}};
+  // Before anything of it is read: what replaces it from now on shows.
+  if (const auto identity = identify(file.path)) {
+    segment.identity = *identity;
+  }
   settle(segment, findings);
   look_into(segment, next_first, origin, findings);
   std::error_code error;
@@ -210,6 +215,16 @@ Result<VerifyPlan> make_plan(const VerifyOptions& options, Findings& findings) {
   }
   plan.end = plan.segments.empty() ? 0 : plan.segments.back().end;
   return plan;
+}
+
+bool still_stands(const VerifyPlan& plan, const std::filesystem::path& journal) {
+  const auto files = list_segments(journal);
+  return files && std::equal(files->begin(), files->end(), plan.segments.begin(), plan.segments.end(),
+                             [](const SegmentFile& file, const PlannedSegment& planned) {
+                               const auto now = identify(file.path);
+                               return file.first == planned.file.first &&
+                                      (now ? std::optional(*now) : std::nullopt) == planned.identity;
+                             });
 }
 
 }  // namespace tallygate::audit

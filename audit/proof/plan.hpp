@@ -2,6 +2,7 @@
 /// What there is to verify: segments, their extents, the charter.
 
 #include "audit/journal/charter.hpp"
+#include "audit/journal/file.hpp"
 #include "audit/journal/folder.hpp"
 #include "audit/proof/findings.hpp"
 #include "audit/proof/record_state.hpp"
@@ -26,7 +27,8 @@ struct PlannedSegment {
   std::uint64_t end = 0;                       ///< seq after its last entry
   bool readable = false;                       ///< its tables can be read
   bool last = false;
-  bool stub = false;  ///< it says that its bodies were retired
+  bool stub = false;                     ///< it says that its bodies were retired
+  std::optional<FileIdentity> identity;  ///< of the file when it was looked at
 };
 
 /// Everything that is settled before the entries are read.
@@ -45,5 +47,9 @@ struct VerifyPlan {
 
 /// Looks at folder, files and charter. Errors: missing, unreadable (the folder).
 [[nodiscard]] Result<VerifyPlan> make_plan(const VerifyOptions& options, Findings& findings);
+
+/// Whether the folder still has the segments of the plan, each the very file that was looked at. A retirement
+/// puts a stub in a segment's place, and who read the folder before takes that for an attack.
+[[nodiscard]] bool still_stands(const VerifyPlan& plan, const std::filesystem::path& journal);
 
 }  // namespace tallygate::audit

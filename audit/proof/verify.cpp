@@ -22,6 +22,8 @@ namespace {
 constexpr std::string_view pem_start = "-----BEGIN";
 constexpr unsigned threads_max = 256;
 constexpr const char* since_name = "since";
+// A record whose files are replaced each time it is read is judged as it was read last.
+constexpr int readings_max = 5;
 
 std::string trimmed(std::string text) {
   const auto is_space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
@@ -117,10 +119,10 @@ void judge_anchors(const Sources& sources, const AnchorGround& ground, Findings&
     report.remarks.emplace_back("no head was given: whether the newest entries were cut cannot be told");
   }
   for (const Anchor& anchor : sources.anchors) {
-    judge_anchor(anchor, ground, findings, report.anchors);
+    judge_anchor(anchor, ground, findings, report.anchors, report.remarks);
   }
   if (sources.since) {
-    judge_anchor(*sources.since, ground, findings, report.anchors);
+    judge_anchor(*sources.since, ground, findings, report.anchors, report.remarks);
   }
 }
 
@@ -163,7 +165,8 @@ VerifyReport verify_plan(const VerifyOptions& options, const Sources& sources, c
     const auto root = outcome.roots.find(size);
     return root == outcome.roots.end() ? std::nullopt : std::optional(root->second);
   };
-  const AnchorGround ground{plan.terms.origin, plan.end, *outcome.keys, root_at, outcome.abandoned};
+  const AnchorGround ground{plan.terms.origin, plan.end, report.proven_size,
+                            *outcome.keys,     root_at,  outcome.abandoned};
   judge_anchors(sources, ground, findings, report);
   judge_age(options, outcome.last_time_ns, plan.end, findings);
   report.findings_unlisted = findings.unlisted();
@@ -175,6 +178,58 @@ VerifyReport verify_plan(const VerifyOptions& options, const Sources& sources, c
   }
   report.ok = report.findings.empty();
   return report;
+}
+
+// The report, and whether the files are still those that it is about.
+struct Reading {
+  VerifyReport report;
+  bool stands = true;
+};
+
+Result<Reading> read_once(const VerifyOptions& options, const Sources& sources) {
+  Findings findings;
+  auto plan = make_plan(options, findings);
+  if (!plan) {
+    return plan.error();
+  }
+  const auto& since = sources.since;
+  if (since && since->checkpoint->size <= plan->end && plan->charter_holds) {
+    plan->settled_end = settled_end(*since->checkpoint);
+  }
+  if (plan->settled_end > 0) {
+    VerifyReport report = verify_plan(options, sources, *plan, findings);
+    if (goes_on(report)) {
+      return Reading{std::move(report), still_stands(*plan, options.journal)};
+    }
+    plan->settled_end = 0;  // it is not the record that was verified then: nothing about it is settled
+  }
+  VerifyReport report = verify_plan(options, sources, *plan, std::move(findings));
+  return Reading{std::move(report), still_stands(*plan, options.journal)};
+}
+
+// What is found while a segment is sealed or retired may be found of a file that is gone. So it is read anew;
+// nothing that was found is forgotten unless the files that are there now are without it.
+Result<VerifyReport> read_until_settled(const VerifyOptions& options, const Sources& sources) {
+  for (int reading = 1;; ++reading) {
+    auto read = read_once(options, sources);
+    if (!read) {
+      return read.error();
+    }
+    const bool again = !read->report.ok && !read->stands;
+    if (again && reading < readings_max) {
+      continue;
+    }
+    if (again) {
+      read->report.remarks.push_back("segments were begun or replaced each of the " +
+                                     std::to_string(readings_max) +
+                                     " times that the record was read: what is found may be of files that "
+                                     "are gone; verify it again when no retirement is under way");
+    } else if (reading > 1) {
+      read->report.remarks.emplace_back(
+          "segments were begun or replaced while the record was read: it was read again from its beginning");
+    }
+    return std::move(read->report);
+  }
 }
 
 }  // namespace
@@ -216,23 +271,7 @@ Result<VerifyReport> verify_journal(const VerifyOptions& options) {
     if (!sources) {
       return sources.error();
     }
-    Findings findings;
-    auto plan = make_plan(options, findings);
-    if (!plan) {
-      return plan.error();
-    }
-    const auto& since = sources->since;
-    if (since && since->checkpoint->size <= plan->end && plan->charter_holds) {
-      plan->settled_end = settled_end(*since->checkpoint);
-    }
-    if (plan->settled_end > 0) {
-      VerifyReport report = verify_plan(options, *sources, *plan, findings);
-      if (goes_on(report)) {
-        return report;
-      }
-      plan->settled_end = 0;  // it is not the record that was verified then: nothing about it is settled
-    }
-    return verify_plan(options, *sources, *plan, std::move(findings));
+    return read_until_settled(options, *sources);
   } catch (const std::exception& error) {
     return fail(FailureKind::unreadable, options.journal.string() + ": cannot be verified: " + error.what());
   }

@@ -49,7 +49,8 @@ struct VerifyOptions {
 
 /// Reads every byte of the record that is evidence and reports what it finds; never stops at the first
 /// finding. Changes nothing in the folder, and may run while the journal is written: what was committed when
-/// it began is verified. Memory does not grow with the record.
+/// it began is verified; where segments were begun or replaced meanwhile (a retirement) and something was
+/// found, it is read again, a few times at most, and a remark says so. Memory does not grow with the record.
 ///
 /// With `since` the caller says that the record was whole up to that checkpoint. Every body is read and
 /// hashed all the same, and the record must give the checkpoint's root at its size, signed by the key in
@@ -57,7 +58,8 @@ struct VerifyOptions {
 /// apart again. What is saved are the fields, times and ids of these entries and the signatures of their
 /// checkpoints, but for those where keys change or segments end; entries that concern keys, grants, segments
 /// and the journal itself are judged as ever. Ids of new entries are not compared with those of settled ones.
-/// Where it does not, that is a finding, and everything is verified as if there had been no such checkpoint.
+/// Where it does not, that is a finding, and everything is verified as if there had been no such checkpoint;
+/// also where its key was revoked from that size on, which is told as of an anchor.
 ///
 /// Errors: missing or unreadable, only where the folder, the anchors' folder, the head file or the checkpoint
 /// of `since` cannot be read at all; invalid where that is no checkpoint; everything else is a finding.

@@ -227,5 +227,18 @@ TEST_F(Since, AFileThatHoldsNoCheckpointIsAnError) {
   EXPECT_EQ(verify_journal(options).error().kind, FailureKind::invalid);
 }
 
+TEST_F(Since, ACheckpointWhoseKeyWasRevokedFromASmallerSizeSettlesNothing) {
+  journal_.requests(before, 1'000);
+  trust(journal_.notes.back().bytes);
+  const std::string stolen = journal_.key().vkey();
+  journal_.rotate("second");
+  journal_.revoke(stolen, 9'000, "n1");
+  journal_.write();
+  const VerifyReport report = verify();
+  EXPECT_THAT(found(report), IsEmpty());
+  EXPECT_EQ(report.settled, 0U);
+  EXPECT_THAT(report.remarks, Contains(HasSubstr("revoked from size 9000 on")));
+}
+
 }  // namespace
 }  // namespace tallygate::audit

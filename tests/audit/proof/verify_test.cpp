@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -21,8 +22,10 @@ using reference::Journal;
 using reference::Key;
 using reference::sql;
 using reference::sql_against_triggers;
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::vector<std::string> found(const VerifyReport& report) {
@@ -778,6 +781,70 @@ TEST_F(Verify, AnAnchorThatIsNoneOfThisJournalsIsFound) {
   reference::write_file(anchors_ / "a", "rubbish");
   reference::write_file(anchors_ / "b", journal_.note(20, {Key(journal_.origin, "forger")}));
   EXPECT_THAT(findings(), ElementsAre("anchor-forged@19", "anchor-unreadable@42"));
+}
+
+// The first key served up to size 43 and was revoked, later, from size 20 on.
+class VerifyRevoked : public Verify {
+ protected:
+  void SetUp() override {
+    journal_.requests(40);
+    stolen_ = journal_.key();
+    honest_ = journal_.note(30, {*stolen_});
+    early_ = journal_.note(14, {*stolen_});
+    journal_.rotate("second");
+    journal_.revoke(stolen_->vkey(), 20, "n1");
+    journal_.requests(4);
+  }
+  // What whoever stole the key signs at size 30: another record.
+  std::string other() {
+    Journal fork{folder_.path / "fork"};
+    fork.requests(30);
+    std::string& body = fork.bodies[9];
+    body.replace(body.find("alice"), 5, "mallo");
+    fork.rewrite_from(9, *stolen_);
+    return fork.note(30, {*stolen_});
+  }
+
+  std::optional<Key> stolen_;
+  std::string honest_;
+  std::string early_;
+};
+
+TEST_F(VerifyRevoked, AnAnchorOfARevokedKeyThatTheRecordAgreesWithIsARemarkAndProvesNothing) {
+  journal_.write();
+  reference::write_file(anchors_ / "early", early_);
+  reference::write_file(anchors_ / "late", honest_);
+  const VerifyReport report = verify();
+  EXPECT_THAT(found(report), IsEmpty());
+  EXPECT_EQ(report.anchors, (std::vector<AnchorReport>{{"early", 14, true}, {"late", 30, false}}));
+  EXPECT_THAT(report.remarks,
+              Contains(AllOf(HasSubstr("anchor late of size 30 is signed by " + stolen_->vkey()),
+                             HasSubstr("revoked from size 20 on"), HasSubstr("has the same root"))));
+}
+
+TEST_F(VerifyRevoked, AnAnchorOfARevokedKeyThatTellsAnotherRecordIsFoundAndNotCalledForged) {
+  journal_.write();
+  reference::write_file(anchors_ / "stolen", other());
+  const VerifyReport report = verify();
+  EXPECT_THAT(found(report), ElementsAre("anchor-revoked@29"));
+  EXPECT_THAT(report.findings.front().detail, HasSubstr("has another root"));
+}
+
+TEST_F(VerifyRevoked, AnAnchorOfARevokedKeyThatNothingElseProvesIsFound) {
+  // The newest checkpoint that counts is altered, and what it proved with it.
+  journal_.write();
+  reference::write_file(anchors_ / "late", honest_);
+  sql_against_triggers(file(), "DELETE FROM checkpoint WHERE size > 42");
+  EXPECT_THAT(findings(), Contains("anchor-revoked@29"));
+}
+
+TEST_F(VerifyRevoked, AHeadOfARevokedKeyVouchesForNothing) {
+  journal_.write();
+  journal_.write_head(head_, 30);
+  const VerifyReport report = verify();
+  EXPECT_THAT(found(report), ElementsAre("head-revoked@29"));
+  EXPECT_THAT(report.findings.front().detail, HasSubstr("revoked from size 20 on"));
+  EXPECT_EQ(report.anchors, (std::vector<AnchorReport>{{"head", 30, false}}));
 }
 
 // ---- the report ----
