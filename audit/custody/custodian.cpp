@@ -65,6 +65,22 @@ json::object answer_of(const std::string& seq) {
   return {{"seq", std::stoull(seq)}};
 }
 
+// An act waits for its turn after its grant was checked. The verifier holds the entry's time against the
+// grant: so that is asked again here, of the very instant that the entry is to have.
+Result<std::optional<Time>> granted_time(const Journal& journal, const json::object& members) {
+  const auto* grant = members.if_contains("grant");
+  const auto* terms = grant == nullptr ? nullptr : grant->if_object();
+  if (terms == nullptr) {
+    return std::optional<Time>();
+  }
+  const Time now = journal.now();
+  const auto expires = parse_grant_time(member_text(*terms, "expires"));
+  if (!expires || *expires < now.time_since_epoch().count()) {
+    return invalid("the grant expired before the act was recorded: it needs a new one");
+  }
+  return std::optional(now);
+}
+
 }  // namespace
 
 Result<std::string> append_object(Journal& journal, const std::string& kind, const json::object& members) {
@@ -81,8 +97,12 @@ Result<std::string> append_object(Journal& journal, const std::string& kind, con
   for (const auto& [name, text] : sorted) {
     list.push_back({name, text});
   }
+  const auto at = granted_time(journal, members);
+  if (!at) {
+    return at.error();
+  }
   const std::uint64_t seq = journal.size();
-  if (auto recorded = journal.append_own(kind, list); !recorded) {
+  if (auto recorded = journal.append_own(kind, list, *at); !recorded) {
     return recorded.error();
   }
   return std::to_string(seq);

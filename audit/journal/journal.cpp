@@ -3,6 +3,7 @@
 #include "audit/journal/canonical_json.hpp"
 #include "audit/journal/charter.hpp"
 #include "audit/journal/keyring.hpp"
+#include "audit/journal/leftovers.hpp"
 #include "audit/journal/provision.hpp"
 #include "audit/journal/schema.hpp"
 #include "audit/journal/uuid.hpp"
@@ -76,8 +77,9 @@ Result<void> Journal::prepare() {
   if (!attached) {
     return attached.error();
   }
+  const std::optional<Time> granted = options_.recovery ? options_.recovery->at : std::nullopt;
   if (!out_of_turn_) {
-    if (auto begun = begin_segment(); !begun) {
+    if (auto begun = begin_segment({}, granted); !begun) {
       return begun.error();
     }
   }
@@ -96,7 +98,12 @@ Result<void> Journal::prepare() {
       return recorded.error();
     }
   }
-  return record_opening();
+  if (auto recorded = record_opening(); !recorded) {
+    return recorded;
+  }
+  // Only now is it known that nothing in the folder is evidence of a tampering.
+  cleared_ = clear_leftovers(options_.journal);
+  return {};
 }
 
 Result<void> Journal::record_opening() {
@@ -109,12 +116,13 @@ Result<void> Journal::record_opening() {
   return append_own("journal.open", members);
 }
 
-Result<std::string> Journal::commit(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts) {
+Result<std::string> Journal::commit(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts,
+                                    std::optional<Time> at) {
   receipts.clear();
   if (failed_ || !segment_ || !head_) {
     return fail(FailureKind::unreadable, "the journal failed and has not been opened again");
   }
-  auto note = record(batch, receipts);
+  auto note = record(batch, receipts, at ? *at : options_.clock());
   if (!note) {
     failed_ = true;
     receipts.clear();
@@ -127,8 +135,9 @@ Result<void> Journal::acknowledge(std::string_view note) {
   return head_->write(note);
 }
 
-Result<void> Journal::append(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts) {
-  const auto note = commit(batch, receipts);
+Result<void> Journal::append(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts,
+                             std::optional<Time> at) {
+  const auto note = commit(batch, receipts, at);
   if (!note) {
     return note.error();
   }
@@ -137,11 +146,11 @@ Result<void> Journal::append(std::span<EncodedEvent* const> batch, std::vector<R
   return acknowledged;
 }
 
-Result<std::string> Journal::record(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts) {
+Result<std::string> Journal::record(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts,
+                                    Time now) {
   if (auto good = check_in_place(); !good) {
     return good.error();
   }
-  const Time now = options_.clock();
   std::array<char, time_text_size> time{};
   write_time(now, time);
   std::array<char, hash_hex_size> prev{};
@@ -181,7 +190,8 @@ Result<std::string> Journal::record(std::span<EncodedEvent* const> batch, std::v
   return note;
 }
 
-Result<void> Journal::append_own(std::string_view kind, std::span<const Member> members) {
+Result<void> Journal::append_own(std::string_view kind, std::span<const Member> members,
+                                 std::optional<Time> at) {
   const auto id = time_uuid(options_.clock());
   if (!id) {
     return id.error();
@@ -191,7 +201,7 @@ Result<void> Journal::append_own(std::string_view kind, std::span<const Member> 
     return event.error();
   }
   const std::array<EncodedEvent*, 1> batch = {&*event};
-  return append(batch, own_receipts_);
+  return append(batch, own_receipts_, at);
 }
 
 Result<void> Journal::check_in_place() const {

@@ -55,7 +55,9 @@ struct Recovery {
   std::vector<VerifyKey> record_keys;
   std::optional<GrantMembers> rotate;
   std::string rotate_key;  ///< vkey that this grant names
-  std::string by;          ///< who does it, a JSON text
+  /// When the grants were judged: their entries are of that instant, so that none expires in between.
+  std::optional<Time> at;
+  std::string by;  ///< who does it, a JSON text
 };
 
 /// Where a journal is and who writes it.
@@ -97,8 +99,11 @@ class Journal {
   Journal& operator=(const Journal&) = delete;
 
   /// Records a batch in one transaction together with its checkpoint and gives the checkpoint; fills
-  /// `receipts` in order. Durable, but nobody may hear of it before acknowledge(). Errors: any; sticky.
-  Result<std::string> commit(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts);
+  /// `receipts` in order. Durable, but nobody may hear of it before acknowledge(). Entries are of the instant
+  /// `at`, which is now() of just before where something was judged by it, else of now(). Errors: any;
+  /// sticky.
+  Result<std::string> commit(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts,
+                             std::optional<Time> at = {});
 
   /// Makes a checkpoint that commit() gave durable in head: it and all before it are acknowledged. May run on
   /// another thread beside commit(), check() and fold(), beside nothing else. Errors: unreadable; then
@@ -106,10 +111,12 @@ class Journal {
   Result<void> acknowledge(std::string_view note);
 
   /// Both steps. Errors: any; sticky.
-  Result<void> append(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts);
+  Result<void> append(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts,
+                      std::optional<Time> at = {});
 
-  /// Records one event of the journal's own, `members` sorted. Errors: as append().
-  Result<void> append_own(std::string_view kind, std::span<const Member> members);
+  /// Records one event of the journal's own, `members` sorted; `at` as for commit(). Errors: as append().
+  Result<void> append_own(std::string_view kind, std::span<const Member> members,
+                          std::optional<Time> at = {});
 
   /// What is due by the limits of the options, judged at the newest entry's time.
   enum class Due { nothing, rotate, seal };
@@ -170,6 +177,8 @@ class Journal {
   [[nodiscard]] const std::string& origin() const { return keys_->signer().name(); }
   /// The vkey of the signing key in force.
   [[nodiscard]] std::string vkey() const { return keys_->signer().vkey(); }
+  /// What a crash had left in the folder and the opening took away: a sentence for each file, for a log.
+  [[nodiscard]] const std::vector<std::string>& cleared() const { return cleared_; }
   /// seq of the first entry of the open segment.
   [[nodiscard]] std::uint64_t segment_first() const { return segment_first_; }
 
@@ -184,7 +193,7 @@ class Journal {
   Result<void> prepare();
   Result<bool> settle_keys(std::string_view newest_note);
   Result<void> measure_segment();
-  Result<void> begin_segment(std::string_view by = {});
+  Result<void> begin_segment(std::string_view by = {}, std::optional<Time> at = {});
   Result<bool> is_erased(const BegunErasure& begun);
   Result<HeadBlock> open_head(std::optional<Head>& head, std::span<const VerifyKey> keys);
   [[nodiscard]] Result<void> check_turn(std::string_view newest_note) const;
@@ -195,7 +204,7 @@ class Journal {
   Result<void> record_opening();
   Result<void> read_charter(RecordFiles& files);
   [[nodiscard]] Result<void> check_in_place() const;
-  Result<std::string> record(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts);
+  Result<std::string> record(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts, Time now);
   Result<void> check_room() const;
 
   JournalOptions options_;
@@ -218,6 +227,7 @@ class Journal {
   std::chrono::seconds heartbeat_{0};
   bool failed_ = false;
   std::vector<Receipt> own_receipts_;
+  std::vector<std::string> cleared_;
 };
 
 }  // namespace tallygate::audit

@@ -152,7 +152,7 @@ Result<void> Journal::record_grants() {
                                             {"key", key},
                                             {"signature", signature},
                                             {"size", covered}}};
-    if (auto recorded = append_own("key.rotate", members); !recorded) {
+    if (auto recorded = append_own("key.rotate", members, recovery.at); !recorded) {
       return recorded.error();
     }
     out_of_turn_ = false;
@@ -172,7 +172,7 @@ Result<void> Journal::record_grants() {
                                           {"by", recovery.by},
                                           {"grant", recovery.recover->grant},
                                           {"signature", signature}}};
-  return append_own("journal.recover", std::span(members).subspan(recovery.abandoned ? 0 : 1));
+  return append_own("journal.recover", std::span(members).subspan(recovery.abandoned ? 0 : 1), recovery.at);
 }
 
 // Entries beyond head were never acknowledged to anybody; they stay, and the record says so.

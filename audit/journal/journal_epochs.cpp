@@ -94,7 +94,7 @@ Result<void> Journal::seal(std::string_view by) {
 }
 
 // The first entry of a segment says what became of the one before.
-Result<void> Journal::begin_segment(std::string_view by) {
+Result<void> Journal::begin_segment(std::string_view by, std::optional<Time> at) {
   if (!unsealed_) {
     return {};
   }
@@ -116,7 +116,7 @@ Result<void> Journal::begin_segment(std::string_view by) {
                                           {"last", json.last},
                                           {"root", json.root},
                                           {"sha256", json.sha256}}};
-  auto recorded = append_own("journal.seal", std::span(members).subspan(by.empty() ? 1 : 0));
+  auto recorded = append_own("journal.seal", std::span(members).subspan(by.empty() ? 1 : 0), at);
   if (recorded) {
     unsealed_.reset();
   }

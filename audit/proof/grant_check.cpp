@@ -34,14 +34,6 @@ std::string_view text_of(const boost::json::object& object, std::string_view nam
   return text != nullptr ? std::string_view(*text) : std::string_view();
 }
 
-// RFC 3339 in UTC with or without a fraction, as far as it is needed to compare with an entry's time.
-std::optional<std::int64_t> time_of(std::string_view text) {
-  if (text.size() == 20 && text.ends_with('Z')) {
-    return parse_entry_time(std::string(text.substr(0, 19)) + ".000000000Z");
-  }
-  return parse_entry_time(text);
-}
-
 bool is_own(std::string_view name) {
   for (const std::string_view own : own_members) {
     if (name == own) {
@@ -52,6 +44,15 @@ bool is_own(std::string_view name) {
 }
 
 }  // namespace
+
+std::optional<std::int64_t> parse_grant_time(std::string_view text) {
+  constexpr std::size_t to_the_second = 20;  // 2026-01-02T03:04:05Z
+  if (text.size() == to_the_second && text.ends_with('Z')) {
+    text.remove_suffix(1);
+    return parse_entry_time(std::string(text) + ".000000000Z");
+  }
+  return parse_entry_time(text);
+}
 
 boost::system::result<void, GrantFault> GrantBook::use(std::string_view body, std::string_view kind,
                                                        std::int64_t time_ns) {
@@ -74,7 +75,7 @@ boost::system::result<void, GrantFault> GrantBook::use(std::string_view body, st
   if (text_of(parts, "journal") != journal_ || text_of(parts, "kind") != kind) {
     return forged("the grant is for another journal or another act");
   }
-  const auto expires = time_of(text_of(parts, "expires"));
+  const auto expires = parse_grant_time(text_of(parts, "expires"));
   if (!expires || *expires < time_ns) {
     return forged("the grant had expired when it was used");
   }

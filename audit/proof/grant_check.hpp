@@ -6,6 +6,7 @@
 #include <boost/system/result.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -17,6 +18,10 @@ struct GrantFault {
   const char* what = "";
   std::string detail;
 };
+
+/// The time that a grant's `expires` names, in nanoseconds since 1970: RFC 3339 in UTC, with or without a
+/// fraction. Nothing where it is none.
+[[nodiscard]] std::optional<std::int64_t> parse_grant_time(std::string_view text);
 
 /// Remembers the grants of one journal, so that each is used once. One thread.
 class GrantBook {

@@ -103,6 +103,8 @@ Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const aud
   audit::Recovery recovery;
   recovery.record_keys = known;
   recovery.by = fmt::format("{{\"uid\":{}}}", ::getuid());
+  const audit::Time now = options.clock();
+  recovery.at = now;
   for (const std::string& file : arguments.grants) {
     const auto text = read_small_file(file, audit::grant_bytes_max);
     const auto grant = text ? audit::parse_grant(*text) : Result<audit::Grant>(text.error());
@@ -129,7 +131,7 @@ Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const aud
     }
     members["grant"] = grant->terms;
     members["signature"] = grant->signature;
-    if (auto good = audit::check_grant(options.journal, kind, members, audit::system_clock()()); !good) {
+    if (auto good = audit::check_grant(options.journal, kind, members, now); !good) {
       return fail(good.error().kind, file + ": " + good.error().message);
     }
     if (kind != "journal.recover" && kind != "key.rotate") {
@@ -161,6 +163,7 @@ int recover(const RecoverArguments& arguments) {
   if (!journal) {
     return advise(*options, journal.error(), known);
   }
+  tell_cleared(**journal);
   const std::uint64_t size = (*journal)->size();
   if (const auto closed = (*journal)->close(); !closed) {
     return report(closed.error());

@@ -5,9 +5,11 @@
 #include "audit/custody/grant.hpp"
 #include "audit/journal/pkcs11_uri.hpp"
 #include "audit/journal/provision.hpp"
+#include "audit/search/escape.hpp"
 #include "policy/language/yaml_map.hpp"
 
 #include <CLI/CLI.hpp>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -125,6 +127,12 @@ Result<audit::JournalOptions> journal_options(const JournalArguments& arguments)
   return options;
 }
 
+void tell_cleared(const audit::Journal& journal) {
+  for (const std::string& sentence : journal.cleared()) {
+    fmt::print(stderr, "{}\n", audit::inert_text(sentence));
+  }
+}
+
 Result<boost::json::object> act_on_journal(const audit::JournalOptions& options,
                                            const boost::json::object& wanted) {
   boost::json::object request = wanted;
@@ -139,6 +147,7 @@ Result<boost::json::object> act_on_journal(const audit::JournalOptions& options,
   if (!journal) {
     return journal.error();
   }
+  tell_cleared(**journal);
   audit::Custodian custodian(options.journal, audit::system_clock(),
                              [&](const audit::Custodian::Act& act) { return act(**journal); });
   auto answer = custodian.handle(request, {::getuid()});
