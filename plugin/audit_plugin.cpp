@@ -20,6 +20,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -84,6 +85,7 @@ struct Plugin {
   Sink sink;
   std::unique_ptr<audit::Writer> writer;          // ends before the sink that it calls
   std::unique_ptr<audit::Sealer> sealer;          // ends before the writer that it uses; null: not sealed
+  std::stop_source closing;                       // ends a retirement under way
   std::unique_ptr<audit::Custodian> custodian;    // ends before the writer that it uses
   std::unique_ptr<audit::ControlServer> control;  // ends before the custodian that it calls
 };
@@ -109,10 +111,11 @@ audit::ControlTick retention(const Plugin& plugin, const JournalConfig& config, 
   if (!config.archive.empty()) {
     request["archive"] = config.archive;
   }
-  return {retention_every, [custodian = plugin.custodian.get(), request, log] {
+  return {retention_every,
+          [custodian = plugin.custodian.get(), request, log, closing = plugin.closing.get_token()] {
             const auto done = custodian->handle(request, {::geteuid()});
             const std::string why = done ? audit::why_not_retired(*done) : done.error().message;
-            if (!why.empty() && log) {
+            if (!why.empty() && log && !closing.stop_requested()) {
               log(audit::WriterMessage::error, "segments cannot be retired: " + why);
             }
           }};
@@ -129,7 +132,8 @@ audit::Result<void> open_door(Plugin& plugin, const JournalConfig& config,
         if (sealer != nullptr) {
           sealer->forget(subject);
         }
-      });
+      },
+      plugin.closing.get_token());
   auto server = audit::ControlServer::open(
       audit::control_socket(audit::head_file(head)),
       [custodian = plugin.custodian.get()](const boost::json::object& request, audit::Requester who) {
@@ -164,6 +168,11 @@ tg_status open_checked(const tg_host* host, std::string_view json, void** self, 
   if (!journal) {
     error = journal.error().message;
     return journal.error().kind == audit::FailureKind::invalid ? TG_INVALID : TG_UNWRITABLE;
+  }
+  for (const std::string& sentence : (*journal)->cleared()) {
+    if (const auto log = log_to(host)) {
+      log(audit::WriterMessage::info, sentence);
+    }
   }
   auto plugin = std::make_unique<Plugin>();
   const std::string origin = (*journal)->origin();
@@ -274,6 +283,7 @@ void plugin_health(void* self, tg_health* health) {
 
 void plugin_close(void* self) {
   const std::unique_ptr<Plugin> plugin(static_cast<Plugin*>(self));
+  plugin->closing.request_stop();
   plugin->control.reset();
   if (plugin->sealer) {
     plugin->sealer->close();

@@ -32,10 +32,14 @@ Failure cannot(const std::filesystem::path& path, const std::string& what) {
 
 // Calls `each` with the file piece by piece.
 Result<void> read_pieces(const std::filesystem::path& path, std::size_t piece_bytes,
+                         const std::stop_token& stop,
                          const std::function<Result<void>(std::string_view)>& each) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string piece(piece_bytes, '\0');
   for (;;) {
+    if (stop.stop_requested()) {
+      return cannot(path, "its archiving was stopped");
+    }
     const ssize_t got = file ? ::read(file.get(), piece.data(), piece.size()) : -1;
     if (got < 0 && file && errno == EINTR) {
       continue;
@@ -51,14 +55,14 @@ Result<void> read_pieces(const std::filesystem::path& path, std::size_t piece_by
 }
 
 Result<void> compress(const std::filesystem::path& from, const FileDescriptor& to,
-                      const std::filesystem::path& path) {
+                      const std::filesystem::path& path, const std::stop_token& stop) {
   const std::unique_ptr<ZSTD_CCtx, FreeCompressor> context(ZSTD_createCCtx());
   if (!context || ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level)) != 0 ||
       ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1)) != 0) {
     return cannot(path, "zstd cannot be used");
   }
   std::string out(ZSTD_CStreamOutSize(), '\0');
-  return read_pieces(from, ZSTD_CStreamInSize(), [&](std::string_view piece) -> Result<void> {
+  return read_pieces(from, ZSTD_CStreamInSize(), stop, [&](std::string_view piece) -> Result<void> {
     const bool last = piece.empty();
     ZSTD_inBuffer in{piece.data(), piece.size(), 0};
     for (bool more = true; more;) {
@@ -83,7 +87,7 @@ struct Restored {
   Digest archive{};
 };
 
-Result<Restored> restore(const std::filesystem::path& path) {
+Result<Restored> restore(const std::filesystem::path& path, const std::stop_token& stop) {
   const std::unique_ptr<ZSTD_DCtx, FreeDecompressor> context(ZSTD_createDCtx());
   std::string out(ZSTD_DStreamOutSize(), '\0');
   Sha256 content;
@@ -91,19 +95,20 @@ Result<Restored> restore(const std::filesystem::path& path) {
   content.begin();
   archive.begin();
   std::size_t expected = 1;
-  const auto read = read_pieces(path, ZSTD_DStreamInSize(), [&](std::string_view piece) -> Result<void> {
-    archive.add(piece);
-    ZSTD_inBuffer in{piece.data(), piece.size(), 0};
-    while (in.pos < in.size) {
-      ZSTD_outBuffer buffer{out.data(), out.size(), 0};
-      expected = ZSTD_decompressStream(context.get(), &buffer, &in);
-      if (ZSTD_isError(expected) != 0) {
-        return cannot(path, ZSTD_getErrorName(expected));
-      }
-      content.add(std::string_view(out).substr(0, buffer.pos));
-    }
-    return {};
-  });
+  const auto read =
+      read_pieces(path, ZSTD_DStreamInSize(), stop, [&](std::string_view piece) -> Result<void> {
+        archive.add(piece);
+        ZSTD_inBuffer in{piece.data(), piece.size(), 0};
+        while (in.pos < in.size) {
+          ZSTD_outBuffer buffer{out.data(), out.size(), 0};
+          expected = ZSTD_decompressStream(context.get(), &buffer, &in);
+          if (ZSTD_isError(expected) != 0) {
+            return cannot(path, ZSTD_getErrorName(expected));
+          }
+          content.add(std::string_view(out).substr(0, buffer.pos));
+        }
+        return {};
+      });
   if (!read) {
     return read.error();
   }
@@ -113,40 +118,50 @@ Result<Restored> restore(const std::filesystem::path& path) {
   return Restored{content.finish(), archive.finish()};
 }
 
-}  // namespace
-
-Result<Digest> archive_file(const std::filesystem::path& file, const std::filesystem::path& to,
-                            const Digest& sha256) {
-  std::error_code error;
-  if (std::filesystem::exists(to, error)) {
-    const auto there = restore(to);
-    return there && there->content == sha256
-               ? Result<Digest>(there->archive)
-               : fail(FailureKind::exists,
-                      to.string() + ": it exists already, and is no archive of this segment");
-  }
-  std::filesystem::path fresh = to;
-  fresh += ".new";
-  std::filesystem::remove(fresh, error);
+// Compresses into a new file, durable, and reads it back.
+Result<Restored> write_archive(const std::filesystem::path& file, const std::filesystem::path& fresh,
+                               const Digest& sha256, const std::stop_token& stop) {
   {
     const FileDescriptor opened(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, archive_mode));
     if (!opened) {
       return cannot(fresh, errno_text(errno));
     }
-    if (auto compressed = compress(file, opened, fresh); !compressed) {
+    if (auto compressed = compress(file, opened, fresh, stop); !compressed) {
       return compressed.error();
     }
     if (::fsync(opened.get()) != 0) {
       return cannot(fresh, errno_text(errno));
     }
   }
-  auto read = restore(fresh);
-  if (!read) {
-    return read.error();
-  }
-  if (read->content != sha256) {
-    std::filesystem::remove(fresh, error);
+  auto read = restore(fresh, stop);
+  if (read && read->content != sha256) {
     return fail(FailureKind::tampered, file.string() + ": it is not the file that was sealed");
+  }
+  return read;
+}
+
+}  // namespace
+
+Result<Digest> archive_file(const std::filesystem::path& file, const std::filesystem::path& to,
+                            const Digest& sha256, const std::stop_token& stop) {
+  std::error_code error;
+  if (std::filesystem::exists(to, error)) {
+    const auto there = restore(to, stop);
+    if (there && there->content == sha256) {
+      return there->archive;
+    }
+    return stop.stop_requested()
+               ? there.error()
+               : fail(FailureKind::exists,
+                      to.string() + ": it exists already, and is no archive of this segment");
+  }
+  std::filesystem::path fresh = to;
+  fresh += ".new";
+  std::filesystem::remove(fresh, error);
+  const auto written = write_archive(file, fresh, sha256, stop);
+  if (!written) {
+    std::filesystem::remove(fresh, error);
+    return written.error();
   }
   std::filesystem::rename(fresh, to, error);
   if (error) {
@@ -156,7 +171,7 @@ Result<Digest> archive_file(const std::filesystem::path& file, const std::filesy
       !synced) {
     return synced.error();
   }
-  return read->archive;
+  return written->archive;
 }
 
 }  // namespace tallygate::audit

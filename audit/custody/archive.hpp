@@ -5,14 +5,16 @@
 #include "audit/journal/hash.hpp"
 
 #include <filesystem>
+#include <stop_token>
 
 namespace tallygate::audit {
 
 /// Compresses a file with zstd into `to` and makes it durable. What was written is
 /// read back and held against `sha256`, that of the file: an archive that cannot be restored is none. One of
-/// the same content that is there already is good. Gives the SHA-256 of the compressed file. Errors: exists,
-/// unreadable, tampered (the file is not the one with that hash).
+/// the same content that is there already is good. Gives the SHA-256 of the compressed file. Where it fails,
+/// or `stop` is requested meanwhile, nothing that was begun is left. Errors: exists, unreadable (also:
+/// stopped), tampered (the file is not the one with that hash).
 [[nodiscard]] Result<Digest> archive_file(const std::filesystem::path& file, const std::filesystem::path& to,
-                                          const Digest& sha256);
+                                          const Digest& sha256, const std::stop_token& stop = {});
 
 }  // namespace tallygate::audit

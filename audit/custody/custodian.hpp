@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 namespace tallygate::audit {
@@ -38,11 +39,15 @@ class Custodian {
   /// Lets go of what is kept in memory about the subject of that UUID. Called in an act.
   using Forget = std::function<void(std::string_view subject)>;
 
-  Custodian(std::filesystem::path journal, Clock clock, Perform perform, Forget forget = {})
+  /// Where `stop` is requested, a retirement under way ends as soon as it can with nothing half done: the
+  /// segments that it did not come to stay, and are retired another time.
+  Custodian(std::filesystem::path journal, Clock clock, Perform perform, Forget forget = {},
+            std::stop_token stop = {})
       : journal_(std::move(journal)),
         clock_(std::move(clock)),
         perform_(std::move(perform)),
-        forget_(std::move(forget)) {}
+        forget_(std::move(forget)),
+        stop_(std::move(stop)) {}
 
   /// Errors: invalid (unknown act, a member that is missing or wrong, a grant that does not allow it),
   /// missing, exists, and those of Journal.
@@ -59,6 +64,8 @@ class Custodian {
   Result<boost::json::object> retire(const boost::json::object& request, const std::string& by);
   Result<void> retire_one(const SegmentStanding& segment, const boost::json::object& request,
                           const std::string& by);
+  Result<void> record_retirement(const SegmentStanding& segment, const Digest& stub,
+                                 const boost::json::object& request, const std::string& by);
   Result<boost::json::object> erase(const boost::json::object& request, const std::string& by);
   Result<std::string> erase_now(Journal& journal, const Order& order, const std::string& subject) const;
   Result<boost::json::object> record(Order order, const boost::json::object& request, const std::string& by);
@@ -73,10 +80,13 @@ class Custodian {
   Clock clock_;
   Perform perform_;
   Forget forget_;
+  std::stop_token stop_;
+  RetentionMemory retention_;
 };
 
-/// Appends one entry of the journal's own; gives its seq. Errors: invalid (a value that cannot be recorded),
-/// and those of Journal.
+/// Appends one entry of the journal's own; gives its seq. Where it carries a grant, its time is one at which
+/// the grant had not expired. Errors: invalid (a value that cannot be recorded, a grant that expired), and
+/// those of Journal.
 [[nodiscard]] Result<std::string> append_object(Journal& journal, const std::string& kind,
                                                 const boost::json::object& members);
 

@@ -77,7 +77,7 @@ Result<json::object> Custodian::retire(const json::object& request, const std::s
   if (!rules) {
     return rules.error();
   }
-  auto segments = judge_retention(journal_, *rules, clock_());
+  auto segments = judge_retention(journal_, *rules, clock_(), retention_, stop_);
   if (!segments) {
     return segments.error();
   }
@@ -93,13 +93,15 @@ Result<json::object> Custodian::retire(const json::object& request, const std::s
       segment.why_not = "the grant is for another segment";
     }
     // One that cannot be retired keeps no other.
-    const bool now = apply && segment.due;
+    const bool now = apply && segment.due && !stop_.stop_requested();
     const auto done = now ? retire_one(segment, request, by) : Result<void>();
     if (!done) {
       segment.why_not = done.error().message;
+    } else if (apply && segment.due && !now) {
+      segment.why_not = "the journal is being closed: it is retired another time";
     }
     json::object one = describe(segment, now && done);
-    one["failed"] = !done;
+    one["failed"] = !done && !stop_.stop_requested();
     list.push_back(std::move(one));
   }
   return json::object{{"segments", std::move(list)}, {"applied", apply}};
@@ -119,34 +121,43 @@ std::string why_not_retired(const json::object& answer) {
 
 Result<void> Custodian::retire_one(const SegmentStanding& segment, const json::object& request,
                                    const std::string& by) {
-  const auto stub = write_stub(segment.file.path, segment.seal);
+  const auto stub = write_stub(segment.file.path, segment.seal, stop_);
   if (!stub) {
     return stub.error();
   }
   if (segment.recorded && *stub != segment.stub) {
+    drop_stub(segment.file.path);
     return fail(FailureKind::tampered, segment.file.path.string() +
                                            ": its stub is not the one that was recorded when it was retired");
   }
   if (!segment.recorded) {
-    Order order{{{"first", segment.seal.first}, {"last", segment.seal.last}, {"stub", to_hex(*stub)}},
-                "journal.retire",
-                segment.shortened};
-    if (const auto rule = member_text(request, "rule"); !rule.empty()) {
-      order.members["rule"] = rule;
-    }
-    if (const auto folder = member_text(request, "archive"); !folder.empty()) {
-      const auto to = std::filesystem::path(folder) / (segment.file.path.filename().string() + ".zst");
-      const auto archived = archive_file(segment.file.path, to, segment.seal.sha256);
-      if (!archived) {
-        return archived.error();
-      }
-      order.members["archive"] = {{"file", to.filename().string()}, {"sha256", to_hex(*archived)}};
-    }
-    if (auto recorded = record(std::move(order), request, by); !recorded) {
-      return recorded.error();
+    if (auto recorded = record_retirement(segment, *stub, request, by); !recorded) {
+      drop_stub(segment.file.path);
+      return recorded;
     }
   }
   return place_stub(segment.file.path);
+}
+
+// Archives the segment where that is asked for, and then says that its bodies go.
+Result<void> Custodian::record_retirement(const SegmentStanding& segment, const Digest& stub,
+                                          const json::object& request, const std::string& by) {
+  Order order{{{"first", segment.seal.first}, {"last", segment.seal.last}, {"stub", to_hex(stub)}},
+              "journal.retire",
+              segment.shortened};
+  if (const auto rule = member_text(request, "rule"); !rule.empty()) {
+    order.members["rule"] = rule;
+  }
+  if (const auto folder = member_text(request, "archive"); !folder.empty()) {
+    const auto to = std::filesystem::path(folder) / (segment.file.path.filename().string() + ".zst");
+    const auto archived = archive_file(segment.file.path, to, segment.seal.sha256, stop_);
+    if (!archived) {
+      return archived.error();
+    }
+    order.members["archive"] = {{"file", to.filename().string()}, {"sha256", to_hex(*archived)}};
+  }
+  const auto recorded = record(std::move(order), request, by);
+  return recorded ? Result<void>() : recorded.error();
 }
 
 }  // namespace tallygate::audit

@@ -3,6 +3,8 @@
 
 #include "audit/journal/failure.hpp"
 
+#include <boost/json/object.hpp>
+
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -26,6 +28,9 @@ struct Hold {
 /// The holds that are in force, oldest first: those of `journal.hold` without a later `journal.release` of
 /// the same name. Errors: as scan_kinds().
 [[nodiscard]] Result<std::vector<Hold>> read_holds(const std::filesystem::path& journal);
+
+/// Takes one `journal.hold` or `journal.release` into the holds that are in force so far.
+void follow_holds(std::vector<Hold>& holds, std::uint64_t seq, const boost::json::object& entry);
 
 /// The hold that covers any of the entries `first` to `last`; null where none does.
 [[nodiscard]] const Hold* find_hold(std::span<const Hold> holds, std::uint64_t first, std::uint64_t last);

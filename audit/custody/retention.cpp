@@ -1,91 +1,47 @@
 #include "audit/custody/retention.hpp"
 
-#include "audit/custody/custodian.hpp"
-#include "audit/custody/scan.hpp"
 #include "audit/custody/stub.hpp"
-#include "audit/journal/canonical_json.hpp"
-#include "audit/journal/time_text.hpp"
 #include "audit/search/reader.hpp"
 
-#include <boost/json/parse.hpp>
-
 #include <algorithm>
-#include <array>
+#include <optional>
 
 namespace tallygate::audit {
 namespace {
 
 using std::chrono::seconds;
 
-// What journal.seal and journal.retire say.
-struct Recorded {
-  std::map<std::uint64_t, std::pair<Seal, Time>> seals;  // by first
-  std::map<std::uint64_t, Digest> retired;               // by first: the hash of the stub
-};
-
-Result<Recorded> read_recorded(const std::filesystem::path& journal) {
-  constexpr std::array<std::string_view, 2> kinds = {"journal.retire", "journal.seal"};
-  Recorded recorded;
-  const auto scanned =
-      scan_kinds(journal, kinds, [&](std::uint64_t, std::string_view body, const boost::json::object& entry) {
-        if (member_text(entry, "kind") == "journal.seal") {
-          const auto seal = parse_seal(body);
-          const auto time = parse_entry_time(member_text(entry, "time"));
-          if (seal && time) {
-            recorded.seals.emplace(seal->first, std::pair(*seal, Time(std::chrono::nanoseconds(*time))));
-          }
-        } else if (const auto* first = entry.if_contains("first"); first != nullptr && first->is_number()) {
-          boost::system::error_code error;
-          const auto seq = first->to_number<std::uint64_t>(error);
-          if (!error) {
-            recorded.retired[seq] = digest_from_hex(member_text(entry, "stub")).value_or(Digest{});
-          }
-        }
-        return true;
-      });
-  return scanned ? Result<Recorded>(std::move(recorded)) : scanned.error();
-}
-
-std::string text_of(std::string_view json) {
-  return json_string(json).value_or(std::string());
-}
-
-seconds keep_of(const KeepRules& rules, std::string_view body) {
-  std::array<WantedMember, 2> members = {WantedMember{"kind", {}}, WantedMember{"resource", {}}};
-  if (check_canonical_object(body, members)) {
-    return rules.keep;
-  }
+// Of a route and a kind the longer one counts.
+seconds keep_of(const KeepRules& rules, const EntryClass& one) {
   std::optional<seconds> longest;
   const auto take = [&](const std::map<std::string, seconds>& of, const std::string& name) {
     if (const auto found = of.find(name); found != of.end()) {
       longest = std::max(longest.value_or(found->second), found->second);
     }
   };
-  const std::string kind = text_of(members[0].json);
-  take(rules.kinds, kind);
+  take(rules.kinds, one.kind);
   if (!longest) {
-    take(rules.kinds, kind.substr(0, kind.find('.')));
+    take(rules.kinds, one.kind.substr(0, one.kind.find('.')));
   }
-  if (!members[1].json.empty() && !rules.routes.empty()) {
-    std::array<WantedMember, 1> route = {WantedMember{"route", {}}};
-    if (!check_canonical_object(members[1].json, route)) {
-      take(rules.routes, text_of(route[0].json));
-    }
-  }
+  take(rules.routes, one.route);
   return longest.value_or(rules.keep);
 }
 
 // How long the segment stays: as its longest-kept entry. Bodies are read only where rules differ.
-Result<seconds> keep_of(JournalReader& reader, const Seal& seal, const KeepRules& rules) {
+Result<seconds> keep_of(RetentionMemory& memory, JournalReader& reader, const Seal& seal,
+                        const KeepRules& rules, const std::stop_token& stop) {
   if (rules.kinds.empty() && rules.routes.empty()) {
     return rules.keep;
   }
+  const auto classes = memory.classes(reader, seal.first, stop);
+  if (!classes) {
+    return classes.error();
+  }
   seconds longest{0};
-  const auto read = reader.up(seal.first, seal.last + 1, [&](std::uint64_t, std::string_view body) {
-    longest = std::max(longest, keep_of(rules, body));
-    return true;
-  });
-  return read ? Result<seconds>(longest) : read.error();
+  for (const EntryClass& one : *classes) {
+    longest = std::max(longest, keep_of(rules, one));
+  }
+  return longest;
 }
 
 seconds shortest(const KeepRules& rules) {
@@ -105,46 +61,38 @@ std::string days(seconds time) {
 }  // namespace
 
 Result<std::vector<SegmentStanding>> judge_retention(const std::filesystem::path& journal,
-                                                     const KeepRules& rules, Time now) {
-  const auto recorded = read_recorded(journal);
-  const auto holds = read_holds(journal);
-  const auto charter = read_own_charter(journal);
+                                                     const KeepRules& rules, Time now,
+                                                     RetentionMemory& memory, const std::stop_token& stop) {
+  const auto followed = memory.follow(journal, stop);
   const auto files = list_segments(journal);
   auto reader = JournalReader::open(journal);
-  if (!recorded || !holds || !charter || !files || !reader) {
-    return !recorded  ? recorded.error()
-           : !holds   ? holds.error()
-           : !charter ? charter.error()
-           : !files   ? files.error()
-                      : reader.error();
+  if (!followed || !files || !reader) {
+    return !followed ? followed.error() : !files ? files.error() : reader.error();
   }
-  const auto promised = parse_retention(charter->retention);
+  const auto promised = parse_retention(memory.charter().retention);
   std::vector<SegmentStanding> standings;
   for (const SegmentFile& file : *files) {
-    const auto seal = recorded->seals.find(file.first);
-    const auto stub = seal == recorded->seals.end() ? Result<bool>(true) : is_stub(file.path);
+    const auto sealed = memory.segments().find(file.first);
+    if (sealed == memory.segments().end()) {
+      continue;
+    }
+    const auto stub = is_stub(file.path);
     if (!stub) {
       return stub.error();
     }
     if (*stub) {
-      continue;  // or not sealed yet
+      memory.forget_classes(file.first);
+      continue;
     }
-    SegmentStanding standing{file,
-                             seal->second.first,
-                             seal->second.second,
-                             false,
-                             recorded->retired.contains(file.first),
-                             {},
-                             false,
-                             {}};
-    if (standing.recorded) {
-      standing.stub = recorded->retired.at(file.first);
-    }
+    const SealedSegment& known = sealed->second;
+    SegmentStanding standing{
+        file,  known.seal, known.sealed, false, known.stub.has_value(), known.stub.value_or(Digest{}),
+        false, {}};
     const auto age = std::chrono::duration_cast<seconds>(now - standing.sealed);
-    const Hold* hold = find_hold(*holds, standing.seal.first, standing.seal.last);
+    const Hold* hold = find_hold(memory.holds(), standing.seal.first, standing.seal.last);
     Result<seconds> keep = shortest(rules);
     if (age >= *keep) {
-      keep = keep_of(*reader, standing.seal, rules);
+      keep = keep_of(memory, *reader, standing.seal, rules, stop);
     }
     if (!keep) {
       return keep.error();

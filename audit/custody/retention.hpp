@@ -1,7 +1,7 @@
 #pragma once
 /// Which segments may be retired (journal.md §7). Nothing here changes anything.
 
-#include "audit/custody/holds.hpp"
+#include "audit/custody/retention_memory.hpp"
 #include "audit/journal/clock.hpp"
 #include "audit/journal/failure.hpp"
 #include "audit/journal/folder.hpp"
@@ -10,6 +10,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -36,9 +37,12 @@ struct SegmentStanding {
   std::string why_not;     ///< where it is not due
 };
 
-/// All sealed segments that are no stubs, oldest first. `now` is the wall clock's time. Errors: missing,
-/// unreadable.
+/// All sealed segments that are no stubs, oldest first. `now` is the wall clock's time. With the `memory` of
+/// an earlier call only what is new is read, and what the rules need of segments that come of age. Errors:
+/// missing, unreadable (also: `stop` was requested), tampered (the charter).
 [[nodiscard]] Result<std::vector<SegmentStanding>> judge_retention(const std::filesystem::path& journal,
-                                                                   const KeepRules& rules, Time now);
+                                                                   const KeepRules& rules, Time now,
+                                                                   RetentionMemory& memory,
+                                                                   const std::stop_token& stop = {});
 
 }  // namespace tallygate::audit

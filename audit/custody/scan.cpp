@@ -12,6 +12,12 @@ namespace tallygate::audit {
 
 Result<void> scan_kinds(const std::filesystem::path& journal, std::span<const std::string_view> kinds,
                         const VisitParsed& visit) {
+  const auto scanned = scan_kinds_from(journal, 0, kinds, visit);
+  return scanned ? Result<void>() : scanned.error();
+}
+
+Result<std::uint64_t> scan_kinds_from(const std::filesystem::path& journal, std::uint64_t first,
+                                      std::span<const std::string_view> kinds, const VisitParsed& visit) {
   auto reader = JournalReader::open(journal);
   if (!reader) {
     return reader.error();
@@ -25,7 +31,7 @@ Result<void> scan_kinds(const std::filesystem::path& journal, std::span<const st
   for (const std::string_view kind : kinds) {
     needles.push_back("\"kind\":\"" + std::string(kind));
   }
-  return reader->up(0, *end, [&](std::uint64_t seq, std::string_view body) {
+  const auto read = reader->up(first, *end, [&](std::uint64_t seq, std::string_view body) {
     const bool wanted = std::any_of(needles.begin(), needles.end(), [&](const std::string& needle) {
       return body.find(needle) != std::string_view::npos;
     });
@@ -40,6 +46,7 @@ Result<void> scan_kinds(const std::filesystem::path& journal, std::span<const st
         std::any_of(kinds.begin(), kinds.end(), [&](std::string_view one) { return kind.starts_with(one); });
     return !is_one || visit(seq, body, *entry);
   });
+  return read ? end : read.error();
 }
 
 std::string_view member_text(const boost::json::object& entry, std::string_view name) {

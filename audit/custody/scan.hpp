@@ -22,6 +22,12 @@ using VisitParsed =
 [[nodiscard]] Result<void> scan_kinds(const std::filesystem::path& journal,
                                       std::span<const std::string_view> kinds, const VisitParsed& visit);
 
+/// The same of the entries from `first` on. Gives the seq after the last entry there is. Where `visit` ended
+/// the scan, what lies behind was not read.
+[[nodiscard]] Result<std::uint64_t> scan_kinds_from(const std::filesystem::path& journal, std::uint64_t first,
+                                                    std::span<const std::string_view> kinds,
+                                                    const VisitParsed& visit);
+
 /// The text of a member; empty where there is none.
 [[nodiscard]] std::string_view member_text(const boost::json::object& entry, std::string_view name);
 

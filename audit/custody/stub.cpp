@@ -43,8 +43,13 @@ Result<void> run(Database& database, Statement& statement) {
   return statement.run() == SQLITE_DONE ? Result<void>() : database.failure("cannot write the stub");
 }
 
+Failure stopped(const std::filesystem::path& file) {
+  return fail(FailureKind::unreadable, file.string() + ": its retirement was stopped");
+}
+
 // Leaf hashes of all entries, and the bodies that stay.
-Result<void> copy_entries(Database& from, Database& to) {
+Result<void> copy_entries(Database& from, Database& to, const std::stop_token& stop,
+                          const std::filesystem::path& file) {
   auto rows = from.prepare("SELECT seq, body FROM entry ORDER BY seq");
   auto leaf = to.prepare("INSERT INTO leaf VALUES (?1, ?2)");
   auto entry = to.prepare("INSERT INTO entry VALUES (?1, ?2)");
@@ -54,6 +59,9 @@ Result<void> copy_entries(Database& from, Database& to) {
   Sha256 sha;
   int rc = SQLITE_ROW;
   while ((rc = rows->step()) == SQLITE_ROW) {
+    if (stop.stop_requested()) {
+      return stopped(file);
+    }
     const auto body = rows->blob(1);
     const std::string_view text(reinterpret_cast<const char*>(body.data()), body.size());
     const Digest hash = sha.leaf(text);
@@ -100,7 +108,8 @@ Result<void> copy_rest(Database& from, Database& to) {
   return rc == SQLITE_DONE ? Result<void>() : from.failure("cannot read the checkpoints");
 }
 
-Result<void> write_tables(const std::filesystem::path& file, const std::filesystem::path& fresh) {
+Result<void> write_tables(const std::filesystem::path& file, const std::filesystem::path& fresh,
+                          const std::stop_token& stop) {
   auto from = Database::open(file, SQLITE_OPEN_READONLY);
   auto to = Database::open(fresh, SQLITE_OPEN_READWRITE);
   if (!from || !to) {
@@ -114,7 +123,7 @@ Result<void> write_tables(const std::filesystem::path& file, const std::filesyst
   if (auto done = to->execute(script.c_str()); !done) {
     return done;
   }
-  if (auto done = copy_entries(*from, *to); !done) {
+  if (auto done = copy_entries(*from, *to, stop, file); !done) {
     return done;
   }
   if (auto done = copy_rest(*from, *to); !done) {
@@ -125,7 +134,14 @@ Result<void> write_tables(const std::filesystem::path& file, const std::filesyst
 
 }  // namespace
 
-Result<Digest> write_stub(const std::filesystem::path& file, const Seal& seal) {
+void drop_stub(const std::filesystem::path& file) {
+  const auto fresh = fresh_name(file);
+  std::error_code error;  // what stays is removed when the journal is opened again
+  std::filesystem::remove(fresh, error);
+  std::filesystem::remove(fresh.string() + "-journal", error);
+}
+
+Result<Digest> write_stub(const std::filesystem::path& file, const Seal& seal, const std::stop_token& stop) {
   const auto sha256 = file_sha256(file);
   if (!sha256) {
     return sha256.error();
@@ -137,17 +153,17 @@ Result<Digest> write_stub(const std::filesystem::path& file, const Seal& seal) {
             ": it is not the file that was sealed, and stays as evidence; run tallygate audit verify");
   }
   const auto fresh = fresh_name(file);
-  std::error_code error;
-  std::filesystem::remove(fresh, error);
-  std::filesystem::remove(fresh.string() + "-journal", error);
+  drop_stub(file);
   if (auto created = create_file(fresh, {}, 0640); !created) {
     return created.error();
   }
-  if (auto written = write_tables(file, fresh); !written) {
+  if (auto written = write_tables(file, fresh, stop); !written) {
+    drop_stub(file);
     return written.error();
   }
   const FileDescriptor opened(::open(fresh.c_str(), O_RDONLY | O_CLOEXEC));
   if (!opened || ::fchmod(opened.get(), stub_mode) != 0) {
+    drop_stub(file);
     return fail(FailureKind::unreadable, fresh.string() + ": cannot be made final: " + errno_text(errno));
   }
   return file_sha256(fresh);

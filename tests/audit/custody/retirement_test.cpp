@@ -1,5 +1,6 @@
 // Segments whose bodies are retired: what goes, what stays, and what the verifier makes of it.
 
+#include "audit/custody/archive.hpp"
 #include "audit/custody/custodian.hpp"
 #include "audit/custody/stub.hpp"
 #include "audit/journal/journal.hpp"
@@ -11,8 +12,11 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tallygate::audit {
@@ -20,6 +24,7 @@ namespace {
 
 namespace json = boost::json;
 using testing::append;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::Home;
@@ -73,14 +78,35 @@ class Retirement : public ::testing::Test {
     return {{"grant", grant.terms}, {"signature", grant.signature}};
   }
 
-  std::vector<std::string> findings() {
-    VerifyOptions options{home_.journal(), load_root_key(home_.root().vkey()).value(), {}, {}, {}, {}, 0, {}};
+  std::vector<std::string> findings(const std::function<void(const VerifyProgress&)>& progress = {}) {
+    VerifyOptions options{home_.journal(), load_root_key(home_.root().vkey()).value(), {}, {}, {}, {}, 1, {}};
     options.head = home_.head();
+    options.progress = progress;
+    const VerifyReport report = verify_journal(options).value();
+    remarks_ = report.remarks;
     std::vector<std::string> all;
-    for (const Finding& finding : verify_journal(options).value().findings) {
+    for (const Finding& finding : report.findings) {
       all.push_back(finding.what);
     }
     return all;
+  }
+
+  // A sealed segment so long that the verifier is still at it when it tells of its progress.
+  void grow_long() {
+    ASSERT_TRUE(append(*journal_, 5'000));
+    grow(401 * day);
+    ASSERT_TRUE(append(*journal_, 5'000));
+  }
+
+  // Puts another file in a segment's place, as a retirement does: the name leads to a new file at once.
+  void replace_segment(const std::function<void(const std::filesystem::path&)>& change) {
+    const auto other = home_.folder() / "other.db";
+    std::filesystem::remove(other);
+    std::filesystem::copy_file(home_.segment(), other);
+    std::filesystem::permissions(other, std::filesystem::perms::owner_write,
+                                 std::filesystem::perm_options::add);
+    change(other);
+    std::filesystem::rename(other, home_.segment());
   }
 
   std::size_t count(std::string_view kind) {
@@ -98,6 +124,7 @@ class Retirement : public ::testing::Test {
 
   Home home_;
   std::unique_ptr<Journal> journal_;
+  std::vector<std::string> remarks_;  // of the newest verification
 };
 
 TEST_F(Retirement, ADryRunSaysWhatWouldGoAndChangesNothing) {
@@ -252,6 +279,90 @@ TEST_F(Retirement, AnEntryThatIsTakenOutOfAStubIsNoticed) {
       "DROP TRIGGER entry_delete; DELETE FROM entry WHERE instr(CAST(body AS TEXT), 'journal.hold')"));
   ASSERT_TRUE(database.execute(trigger.c_str()));
   EXPECT_THAT(findings(), ElementsAre("segment-altered"));
+}
+
+TEST_F(Retirement, WhileTheRecordIsVerifiedIsNoFinding) {
+  grow_long();
+  bool retired = false;
+  const auto found = findings([&](const VerifyProgress&) {
+    if (!std::exchange(retired, true)) {
+      EXPECT_TRUE(retire(400 * day).value().at("segments").at(0).at("retired").as_bool());
+    }
+  });
+  EXPECT_THAT(found, IsEmpty());
+  EXPECT_THAT(remarks_, Contains(HasSubstr("it was read again")));
+  EXPECT_TRUE(is_stub(home_.segment()).value());
+}
+
+TEST_F(Retirement, AFileThatIsReplacedWhileItIsVerifiedIsJudgedByWhatTookItsPlace) {
+  grow_long();
+  bool replaced = false;
+  const auto found = findings([&](const VerifyProgress&) {
+    if (!std::exchange(replaced, true)) {
+      replace_segment([](const std::filesystem::path& file) {
+        std::fstream(file, std::ios::in | std::ios::out | std::ios::binary)
+            .seekp(-100, std::ios::end)
+            .put('x');
+      });
+    }
+  });
+  EXPECT_THAT(found, Contains("segment-altered"));
+}
+
+TEST_F(Retirement, AFileThatIsReplacedWheneverItIsReadIsAFindingInTheEnd) {
+  grow_long();
+  int replaced = 0;
+  const auto found = findings([&](const VerifyProgress& progress) {
+    if (progress.entries_done <= 4'096) {
+      ++replaced;
+      replace_segment([&](const std::filesystem::path& file) {
+        std::fstream(file, std::ios::in | std::ios::out | std::ios::binary)
+            .seekp(-100 - replaced, std::ios::end)
+            .put('x');
+      });
+    }
+  });
+  EXPECT_THAT(found, Contains("segment-altered"));
+  EXPECT_THAT(remarks_, Contains(HasSubstr("verify it again")));
+  EXPECT_LE(replaced, 10);
+}
+
+TEST_F(Retirement, AClosingJournalEndsItBetweenTwoSegmentsAndNothingIsHalfDone) {
+  grow(1 * day);
+  grow(401 * day);
+  std::stop_source closing;
+  Custodian custodian(
+      home_.journal(), home_.options().clock,
+      [&](const Custodian::Act& act) {
+        closing.request_stop();  // while the first one is being recorded
+        return act(*journal_);
+      },
+      {}, closing.get_token());
+  const json::object request{{"act", "retire"}, {"apply", true}, {"rules", {{"keep", 86'400 * 400}}}};
+  const auto answer = custodian.handle(request, {1000}).value();
+  const auto& segments = answer.at("segments").as_array();
+  EXPECT_TRUE(segments.at(0).at("retired").as_bool());
+  EXPECT_FALSE(segments.at(1).at("retired").as_bool());
+  EXPECT_THAT(std::string(segments.at(1).at("why").as_string()), HasSubstr("being closed"));
+  EXPECT_EQ(why_not_retired(answer), "");
+  EXPECT_TRUE(is_stub(home_.segment()).value());
+  EXPECT_EQ(count("journal.retire"), 1U);
+  EXPECT_THAT(findings(), IsEmpty());
+  EXPECT_TRUE(retire(400 * day).value().at("segments").at(0).at("retired").as_bool());
+  EXPECT_EQ(count("journal.retire"), 2U);
+}
+
+TEST_F(Retirement, ThatIsStoppedLeavesNeitherArchiveNorStubBehind) {
+  grow(401 * day);
+  const auto archive = home_.folder() / "archive";
+  std::filesystem::create_directory(archive);
+  const Seal seal{0, 21, {}, file_sha256(home_.segment()).value(), {}};
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_FALSE(archive_file(home_.segment(), archive / "0.zst", seal.sha256, stop.get_token()));
+  EXPECT_TRUE(std::filesystem::is_empty(archive));
+  EXPECT_FALSE(write_stub(home_.segment(), seal, stop.get_token()));
+  EXPECT_FALSE(std::filesystem::exists(home_.segment().string() + ".new"));
 }
 
 TEST_F(Retirement, AHoldThatIsSaidAgainDoesNotBecomeSmaller) {
