@@ -1,20 +1,16 @@
 #pragma once
-/// AES-256-GCM and HMAC-SHA256, for keys that wrap and for what is sealed (journal.md §6).
+/// Keys of AES-256, and HMAC-SHA256 (journal.md §6).
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
 namespace tallygate::audit {
 
 inline constexpr std::size_t aes_key_size = 32;
-inline constexpr std::size_t gcm_iv_size = 12;
-inline constexpr std::size_t gcm_tag_size = 16;
 
 /// A secret of 256 bits. Wiped when destroyed; moves, is not copied.
 class AesKey {
@@ -36,24 +32,6 @@ class AesKey {
  private:
   Bytes bytes_;
 };
-
-/// What AES-256-GCM made of a text under a fresh random iv.
-struct GcmSealed {
-  std::array<std::uint8_t, gcm_iv_size> iv{};
-  std::vector<std::uint8_t> ct;  ///< as long as the text, and the tag of 16 bytes behind it
-};
-
-/// Encrypts and authenticates `text`, and authenticates `associated`. Thread-safe. Nothing where OpenSSL
-/// refuses.
-[[nodiscard]] std::optional<GcmSealed> gcm_seal(const AesKey::Bytes& key, std::span<const std::uint8_t> text,
-                                                std::string_view associated);
-
-/// What gcm_seal() encrypted; nothing where key, iv, `ct` or `associated` is not the one it was made with.
-/// The caller wipes what is secret. Thread-safe.
-[[nodiscard]] std::optional<std::vector<std::uint8_t>> gcm_open(const AesKey::Bytes& key,
-                                                                std::span<const std::uint8_t> iv,
-                                                                std::span<const std::uint8_t> ct,
-                                                                std::string_view associated);
 
 /// HMAC-SHA256 of `text`; nothing where OpenSSL refuses.
 [[nodiscard]] std::optional<std::array<std::uint8_t, 32>> hmac_sha256(const AesKey& key,

@@ -448,6 +448,10 @@ class Scanner {
   // Where everything is plain ASCII the order of RFC 8785 is that of the bytes.
   static int order_of(const Key& a, const Key& b) noexcept {
     if constexpr (by_quotes) {
+      // Most names differ in their first letter already.
+      if (!a.raw.empty() && !b.raw.empty() && a.raw[0] != b.raw[0]) {
+        return a.raw[0] < b.raw[0] ? -1 : 1;
+      }
       return a.raw.compare(b.raw);
     } else {
       return compare(a, b);
@@ -570,6 +574,9 @@ std::optional<std::string> json_string(std::string_view json) {
     return std::nullopt;
   }
   json = json.substr(1, json.size() - 2);
+  if (json.find('\\') == std::string_view::npos) {
+    return std::string(json);
+  }
   std::string out;
   out.reserve(json.size());
   while (!json.empty()) {

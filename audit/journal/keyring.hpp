@@ -5,6 +5,7 @@
 #include "audit/journal/kek.hpp"
 #include "audit/journal/signer.hpp"
 #include "audit/journal/sqlite.hpp"
+#include "audit/journal/subject_key.hpp"
 
 #include <array>
 #include <cstdint>
@@ -30,12 +31,6 @@ struct KeptKey {
   Signer signer;
   std::uint64_t first = 0;  ///< checkpoints larger than this are signed by it
   std::string created;      ///< RFC 3339
-};
-
-/// The key under which one person is sealed (journal.md §6).
-struct SubjectKey {
-  std::string uuid;  ///< random: what entries name the person by
-  AesKey key;
 };
 
 /// A person as the keyring knows one: HMAC-SHA256 of the name under the keyring's index key.

@@ -1,5 +1,7 @@
 #include "audit/journal/keyring_wrap.hpp"
 
+#include "audit/journal/gcm.hpp"
+
 #include <openssl/crypto.h>
 
 #include <algorithm>

@@ -92,11 +92,17 @@ std::optional<std::string_view> take_line(std::string_view& text) noexcept {
 }  // namespace
 
 std::string base64_encode(std::span<const std::uint8_t> bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int written = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(),
-                                      static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(written));
+  std::string out;
+  append_base64(out, bytes);
   return out;
+}
+
+void append_base64(std::string& out, std::span<const std::uint8_t> bytes) {
+  const std::size_t before = out.size();
+  out.resize(before + base64_size(bytes.size()) + 1);  // OpenSSL ends it with a zero
+  const int written = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(&out[before]), bytes.data(),
+                                      static_cast<int>(bytes.size()));
+  out.resize(before + static_cast<std::size_t>(written));
 }
 
 std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text, std::size_t text_max) {

@@ -42,6 +42,12 @@ inline constexpr std::uint8_t note_type_ed25519 = 0x01;
 
 /// Standard base64 with padding.
 [[nodiscard]] std::string base64_encode(std::span<const std::uint8_t> bytes);
+/// The same, behind what stands in `out`.
+void append_base64(std::string& out, std::span<const std::uint8_t> bytes);
+/// Letters that as many bytes become.
+[[nodiscard]] constexpr std::size_t base64_size(std::size_t bytes) {
+  return (bytes + 2) / 3 * 4;
+}
 /// Reads what base64_encode writes and nothing else: no spaces, no missing padding, no stray bits; nothing
 /// longer than `text_max`.
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text,

@@ -5,11 +5,11 @@
 
 namespace tallygate::audit {
 
-std::optional<KnownPerson> People::find(const std::string& name) {
+KnownPerson People::find(const std::string& name) {
   const std::lock_guard lock(mutex_);
   const auto found = by_name_.find(name);
   if (found == by_name_.end()) {
-    return std::nullopt;
+    return nullptr;
   }
   entries_.splice(entries_.begin(), entries_, found->second);
   return found->second->person;
@@ -33,7 +33,7 @@ void People::put(const std::string& name, KnownPerson person) {
 void People::forget(std::string_view uuid) {
   const std::lock_guard lock(mutex_);
   const auto found = std::find_if(entries_.begin(), entries_.end(),
-                                  [&](const Entry& entry) { return entry.person.uuid == uuid; });
+                                  [&](const Entry& entry) { return entry.person->uuid == uuid; });
   if (found != entries_.end()) {
     by_name_.erase(found->name);
     entries_.erase(found);

@@ -1,13 +1,12 @@
 #pragma once
 /// The people whose keys are at hand.
 
-#include "audit/journal/aes.hpp"
+#include "audit/journal/subject_key.hpp"
 
 #include <cstddef>
 #include <list>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -17,11 +16,8 @@ namespace tallygate::audit {
 /// How many people's keys are kept in memory; of more, those not seen for longest are read again.
 inline constexpr std::size_t people_max = 65'536;
 
-/// A person whose entries can be sealed.
-struct KnownPerson {
-  std::string uuid;
-  std::shared_ptr<const AesKey> key;
-};
+/// A person whose entries can be sealed; null: one who is not at hand.
+using KnownPerson = std::shared_ptr<const SubjectKey>;
 
 /// Names and their keys, of which the ones used last are kept. Thread-safe. Keys are wiped as soon as nobody
 /// uses them any more.
@@ -29,8 +25,8 @@ class People {
  public:
   explicit People(std::size_t limit = people_max) : limit_(limit) {}
 
-  /// Nothing where the person is not at hand.
-  [[nodiscard]] std::optional<KnownPerson> find(const std::string& name);
+  /// Null where the person is not at hand.
+  [[nodiscard]] KnownPerson find(const std::string& name);
   void put(const std::string& name, KnownPerson person);
   /// Lets go of the person that entries call `uuid`.
   void forget(std::string_view uuid);

@@ -18,45 +18,56 @@ namespace {
 constexpr std::string_view rejected_login = "session.reject";
 
 // Of `client`; the rest says how the connection was made, and of whom nothing.
-constexpr std::array<std::string_view, 6> client_sealed = {"address", "certificate", "network",
-                                                           "peer",    "user_agent",  "user_agent_bytes"};
+constexpr std::array<WantedMember, 6> client_sealed = {{{"address", {}},
+                                                        {"certificate", {}},
+                                                        {"network", {}},
+                                                        {"peer", {}},
+                                                        {"user_agent", {}},
+                                                        {"user_agent_bytes", {}}}};
+
+// Of `actor`, each one in either of its forms: the first that is there names the person.
+constexpr std::array<WantedMember, 4> actor_names = {
+    {{"subject", {}}, {"subject_bytes", {}}, {"user", {}}, {"user_bytes", {}}}};
+
+// Names, quotes and braces of what is sealed beside the values.
+constexpr std::size_t sealed_overhead = 40;
 
 struct KeyOrder {
   bool operator()(std::string_view a, std::string_view b) const { return compare_keys(a, b) < 0; }
 };
 using Members = std::map<std::string_view, std::string_view, KeyOrder>;
 
-// Where the value ends that begins at `at`. `json` is canonical.
-std::size_t end_of_value(std::string_view json, std::size_t at) {
-  int depth = 0;
-  bool in_text = false;
-  for (; at < json.size(); ++at) {
-    const char c = json[at];
-    if (in_text) {
-      at += c == '\\' ? 1 : 0;
-      in_text = c != '"';
-    } else if (c == '"') {
-      in_text = true;
-    } else if (c == '{' || c == '[') {
-      ++depth;
-    } else if (c == '}' || c == ']') {
-      if (depth == 0) {
-        return at;
-      }
-      --depth;
-    } else if (c == ',' && depth == 0) {
-      return at;
+// Where the text ends whose quote is at `at`: behind its other quote. `json` is canonical.
+std::size_t end_of_text(std::string_view json, std::size_t at) {
+  for (std::size_t quote = json.find('"', at + 1); quote != std::string_view::npos;
+       quote = json.find('"', quote + 1)) {
+    std::size_t before = quote;
+    while (json[before - 1] == '\\') {
+      --before;
+    }
+    if ((quote - before) % 2 == 0) {  // else it is escaped; the opening quote ends the search at the latest
+      return quote + 1;
     }
   }
-  return at;
+  return json.size();
 }
 
-// Where the text ends whose quote is at `at`: behind its other quote.
-std::size_t end_of_text(std::string_view json, std::size_t at) {
-  for (++at; at < json.size() && json[at] != '"'; ++at) {
-    at += json[at] == '\\' ? 1 : 0;
+// Where the value ends that begins at `at`.
+std::size_t end_of_value(std::string_view json, std::size_t at) {
+  int depth = 0;
+  while (at < json.size()) {
+    const char c = json[at];
+    if (c == '"') {
+      at = end_of_text(json, at);
+      continue;
+    }
+    if ((c == ',' || c == '}' || c == ']') && depth == 0) {
+      return at;
+    }
+    depth += c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0;
+    ++at;
   }
-  return at + 1;
+  return at;
 }
 
 // Calls `each` with name, as it is written, and value of each member of a canonical object, in order.
@@ -73,33 +84,26 @@ void for_each_member(std::string_view object, const Each& each) {
   }
 }
 
-bool is_object(std::string_view json, unsigned depth_max = json_depth_max) {
-  return json.starts_with('{') && !check_canonical(json, depth_max);
+bool is_object(std::string_view json) {
+  return !check_canonical_object(json, {});
 }
 
 // Of a member, which lies one level below its entry.
 constexpr unsigned member_depth_max = json_depth_max - 1;
-
-bool has_twice(const Event& event, std::string_view name) {
-  return std::count_if(event.members.begin(), event.members.end(),
-                       [&](const Member& one) { return one.name == name; }) > 1;
-}
 
 void append_member(std::string& object, std::string_view name, std::string_view json) {
   object += object.empty() ? '{' : ',';
   object.append("\"").append(name).append("\":").append(json);
 }
 
+std::size_t size_of(const std::optional<std::string_view>& json) {
+  return json ? json->size() : 0;
+}
+
 void close(std::string& object) {
   if (!object.empty()) {
     object += '}';
   }
-}
-
-std::string_view member(const Event& event, std::string_view name) {
-  const auto found = std::find_if(event.members.begin(), event.members.end(),
-                                  [&](const Member& one) { return one.name == name; });
-  return found == event.members.end() ? std::string_view() : found->json;
 }
 
 Failure invalid(std::string message) {
@@ -109,21 +113,85 @@ Failure invalid(std::string message) {
 // The text of a member that names somebody; where it was too long to be recorded whole, what was recorded of
 // it, which holds its hash.
 std::string name_in(std::string_view json) {
-  return json_string(json).value_or(std::string(json));
+  auto text = json_string(json);
+  return text ? std::move(*text) : std::string(json);
 }
 
-std::string person_of(std::string_view actor) {
-  std::string_view subject;
-  std::string_view user;
-  for_each_member(actor, [&](std::string_view name, std::string_view json) {
-    if (name == "subject" || name == "subject_bytes") {
-      subject = json;
-    } else if (name == "user" || name == "user_bytes") {
-      user = json;
+// What of an event may speak of people, each a canonical value.
+struct Speaking {
+  std::optional<std::string_view> actor, client, user, accounts;
+};
+
+Result<Speaking> find_speaking(const Event& event) {
+  Speaking found;
+  for (const Member& member : event.members) {
+    auto* const place = member.name == "actor"      ? &found.actor
+                        : member.name == "client"   ? &found.client
+                        : member.name == "user"     ? &found.user
+                        : member.name == "accounts" ? &found.accounts
+                                                    : nullptr;
+    if (place == nullptr) {
+      continue;
     }
-  });
-  const std::string_view name = subject.empty() ? user : subject;
-  return name.empty() ? std::string() : name_in(name);
+    if (*place) {
+      return invalid("member \"" + std::string(member.name) + "\" stands there twice");
+    }
+    *place = member.json;
+  }
+  if (event.kind != rejected_login) {
+    found.user.reset();
+  }
+  return found;
+}
+
+// By whom the keyring knows an actor.
+std::string person_of(std::span<const WantedMember> names) {
+  const auto found =
+      std::find_if(names.begin(), names.end(), [](const WantedMember& name) { return !name.json.empty(); });
+  return found == names.end() ? std::string() : name_in(found->json);
+}
+
+// A member that was found, as it is written: its name needs no escapes.
+std::string_view whole(const WantedMember& member) {
+  constexpr std::size_t before_value = 3;  // two quotes and a colon
+  const char* const begin = member.json.data() - member.name.size() - before_value;
+  return {begin, member.name.size() + before_value + member.json.size()};
+}
+
+// What is left of a canonical object without the members that were found in it; empty: nothing.
+std::string without(std::string_view object, std::span<const WantedMember> members) {
+  std::string rest;
+  rest.reserve(object.size());
+  std::size_t at = 0;
+  for (const WantedMember& member : members) {
+    if (!member.json.empty()) {
+      const auto begin = static_cast<std::size_t>(whole(member).data() - object.data());
+      rest.append(object, at, begin - at);
+      at = begin + whole(member).size() + 1;  // and what parts it from the next
+    }
+  }
+  if (at < object.size()) {
+    rest.append(object, at);
+  } else {
+    rest.back() = rest.size() == 1 ? '{' : '}';  // instead of the last comma
+  }
+  constexpr std::size_t empty_object = 2;
+  return rest.size() <= empty_object ? std::string() : rest;
+}
+
+// Appends the members that were found as an object named `client`; nothing where none was.
+void append_client(std::string& sealed, std::span<const WantedMember> members) {
+  bool first = true;
+  for (const WantedMember& member : members) {
+    if (!member.json.empty()) {
+      sealed.append(!first           ? ","
+                    : sealed.empty() ? R"({"client":{)"
+                                     : R"(,"client":{)")
+          .append(whole(member));
+      first = false;
+    }
+  }
+  sealed.append(first ? "" : "}");
 }
 
 Result<std::vector<std::string>> counted_in(std::string_view accounts) {
@@ -153,41 +221,35 @@ bool may_be_personal(const Event& event) {
 }
 
 Result<Personal> take_apart(const Event& event) {
-  Personal parts;
-  const std::string_view actor = member(event, "actor");
-  const std::string_view client = member(event, "client");
-  const std::string_view user = event.kind == rejected_login ? member(event, "user") : std::string_view();
-  for (const std::string_view name : {"actor", "client", "user", "accounts"}) {
-    if (has_twice(event, name)) {
-      return invalid("member \"" + std::string(name) + "\" stands there twice");
-    }
+  auto found = find_speaking(event);
+  if (!found) {
+    return found.error();
   }
-  if ((!actor.empty() && !is_object(actor, member_depth_max)) ||
-      (!client.empty() && !is_object(client, member_depth_max)) ||
-      (!user.empty() && check_canonical(user, member_depth_max))) {
+  const auto [actor, client, user, accounts] = *found;
+  auto names = actor_names;
+  auto taken = client_sealed;
+  if ((actor && check_canonical_object(*actor, names, member_depth_max)) ||
+      (client && check_canonical_object(*client, taken, member_depth_max)) ||
+      (user && check_canonical(*user, member_depth_max))) {
     return invalid("actor, client and user must be canonical JSON, and the first two objects");
   }
-  if (!actor.empty()) {
-    parts.person = person_of(actor);
-    append_member(parts.sealed, "actor", actor);
+  Personal parts;
+  parts.sealed.reserve(size_of(actor) + size_of(client) + size_of(user) + sealed_overhead);
+  if (actor) {
+    parts.person = person_of(names);
+    append_member(parts.sealed, "actor", *actor);
   }
-  std::string taken;
-  for_each_member(client, [&](std::string_view name, std::string_view json) {
-    const bool seal = std::find(client_sealed.begin(), client_sealed.end(), name) != client_sealed.end();
-    append_member(seal ? taken : parts.client, name, json);
-  });
-  close(taken);
-  close(parts.client);
-  if (!taken.empty()) {
-    append_member(parts.sealed, "client", taken);
+  if (client) {
+    append_client(parts.sealed, taken);
+    parts.client = without(*client, taken);
   }
-  if (!user.empty()) {
-    parts.person = parts.person.empty() ? name_in(user) : parts.person;
-    append_member(parts.sealed, "user", user);
+  if (user) {
+    parts.person = parts.person.empty() ? name_in(*user) : parts.person;
+    append_member(parts.sealed, "user", *user);
   }
   close(parts.sealed);
-  if (const std::string_view accounts = member(event, "accounts"); !accounts.empty()) {
-    auto counted = counted_in(accounts);
+  if (accounts) {
+    auto counted = counted_in(*accounts);
     if (!counted) {
       return counted.error();
     }

@@ -1,6 +1,7 @@
 #include "audit/sealing/seal_event.hpp"
 
 #include "audit/journal/canonical_json.hpp"
+#include "audit/journal/gcm.hpp"
 #include "audit/journal/note.hpp"
 
 #include <openssl/crypto.h>
@@ -14,17 +15,28 @@ namespace tallygate::audit {
 namespace {
 
 std::string associated(std::string_view origin, std::string_view id) {
-  return std::string(origin).append("\n").append(id);
+  std::string data;
+  data.reserve(origin.size() + 1 + id.size());
+  return data.append(origin).append("\n").append(id);
 }
 
+// Bytes of a seal beside its three values, and one to spare.
+constexpr std::size_t seal_overhead = 32;
+
 // The value of `sealed`.
-std::optional<std::string> seal(const KnownPerson& person, std::string_view text, std::string_view data) {
-  const auto sealed = gcm_seal(person.key->bytes(), bytes_of(text), data);
-  if (!sealed) {
+std::optional<std::string> seal(const SubjectKey& person, std::string_view text, std::string_view data,
+                                RandomIvs& ivs) {
+  std::vector<std::uint8_t> ct(text.size() + gcm_tag_size);
+  const auto iv = ivs.next();
+  if (!iv || !gcm_encrypt(gcm_engine(), person.key.bytes(), *iv, bytes_of(text), data, ct)) {
     return std::nullopt;
   }
-  std::string json = R"({"ct":")" + base64_encode(sealed->ct);
-  json.append(R"(","iv":")").append(base64_encode(sealed->iv));
+  std::string json;
+  json.reserve(base64_size(ct.size()) + base64_size(iv->size()) + person.uuid.size() + seal_overhead);
+  json.append(R"({"ct":")");
+  append_base64(json, ct);
+  json.append(R"(","iv":")");
+  append_base64(json, *iv);
   json.append(R"(","subject":")").append(person.uuid).append("\"}");
   return json;
 }
@@ -42,10 +54,6 @@ std::optional<std::string> raw_member(std::string_view object, std::string_view 
   const auto raw = text ? base64_decode(*text) : std::nullopt;
   return raw ? std::optional(std::string(raw->begin(), raw->end())) : std::nullopt;
 }
-
-}  // namespace
-
-namespace {
 
 // The members that stay in the clear.
 std::vector<Member> clear_members(const Event& event, const Personal& parts) {
@@ -67,11 +75,11 @@ std::vector<Member> clear_members(const Event& event, const Personal& parts) {
 std::optional<std::vector<std::string>> subjects_of(const Personal& parts, const FindPerson& find) {
   std::vector<std::string> subjects;
   for (const std::string& name : parts.counted) {
-    auto person = find(name);
+    const auto person = find(name);
     if (!person) {
       return std::nullopt;
     }
-    subjects.push_back(std::move(person->uuid));
+    subjects.push_back(person->uuid);
   }
   return subjects;
 }
@@ -80,7 +88,7 @@ std::optional<std::vector<std::string>> subjects_of(const Personal& parts, const
 
 Result<std::optional<EncodedEvent>> encode_sealed(const Event& event, const Personal& parts,
                                                   std::string_view origin, std::string_view gateway_json,
-                                                  const FindPerson& find) {
+                                                  const FindPerson& find, RandomIvs& ivs) {
   std::vector<Member> members = clear_members(event, parts);
   const auto named = [&members](std::string_view name) {
     return std::find_if(members.begin(), members.end(),
@@ -95,7 +103,7 @@ Result<std::optional<EncodedEvent>> encode_sealed(const Event& event, const Pers
     if (!person) {
       return std::optional<EncodedEvent>();
     }
-    sealed = seal(*person, parts.sealed, associated(origin, event.id));
+    sealed = seal(*person, parts.sealed, associated(origin, event.id), ivs);
     if (!sealed) {
       return fail(FailureKind::crypto, "a person cannot be sealed");
     }

@@ -5,6 +5,7 @@
 #include "audit/journal/encode.hpp"
 #include "audit/sealing/people.hpp"
 #include "audit/sealing/personal.hpp"
+#include "audit/sealing/random_ivs.hpp"
 
 #include <functional>
 #include <optional>
@@ -13,15 +14,16 @@
 
 namespace tallygate::audit {
 
-/// Gives a person's key; nothing where it is not at hand.
-using FindPerson = std::function<std::optional<KnownPerson>(const std::string& name)>;
+/// Gives a person's key; null where it is not at hand.
+using FindPerson = std::function<KnownPerson(const std::string& name)>;
 
 /// Encodes an event whose `parts` take_apart() gave, sealed with the keys that `find` gives. Nothing where it
-/// gives one of them not. `origin` is the journal's name. Errors: as encode(), and crypto.
+/// gives one of them not. `origin` is the journal's name; `ivs` are good for all its keys. Errors: as
+/// encode(), and crypto.
 [[nodiscard]] Result<std::optional<EncodedEvent>> encode_sealed(const Event& event, const Personal& parts,
                                                                 std::string_view origin,
                                                                 std::string_view gateway_json,
-                                                                const FindPerson& find);
+                                                                const FindPerson& find, RandomIvs& ivs);
 
 /// The member `sealed` of an entry, as far as it is one.
 struct PersonSeal {

@@ -47,8 +47,9 @@ Result<std::optional<Writer::Refusal>> Sealer::submit(const Event& event, Ticket
     return parts.error();
   }
   if (!anybody_waits(*parts)) {
-    auto encoded = encode_sealed(event, *parts, origin_, writer_.gateway_json(),
-                                 [this](const std::string& name) { return people_.find(name); });
+    auto encoded = encode_sealed(
+        event, *parts, origin_, writer_.gateway_json(),
+        [this](const std::string& name) { return people_.find(name); }, ivs_);
     if (!encoded) {
       return encoded.error();
     }
@@ -161,7 +162,7 @@ Result<std::map<std::string, KnownPerson>> Sealer::learn(const std::vector<Waiti
   for (const Waiting& waiting : batch) {
     for_each_name(waiting.parts, [&](const std::string& name) {
       if (auto person = people_.find(name)) {
-        known.emplace(name, std::move(*person));
+        known.emplace(name, std::move(person));
       } else {
         strangers.insert(name);
       }
@@ -177,8 +178,7 @@ Result<std::map<std::string, KnownPerson>> Sealer::learn(const std::vector<Waiti
       return keys.error();
     }
     for (std::size_t i = 0; i < names.size(); ++i) {
-      SubjectKey& key = (*keys)[i];
-      KnownPerson person{std::move(key.uuid), std::make_shared<const AesKey>(std::move(key.key))};
+      auto person = std::make_shared<const SubjectKey>(std::move((*keys)[i]));
       people_.put(names[i], person);
       known[names[i]] = std::move(person);
     }
@@ -193,11 +193,12 @@ void Sealer::hand_over(Waiting& waiting, const std::map<std::string, KnownPerson
   for (const auto& [name, json] : waiting.members) {
     members.push_back({name, json});
   }
+  const auto find = [&known](const std::string& name) {
+    const auto found = known.find(name);
+    return found == known.end() ? KnownPerson() : found->second;
+  };
   auto encoded = encode_sealed({waiting.kind, waiting.id, members}, waiting.parts, origin_,
-                               writer_.gateway_json(), [&](const std::string& name) {
-                                 const auto found = known.find(name);
-                                 return found == known.end() ? std::nullopt : std::optional(found->second);
-                               });
+                               writer_.gateway_json(), find, ivs_);
   if (!encoded || !*encoded) {
     refuse(waiting, Outcome::invalid, encoded ? "a person has no key" : encoded.error().message);
     return;

@@ -4,6 +4,7 @@
 #include "audit/journal/writer.hpp"
 #include "audit/sealing/people.hpp"
 #include "audit/sealing/personal.hpp"
+#include "audit/sealing/random_ivs.hpp"
 
 #include <condition_variable>
 #include <map>
@@ -78,6 +79,7 @@ class Sealer {
   CompletionSink& sink_;
   const SealerOptions options_;
   People people_;
+  RandomIvs ivs_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;

@@ -7,6 +7,7 @@
 #include "audit/search/reader.hpp"
 #include "tests/audit/support/collector.hpp"
 #include "tests/audit/support/home.hpp"
+#include "tests/audit/support/memory_scan.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -23,6 +24,7 @@ namespace {
 using testing::Collector;
 using ::testing::HasSubstr;
 using testing::Home;
+using testing::Needle;
 
 class Sealing : public ::testing::Test {
  protected:
@@ -55,6 +57,12 @@ class Sealing : public ::testing::Test {
   }
 
   Unsealer unsealer() { return Unsealer::open(home_.keyring(), home_.options().kek).value(); }
+
+  Needle needle_of(const std::string& uuid) {
+    const auto kek = load_kek(home_.options().kek).value();
+    const auto subject = Keyring::open_reading(home_.keyring()).value().subject(uuid, kek).value().value();
+    return Needle(subject.key.bytes());
+  }
 
   // Keeps the writer's thread until the promise is kept.
   std::future<void> hold_writer(std::promise<void>& release) {
@@ -185,6 +193,28 @@ TEST_F(Sealing, WhatWaitsAtTheEndIsStillRecorded) {
   sealer_->close();
   EXPECT_EQ(collector_.wait(1).outcome, Outcome::durable);
   EXPECT_EQ(submit(2, "newcomer").value()->outcome, Outcome::closed);
+}
+
+TEST_F(Sealing, AnErasedPersonsKeyIsNowhereInMemory) {
+  start();
+  std::uintptr_t number = 0;
+  for (const char* who : {"mallory", "mallory", "trent"}) {
+    ASSERT_FALSE(submit(++number, who).value());
+    ASSERT_EQ(collector_.wait(number).outcome, Outcome::durable);
+  }
+  const std::string uuid = unsealer().subject_of("mallory").value().value();
+  const Needle key = needle_of(uuid);
+  EXPECT_GE(key.in_memory(), 1U) << "the scan finds what is there";
+  ASSERT_TRUE(writer_->perform([&](Journal& journal) -> Result<std::string> {
+    const std::string member = '"' + uuid + '"';
+    const std::array<Member, 1> members = {{{"subject", member}}};
+    EXPECT_TRUE(journal.begin_erasure(uuid));
+    EXPECT_TRUE(journal.append_own("journal.erase", members));
+    EXPECT_TRUE(journal.settle_erasures());
+    sealer_->forget(uuid);
+    return std::string();
+  }));
+  EXPECT_EQ(key.in_memory(), 0U);
 }
 
 TEST_F(Sealing, AnEventThatIsNotAcceptableIsRefusedAtOnce) {
