@@ -1,0 +1,303 @@
+#include "policy/lint/reach.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace tallygate::policy::lint {
+namespace {
+
+std::vector<const Rule*> pointers(const Study& study, const std::vector<RuleIndex>& rules) {
+  std::vector<const Rule*> out;
+  for (const RuleIndex rule : rules) {
+    out.push_back(&study.policy().rules[rule]);
+  }
+  return out;
+}
+
+/// The rules of one effect near any resource of the rule.
+std::vector<RuleIndex> near(const Study& study, const Rule& rule, Effect effect) {
+  std::set<RuleIndex> out;
+  for (const std::string& name : rule.resources) {
+    const auto rules = study.rules_near(study.resource(name), effect);
+    out.insert(rules.begin(), rules.end());
+  }
+  return {out.begin(), out.end()};
+}
+
+/// L4 for one allow rule.
+class Decisive {
+ public:
+  Decisive(Study& study, const Rule& rule)
+      : study_(study), rule_(rule), denies_(near(study, rule, Effect::deny)) {}
+
+  /// Looks for a request that the rule opens. No: there is none; undecided: perhaps.
+  Possible opens_something() {
+    if (denies_.empty() && !has_exceptions()) {
+      return Possible::yes;
+    }
+    const std::vector<const Resource*> others = resources_of(study_, denies_);
+    methods_ = sample_methods(rule_, pointers(study_, denies_));
+    for (const std::string& name : rule_.resources) {
+      const Resource& resource = study_.resource(name);
+      Walk walk = look(resource, {}, 1);  // mostly the plainest target is enough
+      if (walk != Walk::ended) {
+        walk = look(resource, others, static_cast<std::size_t>(-1));
+      }
+      if (walk == Walk::ended) {
+        return Possible::yes;
+      }
+      if (walk == Walk::exhausted) {
+        study_.spend();
+        return Possible::undecided;
+      }
+    }
+    return Possible::no;
+  }
+
+  /// The deny rules that were in the way.
+  [[nodiscard]] std::vector<std::string> closing() const {
+    std::vector<std::string> names;
+    for (const RuleIndex number : closing_) {
+      names.push_back(study_.policy().rules[number].id);
+    }
+    return names;
+  }
+
+ private:
+  [[nodiscard]] bool has_exceptions() const {
+    return std::any_of(rule_.resources.begin(), rule_.resources.end(),
+                       [&](const std::string& name) { return !study_.resource(name).except.empty(); });
+  }
+
+  Walk look(const Resource& resource, std::span<const Resource* const> others, std::size_t targets_max) {
+    std::size_t targets = 0;
+    bool opened = false;
+    const Walk walk = visit_targets(study_, resource, Effect::allow, others,
+                                    [&](const Target& target, const PathReadings& path) {
+                                      opened = open(target, path);
+                                      return !opened && ++targets < targets_max;
+                                    });
+    return walk == Walk::ended && !opened ? Walk::complete : walk;
+  }
+
+  bool open(const Target& target, const PathReadings& path) {
+    for (const std::string& method : methods_) {
+      for (const Holder& holder : holders(study_.program(), rule_)) {
+        if (opens(study_, {rule_, denies_, target, path, method, holder}) != Possible::no) {
+          return true;
+        }
+      }
+    }
+    for (const RuleIndex number : denies_) {
+      if (speaks_of(study_, study_.policy().rules[number], target, path)) {
+        closing_.insert(number);
+      }
+    }
+    return false;
+  }
+
+  Study& study_;
+  const Rule& rule_;
+  std::vector<RuleIndex> denies_;
+  std::vector<std::string> methods_;
+  std::set<RuleIndex> closing_;
+};
+
+/// L5: whether an allow rule lies within another. All four parts must; each is exact.
+class Within {
+ public:
+  explicit Within(Study& study) : study_(study) {}
+
+  bool operator()(const Rule& inner, const Rule& outer) {
+    return methods(inner, outer) && roles(inner, outer) && conditions(inner, outer) && targets(inner, outer);
+  }
+
+ private:
+  static bool methods(const Rule& inner, const Rule& outer) {
+    if (outer.methods.any || inner.methods.any) {
+      return outer.methods.any;
+    }
+    return std::includes(outer.methods.names.begin(), outer.methods.names.end(), inner.methods.names.begin(),
+                         inner.methods.names.end());
+  }
+
+  bool roles(const Rule& inner, const Rule& outer) {
+    const auto all = holders(study_.program(), inner);
+    return std::all_of(all.begin(), all.end(), [&](const Holder& holder) {
+      return HeldRoles(study_.program(), holder).match(outer);
+    });
+  }
+
+  bool conditions(const Rule& inner, const Rule& outer) {
+    if (outer.when.empty() && outer.unless.empty()) {
+      return true;
+    }
+    const Demand demands[] = {{&inner, is_yes}, {&outer, static_cast<Truths>(is_no | is_unknown)}};
+    const auto all = holders(study_.program(), inner);
+    return std::all_of(all.begin(), all.end(), [&](const Holder& holder) {
+      return study_.circumstances().possible(
+                 demands, {.anonymous = holder.anonymous, .all = false, .address = false}) == Possible::no;
+    });
+  }
+
+  bool targets(const Rule& inner, const Rule& outer) {
+    std::vector<const Resource*> others;
+    for (const std::string& name : outer.resources) {
+      others.push_back(&study_.resource(name));
+    }
+    return std::all_of(inner.resources.begin(), inner.resources.end(), [&](const std::string& name) {
+      if (std::binary_search(outer.resources.begin(), outer.resources.end(), name)) {
+        return true;
+      }
+      const Walk walk = visit_targets(study_, study_.resource(name), Effect::allow, others,
+                                      [&](const Target& target, const PathReadings& path) {
+                                        return speaks_of(study_, outer, target, path);
+                                      });
+      return walk == Walk::complete;
+    });
+  }
+
+  Study& study_;
+};
+
+void check_shadowed(Study& study, RuleIndex number) {
+  const Rule& rule = study.policy().rules[number];
+  Within within(study);
+  for (const RuleIndex other : study.rules_near(study.resource(rule.resources.front()), Effect::allow)) {
+    if (other == number || study.dead(other)) {
+      continue;
+    }
+    if (!study.spend()) {
+      return;
+    }
+    const Rule& broader = study.policy().rules[other];
+    // Of two that lie within each other, the second goes; where they say the same in the same words, L3 has
+    // it.
+    if (!within(rule, broader) || (within(broader, rule) && number < other)) {
+      continue;
+    }
+    const bool same_words =
+        rule.roles == broader.roles && rule.resources == broader.resources &&
+        rule.methods.any == broader.methods.any && rule.methods.names == broader.methods.names &&
+        std::is_permutation(rule.when.begin(), rule.when.end(), broader.when.begin(), broader.when.end()) &&
+        std::is_permutation(rule.unless.begin(), rule.unless.end(), broader.unless.begin(),
+                            broader.unless.end());
+    if (same_words) {
+      continue;
+    }
+    study.add("L5", Severity::warning, rule.place,
+              "allow rule " + quoted(rule.id) + " adds nothing: " + quoted(broader.id) + " at " +
+                  study.policy().at(broader.place) +
+                  " matches whatever it matches; remove it, or narrow the broader one");
+    return;
+  }
+}
+
+bool names_route(const Study& study, const Rule& rule) {
+  return std::any_of(rule.resources.begin(), rule.resources.end(),
+                     [&](const std::string& name) { return !study.resource(name).route.empty(); });
+}
+
+/// L6: whether the deny rule closes something that the allow rule opens. True if in doubt, as with a route,
+/// of which nobody knows here what hosts it has.
+bool closes(Study& study, const Rule& deny, const Rule& allow) {
+  const Together who = together(allow, deny);
+  if (!methods_meet(allow, deny) || (!who.anonymous && !who.person)) {
+    return false;
+  }
+  const Demand demands[] = {{&allow, is_yes}, {&deny, static_cast<Truths>(is_yes | is_unknown)}};
+  const auto meet = [&](bool anonymous) {
+    return study.circumstances().possible(
+               demands, {.anonymous = anonymous, .all = false, .address = false}) != Possible::no;
+  };
+  if (!(who.anonymous && meet(true)) && !(who.person && meet(false))) {
+    return false;
+  }
+  if (names_route(study, deny) || names_route(study, allow)) {
+    return true;
+  }
+  std::vector<const Resource*> others;
+  for (const std::string& name : deny.resources) {
+    others.push_back(&study.resource(name));
+  }
+  return std::any_of(allow.resources.begin(), allow.resources.end(), [&](const std::string& name) {
+    const Walk walk = visit_targets(study, study.resource(name), Effect::allow, others,
+                                    [&](const Target& target, const PathReadings& path) {
+                                      return !speaks_of(study, deny, target, path);
+                                    });
+    return walk != Walk::complete;
+  });
+}
+
+/// `of_routes`: the allow rules that name a route.
+void check_useless(Study& study, const Rule& deny, const std::vector<RuleIndex>& of_routes) {
+  const auto& rules = study.policy().rules;
+  const auto closed = [&](RuleIndex number) {
+    return rules[number].effect == Effect::allow && (!study.spend() || closes(study, deny, rules[number]));
+  };
+  bool useful = std::any_of(of_routes.begin(), of_routes.end(), closed);
+  if (!useful && names_route(study, deny)) {
+    for (RuleIndex number = 0; number < rules.size() && !useful; ++number) {
+      useful = closed(number);
+    }
+  } else if (!useful) {
+    const auto allows = near(study, deny, Effect::allow);
+    useful = std::any_of(allows.begin(), allows.end(), closed);
+  }
+  if (!useful) {
+    study.add("L6", Severity::warning, deny.place,
+              "deny rule " + quoted(deny.id) +
+                  " denies nothing that an allow rule opens; correct its hosts, paths, methods or roles, or "
+                  "remove it");
+  }
+}
+
+}  // namespace
+
+void check_decisive(Study& study) {
+  study.begin("L4");
+  for (RuleIndex number = 0; number < study.policy().rules.size() && study.spend(); ++number) {
+    const Rule& rule = study.policy().rules[number];
+    if (rule.effect == Effect::deny || study.dead(number)) {
+      continue;
+    }
+    Decisive decisive(study, rule);
+    if (decisive.opens_something() != Possible::no) {
+      continue;
+    }
+    study.set_dead(number);
+    const std::vector<std::string> closing = decisive.closing();
+    study.add("L4", Severity::warning, rule.place,
+              "allow rule " + quoted(rule.id) + " never decides: " +
+                  (closing.empty() ? "its exceptions leave no path; narrow 'except', or remove the rule"
+                                   : "every request it could match is denied by " + listed(closing) +
+                                         "; narrow the deny, or remove this rule"));
+  }
+}
+
+void check_shadowed(Study& study) {
+  study.begin("L5");
+  for (RuleIndex number = 0; number < study.policy().rules.size() && study.spend(); ++number) {
+    if (study.policy().rules[number].effect == Effect::allow && !study.dead(number)) {
+      check_shadowed(study, number);
+    }
+  }
+}
+
+void check_useless_deny(Study& study) {
+  study.begin("L6");
+  const auto& rules = study.policy().rules;
+  std::vector<RuleIndex> of_routes;
+  for (RuleIndex number = 0; number < rules.size(); ++number) {
+    if (rules[number].effect == Effect::allow && names_route(study, rules[number])) {
+      of_routes.push_back(number);
+    }
+  }
+  for (RuleIndex number = 0; number < rules.size() && study.spend(); ++number) {
+    if (rules[number].effect == Effect::deny && !study.dead(number)) {
+      check_useless(study, rules[number], of_routes);
+    }
+  }
+}
+
+}  // namespace tallygate::policy::lint

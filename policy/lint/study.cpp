@@ -1,0 +1,102 @@
+#include "policy/lint/study.hpp"
+
+#include "policy/program/known.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tallygate::policy::lint {
+
+Study::Study(const Program& program, std::span<const yaml::SourceFile> files, const Options& options)
+    : program_(program),
+      options_(options),
+      places_(files),
+      circumstances_(program),
+      overlaps_(program.policy()),
+      allows_(program.policy().resources.size()),
+      denies_(program.policy().resources.size()) {
+  for (RuleIndex number = 0; number < policy().rules.size(); ++number) {
+    const Rule& rule = policy().rules[number];
+    for (const std::string& name : rule.resources) {
+      auto& lists = rule.effect == Effect::allow ? allows_ : denies_;
+      lists[known(program_.find_resource(name))].push_back(number);
+    }
+  }
+}
+
+const Resource& Study::resource(const std::string& name) const {
+  return program_.resource(known(program_.find_resource(name)));
+}
+
+std::vector<RuleIndex> Study::rules_near(const Resource& resource, Effect effect) const {
+  std::vector<RuleIndex> rules;
+  for (const ResourceIndex other : overlaps_.of(resource)) {
+    const auto& own = rules_of(other, effect);
+    rules.insert(rules.end(), own.begin(), own.end());
+  }
+  std::sort(rules.begin(), rules.end());
+  rules.erase(std::unique(rules.begin(), rules.end()), rules.end());
+  return rules;
+}
+
+void Study::add(std::string_view id, Severity severity, const Place& place, std::string message) {
+  if (++counts_[id] <= findings_max) {
+    report_.findings.push_back(
+        {id, severity, policy().files[place.file], place.mark, std::move(message), std::nullopt});
+  }
+}
+
+void Study::begin(std::string_view check) {
+  check_ = check;
+  steps_ = steps_max;
+}
+
+bool Study::spend(std::size_t steps) {
+  if (steps_ >= steps) {
+    steps_ -= steps;
+    return true;
+  }
+  steps_ = 0;
+  auto& unfinished = report_.unfinished;
+  if (std::find(unfinished.begin(), unfinished.end(), check_) == unfinished.end()) {
+    unfinished.push_back(check_);
+  }
+  return false;
+}
+
+Report Study::take() {
+  for (const auto& [id, count] : counts_) {
+    if (count > findings_max) {
+      const auto first =
+          std::find_if(report_.findings.begin(), report_.findings.end(),
+                       [&, wanted = id](const Finding& finding) { return finding.id == wanted; });
+      report_.findings.push_back({id,
+                                  first->severity,
+                                  first->file,
+                                  {},
+                                  "and " + std::to_string(count - findings_max) + " more of this kind",
+                                  std::nullopt});
+    }
+  }
+  return std::move(report_);
+}
+
+std::string quoted(std::string_view name) {
+  return '\'' + std::string(name) + '\'';
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t shown_max = 3;
+  std::string text;
+  const std::size_t shown = std::min(names.size(), shown_max);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const bool last = i + 1 == names.size();
+    text += (i == 0 ? "" : last ? " and " : ", ") + quoted(names[i]);
+  }
+  if (names.size() > shown) {
+    text += " and " + std::to_string(names.size() - shown) + " more";
+  }
+  return text;
+}
+
+}  // namespace tallygate::policy::lint
