@@ -90,6 +90,9 @@ Result<KeysProvisionRequest> request_from(const ProvisionArguments& arguments) {
     if (!token) {
       return token.error();
     }
+    if (auto asked = ask_for_pin(*token); !asked) {
+      return asked.error();
+    }
     request.token = *std::move(token);
     request.public_out = arguments.public_out.value_or(std::string());
   } else {
@@ -184,10 +187,10 @@ void add_provision(CLI::App& keys, int& exit_code) {
   auto* where = command->add_option_group("key", "The provisioning key");
   where->add_option("-o,--out", arguments->out, "Make a new one in this file, which must not exist");
   where->add_option("--key", arguments->key, "Use the one in this file");
-  auto* pkcs11 = where->add_option(
-      "--pkcs11", arguments->pkcs11,
-      "Use the one on a token, and make it there if it is missing: "
-      "'pkcs11:token=T;object=O?module-path=/PATH&pin-source=file:PATH' (else $TALLYGATE_PIN)");
+  auto* pkcs11 = where->add_option("--pkcs11", arguments->pkcs11,
+                                   "Use the one on a token, and make it there if it is missing: "
+                                   "'pkcs11:token=T;object=O?module-path=/PATH&pin-source=file:PATH' (else "
+                                   "$TALLYGATE_PIN, or typed at the terminal)");
   where->require_option(1);
   command
       ->add_option("--public-out", arguments->public_out, "Write a token's public half to this new file, PEM")

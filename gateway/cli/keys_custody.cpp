@@ -201,8 +201,9 @@ Result<audit::GrantTerms> terms_of(const GrantArguments& arguments) {
 Result<audit::Signer> root_of(const GrantArguments& arguments) {
   if (audit::is_pkcs11_uri(arguments.key)) {
     const auto uri = audit::parse_pkcs11_uri(arguments.key);
-    if (!uri) {
-      return uri.error();
+    const auto asked = uri ? ask_for_pin(*uri) : Result<void>(uri.error());
+    if (!asked) {
+      return asked.error();
     }
     return audit::open_token_signer("root", *uri);
   }

@@ -1,5 +1,8 @@
 #include "gateway/cli/keys_passphrase.hpp"
 
+#include "audit/journal/pkcs11_pin.hpp"
+#include "audit/search/escape.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
@@ -132,6 +135,26 @@ Result<std::string> read_passphrase(const std::optional<std::filesystem::path>& 
                             passphrase->size(), passphrase_min));
   }
   return passphrase;
+}
+
+Result<void> ask_for_pin(const audit::Pkcs11Uri& uri) {
+  const bool given =
+      uri.pin.kind != audit::PinSource::Kind::environment ||
+      std::getenv(audit::pin_variable) != nullptr;  // NOLINT(concurrency-mt-unsafe): one thread
+  if (given || ::isatty(STDIN_FILENO) != 1) {
+    return {};
+  }
+  const QuietTerminal terminal;
+  if (!terminal.is_open()) {
+    return {};  // whoever needs the PIN says where it may come from
+  }
+  auto pin = terminal.ask(fmt::format("PIN of the token {}: ", audit::inert_text(uri.token)));
+  if (!pin) {
+    return pin.error();
+  }
+  const bool kept = ::setenv(audit::pin_variable, pin->c_str(), 1) == 0;  // NOLINT(concurrency-mt-unsafe)
+  OPENSSL_cleanse(pin->data(), pin->size());
+  return kept ? Result<void>() : fail(FailureKind::unreadable, "no memory to keep the PIN that was typed");
 }
 
 }  // namespace tallygate::cli

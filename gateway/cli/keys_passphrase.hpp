@@ -1,6 +1,7 @@
 #pragma once
 
 #include "audit/journal/failure.hpp"
+#include "audit/journal/pkcs11_uri.hpp"
 
 #include <filesystem>
 #include <optional>
@@ -22,5 +23,11 @@ enum class PassphraseUse { make, open };
 /// or long, typed twice unlike, cancelled), unreadable.
 [[nodiscard]] audit::Result<std::string> read_passphrase(const std::optional<std::filesystem::path>& file,
                                                          PassphraseUse use);
+
+/// Asks for a token's PIN at the terminal, without echo, where nothing else gives it: the URI has no
+/// pin-source, $TALLYGATE_PIN is not set, and stdin is a terminal. What was typed stands in that variable
+/// from then on, for this process, since a token may ask more than once. Does nothing elsewhere. To be called
+/// while the process has one thread. Errors: invalid (cancelled), unreadable.
+[[nodiscard]] audit::Result<void> ask_for_pin(const audit::Pkcs11Uri& uri);
 
 }  // namespace tallygate::cli

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import unittest
@@ -37,6 +38,25 @@ class OnAToken(SiteCase):
 
     def uri(self, label, pin=None):
         return f"pkcs11:token=safe;object={label}?module-path={MODULE}&pin-source=file:{pin or self.pin}"
+
+    def at_a_terminal(self, typed, *arguments):
+        """Runs a command whose terminal is a new one; gives its exit code and all that was shown there."""
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execv(os.environ["TALLYGATE_BIN"], ["tallygate", *map(str, arguments)])
+        shown = b""
+        try:
+            while True:
+                shown += (piece := os.read(terminal, 4096))
+                if typed is not None and shown.endswith(b": "):
+                    os.write(terminal, typed.encode() + b"\n")
+                    typed = None
+                if not piece:
+                    break
+        except OSError:  # how Linux says that nobody is there any more
+            pass
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
 
     def run_ok(self, *arguments):
         done = tallygate(*arguments)
@@ -76,6 +96,33 @@ class OnAToken(SiteCase):
         self.assertEqual(kinds.count("key.rotate"), 1)
         self.assertIn("journal.release", kinds)
         self.assert_sound(site)
+
+    def test_the_pin_is_asked_for_at_the_terminal_and_never_shown(self):
+        uri = f"pkcs11:token=safe;object=typed?module-path={MODULE}"
+        public = self.folder / "typed.pub"
+        code, shown = self.at_a_terminal(PIN, "keys", "provision", "--origin", ORIGIN, "--pkcs11", uri,
+                                         "--public-out", public)
+        self.assertEqual(code, 0, shown)
+        self.assertIn("PIN of the token safe: ", shown)
+        self.assertNotIn(PIN, shown)
+        self.assertTrue(public.exists())
+        grant = self.folder / "typed.grant"
+        arguments = ["keys", "grant", "journal.release", "hold=x", "--id", "018f3c1e-7b2a-4c3d-8e4f-5a6b7c8d9e0f",
+                     "--key", uri, "-o", grant]
+        code, shown = self.at_a_terminal("99-wrong-99", *arguments)
+        self.assertNotEqual(code, 0)
+        self.assertIn("the PIN is wrong", shown)
+        self.assertNotIn("99-wrong-99", shown)
+        code, shown = self.at_a_terminal("\x03", *arguments)
+        self.assertIn("cancelled", shown)
+        self.assertNotEqual(code, 0)
+        self.assertFalse(grant.exists())
+        code, shown = self.at_a_terminal(PIN, *arguments)
+        self.assertEqual(code, 0, shown)
+        self.assertTrue(grant.exists())
+        without = tallygate(*arguments)  # no terminal: nobody is asked
+        self.assertNotEqual(without.returncode, 0)
+        self.assertIn("no PIN for the token", without.stderr)
 
     def test_without_the_right_pin_nothing_is_made_and_nothing_said_of_it(self):
         wrong = self.pin_file("wrong", "99-wrong-99")
