@@ -1,6 +1,7 @@
 #pragma once
 /// What `tallygate policy …` does once its options are read. Results go to stdout, everything else to stderr.
 #include "gateway/cli/commands.hpp"
+#include "gateway/cli/journal_access.hpp"
 
 #include <string>
 #include <vector>
@@ -10,9 +11,14 @@ namespace tallygate::cli {
 struct PolicyCheckOptions {
   std::vector<std::string> files;  ///< the files of one policy
   std::string config;              ///< gateway.yaml, whose routes `route:` resources must name; may be empty
-  bool json = false;
+  std::string format = "text";     ///< text, json, sarif
+  std::string now;                 ///< RFC 3339, for bindings that end; empty: the clock
+  std::string groups_seen;         ///< a file with a group a line; empty: not given
+  bool recorded_groups = false;    ///< the groups in the journal of `config`
+  JournalArguments journal;        ///< or of this one
 };
-/// Loads and compiles; says what was loaded, or every mistake. Routes that nobody looked up are a note.
+/// Loads, compiles and lints; says what was loaded, and every mistake, warning and note. Routes that nobody
+/// looked up are a note. Warnings that are not suppressed give answer_is_no.
 [[nodiscard]] ExitCode policy_check(const PolicyCheckOptions& options);
 
 struct PolicyTestOptions {

@@ -1,13 +1,20 @@
+#include "audit/search/escape.hpp"
+#include "gateway/cli/audit_arguments.hpp"
+#include "gateway/cli/groups_seen.hpp"
 #include "gateway/cli/policy_actions.hpp"
 #include "gateway/cli/policy_files.hpp"
 #include "gateway/settings.hpp"
+#include "policy/language/loader.hpp"
 #include "policy/language/nearest.hpp"
+#include "policy/lint/report.hpp"
 #include "policy/program/program.hpp"
 
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -17,45 +24,11 @@ namespace tallygate::cli {
 namespace {
 
 namespace json = boost::json;
-
-json::array findings_json(const policy::yaml::SyntaxErrors& errors, std::string_view severity) {
-  json::array findings;
-  for (const policy::yaml::SyntaxError& error : errors) {
-    json::object finding{{"severity", severity},
-                         {"file", error.file},
-                         {"line", error.mark.line},
-                         {"column", error.mark.column},
-                         {"message", error.message}};
-    if (!error.id.empty()) {
-      finding["id"] = error.id;
-    }
-    findings.push_back(std::move(finding));
-  }
-  return findings;
-}
-
-json::object counts_json(const policy::Policy& policy) {
-  return {{"roles", policy.roles.size()},
-          {"bindings", policy.bindings.size()},
-          {"resources", policy.resources.size()},
-          {"conditions", policy.conditions.size()},
-          {"rules", policy.rules.size()}};
-}
+using policy::lint::Finding;
+using policy::lint::Severity;
 
 std::string count(std::size_t number, std::string_view what) {
   return std::to_string(number) + " " + std::string(what) + (number == 1 ? "" : "s");
-}
-
-std::string summary(const policy::Program& program, const policy::Style& style) {
-  const policy::Policy& policy = program.policy();
-  std::string out;
-  for (const std::string& file : policy.files) {
-    out += file + ": " + style.good("ok") + "\n";
-  }
-  out += "policy " + style.strong(policy.name) + ": " + count(policy.roles.size(), "role") + ", " +
-         count(policy.bindings.size(), "binding") + ", " + count(policy.resources.size(), "resource") + ", " +
-         count(policy.conditions.size(), "condition") + ", " + count(policy.rules.size(), "rule") + "\n";
-  return out + "digest sha256:" + program.digest_hex() + "\n";
 }
 
 /// What is to be said of resources that name a route of gateway.yaml: with its settings, the routes that are
@@ -86,72 +59,175 @@ policy::yaml::SyntaxErrors route_findings(const policy::Policy& policy, const Se
   return findings.take();
 }
 
+/// Everything about one policy.
 struct Outcome {
-  bool ok = true;
-  std::string_view severity = "error";
-  policy::yaml::SyntaxErrors findings;
-  const policy::Program* program = nullptr;
+  std::shared_ptr<const policy::Program> program;  ///< null: it does not load
+  policy::yaml::SyntaxErrors errors;
+  policy::lint::Report report;  ///< without the errors
+
+  [[nodiscard]] bool ok() const { return errors.empty() && !report.warns(); }
+  [[nodiscard]] ExitCode exit_code() const {
+    if (!errors.empty()) {
+      return ExitCode::usage_error;
+    }
+    return report.warns() ? ExitCode::answer_is_no : ExitCode::done;
+  }
+  /// Errors and findings.
+  [[nodiscard]] policy::lint::Report all() const {
+    policy::lint::Report out{{}, report.unfinished};
+    std::transform(errors.begin(), errors.end(), std::back_inserter(out.findings), policy::lint::finding_of);
+    out.findings.insert(out.findings.end(), report.findings.begin(), report.findings.end());
+    return out;
+  }
 };
 
-/// Prints the outcome; the exit code is that of its findings.
-ExitCode report(const Outcome& outcome, bool as_json) {
-  std::string text;
-  if (as_json) {
-    json::object document{{"ok", outcome.ok}};
-    if (outcome.program != nullptr) {
-      document["policy"] = outcome.program->policy().name;
-      document["digest"] = outcome.program->digest_hex();
-      document["counts"] = counts_json(outcome.program->policy());
-    }
-    document["findings"] = findings_json(outcome.findings, outcome.severity);
-    text = json::serialize(document) + "\n";
-  } else if (outcome.ok && outcome.program != nullptr) {
-    text = summary(*outcome.program, stdout_style());
+/// `p.yaml: ok`, or how many warnings it has.
+std::string file_line(const std::string& file, const policy::lint::Report& report,
+                      const policy::Style& style) {
+  const auto warnings =
+      std::count_if(report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
+        return finding.file == file && finding.severity == Severity::warning && !finding.reason;
+      });
+  return file + ": " +
+         (warnings == 0 ? style.good("ok")
+                        : style.warn(count(static_cast<std::size_t>(warnings), "warning"))) +
+         "\n";
+}
+
+std::string summary(const Outcome& outcome, const policy::Style& style) {
+  const policy::Policy& policy = outcome.program->policy();
+  std::string out;
+  for (const std::string& file : policy.files) {
+    out += file_line(file, outcome.report, style);
   }
-  if (!text.empty() && !print(text)) {
+  const auto& findings = outcome.report.findings;
+  const auto suppressed = std::count_if(findings.begin(), findings.end(),
+                                        [](const Finding& finding) { return finding.reason.has_value(); });
+  if (suppressed != 0) {
+    out += count(static_cast<std::size_t>(suppressed), "finding") + " suppressed by comments\n";
+  }
+  out += "policy " + style.strong(policy.name) + ": " + count(policy.roles.size(), "role") + ", " +
+         count(policy.bindings.size(), "binding") + ", " + count(policy.resources.size(), "resource") + ", " +
+         count(policy.conditions.size(), "condition") + ", " + count(policy.rules.size(), "rule") + "\n";
+  return out + "digest sha256:" + outcome.program->digest_hex() + "\n";
+}
+
+std::string json_document(const Outcome& outcome) {
+  json::object document{{"ok", outcome.ok()}};
+  if (outcome.program) {
+    const policy::Policy& policy = outcome.program->policy();
+    document["policy"] = policy.name;
+    document["digest"] = outcome.program->digest_hex();
+    document["counts"] = {{"roles", policy.roles.size()},
+                          {"bindings", policy.bindings.size()},
+                          {"resources", policy.resources.size()},
+                          {"conditions", policy.conditions.size()},
+                          {"rules", policy.rules.size()}};
+  }
+  const policy::lint::Report all = outcome.all();
+  document["findings"] = policy::lint::to_json(all.findings);
+  if (!all.unfinished.empty()) {
+    document["unfinished"] = json::array(all.unfinished.begin(), all.unfinished.end());
+  }
+  return audit::inert_json(json::serialize(document)) + "\n";
+}
+
+std::string text_of(const Outcome& outcome) {
+  std::string text = audit::inert_lines(policy::lint::to_text(outcome.report.findings));
+  return outcome.errors.empty() ? text + summary(outcome, stdout_style()) : text;
+}
+
+/// Findings are the result, and go to stdout; mistakes that keep the policy from loading go to stderr too.
+ExitCode print_outcome(const Outcome& outcome, std::string_view format) {
+  const std::string text = format == "json"    ? json_document(outcome)
+                           : format == "sarif" ? policy::lint::to_sarif(outcome.all(), TALLYGATE_VERSION)
+                                               : text_of(outcome);
+  if (!print(text)) {
     return ExitCode::not_possible;
   }
-  for (const policy::yaml::SyntaxError& finding : outcome.findings) {
-    const std::string line = policy::yaml::to_string(finding);
-    std::fprintf(stderr, "%s%s\n", outcome.severity == "note" ? "note: " : "", line.c_str());
+  std::fputs(policy::yaml::to_string(outcome.errors).c_str(), stderr);
+  for (const std::string_view id : outcome.report.unfinished) {
+    complain(std::string(id) + " was too much work for this policy and is not finished");
   }
-  if (outcome.findings.empty()) {
-    return ExitCode::done;
+  return outcome.exit_code();
+}
+
+/// The groups that were seen, if anybody says where; or the exit code.
+std::variant<std::optional<std::vector<std::string>>, ExitCode> groups_of(const PolicyCheckOptions& options) {
+  if (options.groups_seen.empty() && !options.recorded_groups && !options.journal.journal) {
+    return std::nullopt;
   }
-  return outcome.severity == "note" ? ExitCode::done : ExitCode::usage_error;
+  JournalArguments journal = options.journal;
+  if (options.recorded_groups) {
+    journal.config = options.config;
+  }
+  auto groups =
+      options.groups_seen.empty() ? groups_of_journal(journal) : groups_of_file(options.groups_seen);
+  if (!groups) {
+    return static_cast<ExitCode>(report_failure(groups.error()));
+  }
+  if (groups->empty()) {
+    complain("nobody was seen with any group, so L21 is left out");
+    return std::nullopt;
+  }
+  return std::move(*groups);
+}
+
+/// Mistakes in what gateway.yaml says of routes; or the exit code.
+std::variant<policy::yaml::SyntaxErrors, ExitCode> check_routes(const PolicyCheckOptions& options,
+                                                                const policy::Policy& policy) {
+  const auto settings = load_settings(options.config);
+  if (settings.has_value()) {
+    return route_findings(policy, &*settings);
+  }
+  if (const auto config = read_files({options.config}); std::holds_alternative<ExitCode>(config)) {
+    return std::get<ExitCode>(config);  // not there at all, which is another code than a mistake in it
+  }
+  return settings.error();
+}
+
+std::chrono::sys_seconds clock_now() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
 }  // namespace
 
 ExitCode policy_check(const PolicyCheckOptions& options) {
-  const auto files = read_files(options.files);
-  if (const auto* code = std::get_if<ExitCode>(&files)) {
+  const auto now = options.now.empty() ? std::optional(clock_now()) : policy::parse_timestamp(options.now);
+  if (!now) {
+    complain("--now: '" + options.now + "' is no time; write it like 2026-03-04T10:00:00Z");
+    return ExitCode::usage_error;
+  }
+  const auto read = read_files(options.files);
+  if (const auto* code = std::get_if<ExitCode>(&read)) {
     return *code;
   }
+  const auto& files = std::get<0>(read);
   Outcome outcome;
-  const auto program = policy::load_program(std::get<0>(files));
+  auto program = policy::load_program(files);
   if (program.has_error()) {
-    outcome.ok = false;
-    outcome.findings = program.error();
-    return report(outcome, options.json);
+    outcome.errors = program.error();
+    return print_outcome(outcome, options.format);
   }
-  outcome.program = program->get();
+  outcome.program = *program;
+  auto groups = groups_of(options);
+  if (const auto* code = std::get_if<ExitCode>(&groups)) {
+    return *code;
+  }
+  outcome.report = policy::lint::lint(*outcome.program, files, {*now, std::get<0>(std::move(groups))});
   if (options.config.empty()) {
-    outcome.severity = "note";
-    outcome.findings = route_findings((*program)->policy(), nullptr);
-    return report(outcome, options.json);
-  }
-  const auto settings = load_settings(options.config);
-  if (settings.has_error()) {
-    if (const auto config = read_files({options.config}); std::holds_alternative<ExitCode>(config)) {
-      return std::get<ExitCode>(config);  // not there at all, which is another code than a mistake in it
+    for (const auto& each : route_findings(outcome.program->policy(), nullptr)) {
+      outcome.report.findings.push_back(policy::lint::finding_of(each));
+      outcome.report.findings.back().severity = Severity::note;
     }
-    outcome.findings = settings.error();
-  } else {
-    outcome.findings = route_findings((*program)->policy(), &*settings);
+    return print_outcome(outcome, options.format);
   }
-  outcome.ok = outcome.findings.empty();
-  return report(outcome, options.json);
+  auto routes = check_routes(options, outcome.program->policy());
+  if (const auto* code = std::get_if<ExitCode>(&routes)) {
+    return *code;
+  }
+  outcome.errors = std::get<0>(std::move(routes));
+  return print_outcome(outcome, options.format);
 }
 
 }  // namespace tallygate::cli

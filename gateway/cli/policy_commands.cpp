@@ -8,14 +8,46 @@
 namespace tallygate::cli {
 namespace {
 
+void add_check_groups(CLI::App& check, PolicyCheckOptions& options, CLI::Option* config) {
+  auto* groups = check.add_option_group("groups", "Groups that people were seen with, for L21");
+  groups->add_option("--groups-seen", options.groups_seen, "A file with one group a line")->type_name("FILE");
+  groups
+      ->add_flag("--recorded-groups", options.recorded_groups, "Those in the journal that --config describes")
+      ->needs(config);
+  auto* journal =
+      groups->add_option("--journal", options.journal.journal, "Those in this journal")->type_name("DIR");
+  groups->require_option(0, 1);
+  auto* keyring =
+      check.add_option("--keyring", options.journal.keyring, "Where the journal's persons have their keys")
+          ->type_name("FILE")
+          ->needs(journal);
+  check.add_option("--kek", options.journal.kek, "Key that wraps them (default: the file kek beside it)")
+      ->type_name("KEK")
+      ->needs(keyring);
+}
+
 void add_check(CLI::App& policy, int& exit_code) {
   auto options = std::make_shared<PolicyCheckOptions>();
-  CLI::App* check =
-      policy.add_subcommand("check", "Check the files of a policy: syntax, references, canonical form");
+  auto json = std::make_shared<bool>(false);
+  CLI::App* check = policy.add_subcommand(
+      "check",
+      "Check the files of a policy: syntax, references, canonical form, and what its rules do together");
   check->add_option("FILE", options->files, "The policy; several files are merged")->required();
-  check->add_option("--config", options->config, "gateway.yaml, to look up the routes that resources name");
-  check->add_flag("--json", options->json, "One JSON document on stdout");
-  check->callback([options, &exit_code] { exit_code = policy_check(*options); });
+  CLI::Option* config = check->add_option("--config", options->config,
+                                          "gateway.yaml, to look up the routes that resources name");
+  CLI::Option* format = check->add_option("--format", options->format, "How the findings are written")
+                            ->check(CLI::IsMember({"text", "json", "sarif"}))
+                            ->capture_default_str();
+  check->add_flag("--json", *json, "Short for --format json")->excludes(format);
+  check->add_option("--now", options->now, "When, in RFC 3339, for bindings that end; now if left out")
+      ->type_name("TIME");
+  add_check_groups(*check, *options, config);
+  check->callback([options, json, &exit_code] {
+    if (*json) {
+      options->format = "json";
+    }
+    exit_code = policy_check(*options);
+  });
 }
 
 void add_test(CLI::App& policy, int& exit_code) {

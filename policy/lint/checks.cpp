@@ -87,7 +87,7 @@ std::string to_string(const Finding& finding) {
     text += ':' + std::to_string(finding.mark.line) + ':' + std::to_string(finding.mark.column);
   }
   text += ": " + std::string(to_string(finding.severity)) + ": " + finding.message;
-  return text + " [" + std::string(finding.id) + ']';
+  return finding.id == load_id ? text : text + " [" + std::string(finding.id) + ']';
 }
 
 bool Report::warns() const noexcept {

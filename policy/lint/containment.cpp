@@ -53,7 +53,7 @@ struct Stand {
 };
 
 bool ends_by(const PathPattern& pattern, std::size_t depth) noexcept {
-  return pattern.segments(Reading::wide).size() <= depth;
+  return pattern.segments(Reading::narrow).size() <= depth;  // never fewer than widely
 }
 
 /// One walk: depth is bounded by sample_depth_max, so recursion is.
@@ -118,17 +118,25 @@ class Walker {
     return true;
   }
 
-  /// The path as it is, and with slashes behind it.
+  /// Whether another slash may stand behind the path.
+  [[nodiscard]] bool takes_slash(const std::string& path) const {
+    return keep_slashes_ || !path.ends_with('/');
+  }
+
+  /// The path as it is, and with a slash behind it.
   bool look_here(const std::string& path) {
     if (path.empty()) {
       return look("/");
     }
-    return look(path) && look(path + '/') && (!keep_slashes_ || look(path + "//"));
+    return look(path) && (!takes_slash(path) || look(path + '/'));
   }
 
   bool step(const Stand& stand, const std::string& path) {
-    if (!path.ends_with('/') && !look_here(path)) {
+    if (!look_here(path)) {
       return false;
+    }
+    if (!takes_slash(path)) {
+      return true;
     }
     const bool more = std::any_of(stand.live.begin(), stand.live.end(),
                                   [&](const auto* pattern) { return !ends_by(*pattern, stand.depth); });
@@ -168,13 +176,16 @@ class Walker {
       if (wide.empty()) {
         continue;
       }
-      std::set<std::string> spelt;
+      std::set<std::string> others;
       for (const std::string& segment : alike) {
         for (std::string& spelling : spellings(segment, alike.size() + 1)) {
-          spelt.insert(std::move(spelling));
+          if (!alike.contains(spelling)) {
+            others.insert(std::move(spelling));
+          }
         }
       }
-      out.insert(out.end(), spelt.begin(), spelt.end());
+      out.insert(out.end(), alike.begin(), alike.end());
+      out.insert(out.end(), others.begin(), others.end());
     }
     if (keep_slashes_) {
       out.emplace_back();

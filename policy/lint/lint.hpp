@@ -32,8 +32,11 @@ struct Check {
 [[nodiscard]] std::span<const Check> checks() noexcept;
 [[nodiscard]] bool is_check(std::string_view id) noexcept;
 
+/// The id of findings that have no check of their own: YAML that cannot be read, keys that nobody knows.
+inline constexpr std::string_view load_id = "load";
+
 struct Finding {
-  std::string_view id;  ///< of checks()
+  std::string_view id;  ///< of checks(), or load_id
   Severity severity = Severity::warning;
   std::string file;
   yaml::Mark mark;
@@ -41,7 +44,7 @@ struct Finding {
   std::optional<std::string> reason;  ///< set: suppressed by a comment, for this reason
 };
 
-/// `file:line:column: warning: message [L9]`
+/// `file:line:column: warning: message [L9]`; no id for load_id.
 [[nodiscard]] std::string to_string(const Finding& finding);
 
 struct Options {

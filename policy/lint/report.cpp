@@ -96,10 +96,11 @@ std::string to_text(std::span<const Finding> findings) {
 json::array to_json(std::span<const Finding> findings) {
   json::array array;
   for (const Finding& finding : findings) {
-    json::object object{{"id", finding.id},
-                        {"severity", to_string(finding.severity)},
-                        {"file", finding.file},
-                        {"message", finding.message}};
+    json::object object{
+        {"severity", to_string(finding.severity)}, {"file", finding.file}, {"message", finding.message}};
+    if (finding.id != load_id) {
+      object["id"] = finding.id;
+    }
     if (finding.mark.line != 0) {
       object["line"] = finding.mark.line;
       object["column"] = finding.mark.column;
@@ -112,19 +113,28 @@ json::array to_json(std::span<const Finding> findings) {
   return array;
 }
 
-std::string to_sarif(std::span<const Finding> findings, std::string_view version) {
+std::string to_sarif(const Report& report, std::string_view version) {
   json::array rules;
   for (const Check& check : checks()) {
     rules.push_back(rule_of(check));
   }
   rules.push_back(rule_of(load_check));
   json::array results;
-  for (const Finding& finding : findings) {
+  for (const Finding& finding : report.findings) {
     results.push_back(result_of(finding));
   }
+  json::array notifications;
+  for (const std::string_view id : report.unfinished) {
+    notifications.push_back(
+        {{"level", "warning"},
+         {"message", text_of(std::string(id) + " was too much work and is not finished")}});
+  }
   json::object driver{{"name", "tallygate policy check"}, {"version", version}, {"rules", std::move(rules)}};
+  json::object invocation{{"executionSuccessful", true},
+                          {"toolExecutionNotifications", std::move(notifications)}};
   json::object run{{"tool", {{"driver", std::move(driver)}}},
                    {"columnKind", "unicodeCodePoints"},
+                   {"invocations", json::array{std::move(invocation)}},
                    {"results", std::move(results)}};
   const json::object log{{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
                          {"version", "2.1.0"},

@@ -1,0 +1,108 @@
+#include "policy/lint/suppressions.hpp"
+
+#include "tests/policy/lint/support.hpp"
+
+#include <gtest/gtest.h>
+
+namespace tallygate::policy::lint::test {
+namespace {
+
+/// A policy whose role on line 4 is unused, with comments before and behind.
+std::string unused(std::string_view above, std::string_view behind) {
+  return "roles:\n" + std::string(above) + "  idle: {}" + std::string(behind) +
+         "\n  r: {}\n"
+         "bindings: [{role: r, groups: [g]}]\n"
+         "resources: {s: {hosts: [a.example.com]}}\n"
+         "rules: [{id: one, effect: allow, roles: [r], resources: [s], methods: [read]}]\n";
+}
+
+/// Lines and texts of the comments of a file.
+std::vector<std::string> comment_texts(std::string_view text) {
+  std::vector<std::string> out;
+  for (const Comment& comment : comments(text)) {
+    out.push_back(std::to_string(comment.mark.line) + ':' + std::to_string(comment.mark.column) + ' ' +
+                  std::string(comment.text));
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST(LintSuppressions, HideAFindingOnTheirLineOrTheOneBelow) {
+  EXPECT_EQ(found(unused("", "")), Places{"L2 4:3 note"});
+  EXPECT_EQ(found(unused("", "  # lint: allow L2 because it comes next month")), Places{});
+  EXPECT_EQ(found(unused("  # lint: allow L2 because it comes next month\n", "")), Places{});
+  EXPECT_EQ(
+      found(unused("  # lint: allow L2 because it comes next month\n  # and somebody waits for it\n", "")),
+      Places{});
+}
+
+TEST(LintSuppressions, KeepWhatTheyHideInTheReport) {
+  const Report report = report_of(unused("", "  # lint: allow L2 because it comes next month"));
+  ASSERT_EQ(report.findings.size(), 1U);
+  EXPECT_EQ(report.findings[0].reason, "it comes next month");
+}
+
+TEST(LintSuppressions, HideNothingElse) {
+  EXPECT_EQ(found(unused("", "  # lint: allow L3 because it comes next month")),
+            (Places{"L2 4:3 note", "L23 4:13 note"}));
+  EXPECT_EQ(found(unused("  # lint: allow L2 because it comes next month\n\n", "")),
+            (Places{"L23 4:3 note", "L2 6:3 note"}));
+}
+
+TEST(LintSuppressions, NeedAReasonAndAnIdThatExists) {
+  for (const char* text : {"allow L2", "allow L2 because", "allow L2 because  ", "allow because it must",
+                           "allow L99 because so", "deny L2 because so", ""}) {
+    EXPECT_EQ(found(unused("", "  # lint: " + std::string(text))), (Places{"L2 4:3 note", "L22 4:13"}))
+        << text;
+  }
+  EXPECT_EQ(
+      message("L22", unused("", "  # lint: allow L2")),
+      "a suppression says why; write '# lint: allow L9 because ...' with the check's id and the reason");
+}
+
+TEST(LintSuppressions, NameSeveralChecks) {
+  EXPECT_EQ(found(unused("", "  # lint: allow L2, L19 because both are meant")), Places{"L23 4:13 note"});
+  EXPECT_EQ(found(unused("", "  # lint: allow L2 because one is meant  ")), Places{});
+}
+
+TEST(LintSuppressions, WaitForWhatWasNotLookedFor) {
+  EXPECT_EQ(found(unused("", "  # lint: allow L2, L21 because it is for a group to come")), Places{});
+  EXPECT_EQ(found(unused("", "  # lint: allow L2, L21 because it is for a group to come"),
+                  {{}, std::vector<std::string>{"g"}}),
+            Places{"L23 4:13 note"});
+}
+
+TEST(LintSuppressions, AreCommentsAndNoTextInQuotes) {
+  EXPECT_EQ(
+      comment_texts("a: 1 # one\n"
+                    "# two\n"
+                    "b: \"# no\" # three\n"
+                    "c: '# it''s no'# no\n"
+                    "d: x#no\n"
+                    "e: \"a \\\" # no\n  # no\" # four\n"
+                    "f: don't # five\n"
+                    "g: [\"#\", '#'] #six\n"),
+      (std::vector<std::string>{"1:6 one", "2:1 two", "3:11 three", "7:9 four", "8:10 five", "9:15 six"}));
+}
+
+TEST(LintSuppressions, AreNoTextOfBlockScalars) {
+  EXPECT_EQ(comment_texts("a: | # one\n"
+                          "  # no\n"
+                          "\n"
+                          "   # no\n"
+                          "# two\n"
+                          "b:\n"
+                          "  - >-\n"
+                          "    # no\n"
+                          "  # three\n"
+                          "c: x | # four\n"
+                          "  # five\n"),
+            (std::vector<std::string>{"1:6 one", "5:1 two", "9:3 three", "10:8 four", "11:3 five"}));
+}
+
+TEST(LintSuppressions, CountColumnsInCharacters) {
+  EXPECT_EQ(comment_texts("\xEF\xBB\xBFz\xC3\xA9: 1 # one\r\n"), std::vector<std::string>{"1:7 one"});
+}
+
+}  // namespace tallygate::policy::lint::test
