@@ -47,21 +47,36 @@ std::string painted(std::string_view text, std::string_view sequence, bool colou
 
 }  // namespace
 
+Explanation explain(const Program& program, const Principal& principal, const CanonicalRequest& request,
+                    const Context& context) {
+  Explanation explanation;
+  explanation.now = context.now;
+  explanation.route = context.route;
+  explanation.request = request;
+  explanation.trace = trace(program, principal, request, context);
+  explanation.verdict = verdict_of(program, explanation.trace);
+  explanation.near_misses = near_misses(explanation.trace);
+  explanation.remedy = remedy_of(program, explanation);
+  return explanation;
+}
+
 Explanation explain(const Program& program, const Question& question) {
+  CanonicalRequest request;
+  CanonicalScratch scratch;
+  const RejectCode code = canonicalise(question.request, program, request, scratch);
+  if (code == RejectCode::none) {
+    const Context context = question.circumstances.context(question.now, question.request.route);
+    Explanation explanation = explain(program, question.principal, request, context);
+    explanation.steps = canonical_steps(question.request, code, request);
+    return explanation;
+  }
   Explanation explanation;
   explanation.now = question.now;
   explanation.route = question.request.route;
-  CanonicalScratch scratch;
-  explanation.code = canonicalise(question.request, program, explanation.request, scratch);
-  explanation.steps = canonical_steps(question.request, explanation.code, explanation.request);
-  if (explanation.code != RejectCode::none) {
-    explanation.verdict = policy::verdict_of(explanation.code);
-  } else {
-    const Context context = question.circumstances.context(question.now, question.request.route);
-    explanation.trace = trace(program, question.principal, explanation.request, context);
-    explanation.verdict = verdict_of(program, explanation.trace);
-    explanation.near_misses = near_misses(explanation.trace);
-  }
+  explanation.code = code;
+  explanation.request = request;
+  explanation.steps = canonical_steps(question.request, code, request);
+  explanation.verdict = policy::verdict_of(code);
   explanation.remedy = remedy_of(program, explanation);
   return explanation;
 }

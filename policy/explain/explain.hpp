@@ -39,6 +39,10 @@ struct Explanation {
 
 [[nodiscard]] Explanation explain(const Program& program, const Question& question);
 
+/// The same of a request that is canonical already, such as one on record; without `steps`.
+[[nodiscard]] Explanation explain(const Program& program, const Principal& principal,
+                                  const CanonicalRequest& request, const Context& context);
+
 /// Whether the rule speaks of this host, path and method: what keeps it from matching is who asks and how.
 [[nodiscard]] bool speaks_of_request(const RuleTrace& rule) noexcept;
 

@@ -35,6 +35,7 @@ class HeaderList final : public HeaderSource {
  public:
   void add(std::string name, std::string value) { lines_.emplace_back(std::move(name), std::move(value)); }
   [[nodiscard]] bool empty() const noexcept { return lines_.empty(); }
+  void clear() noexcept { lines_.clear(); }
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name,
                                                        std::size_t index) const noexcept override;
 

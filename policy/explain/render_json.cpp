@@ -19,9 +19,10 @@ json::object request_json(const Explanation& explanation) {
   }
   if (explanation.code == RejectCode::none) {
     object["method"] = request.method;
-    if (explanation.route.empty()) {
+    if (!request.host.name.empty() || explanation.route.empty()) {
       object["host"] = request.host.name;
-    } else {
+    }
+    if (!explanation.route.empty()) {
       object["route"] = printable(explanation.route);
     }
     object["path"] = request.path.matched;

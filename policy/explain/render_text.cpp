@@ -48,9 +48,10 @@ void add_request(const Explanation& explanation, const Style& style, std::string
   Section section(out, "request", style);
   const CanonicalRequest& request = explanation.request;
   if (explanation.code == RejectCode::none) {
-    const std::string where =
-        explanation.route.empty() ? request.host.name : "route " + explanation.route + " ";
-    section.line(printable(request.method + " " + where + request.path.matched));
+    const std::string route = explanation.route.empty() ? "" : "route " + explanation.route + " ";
+    const bool host = !request.host.name.empty();  // a request on record has both
+    section.line(printable(request.method + " " + (host ? request.host.name : route) + request.path.matched +
+                           (host && !route.empty() ? "  on " + route : "")));
   }
   for (const CanonicalStep& step : explanation.steps) {
     section.line(padded(step.rule, 5) + step.what + (step.value.empty() ? "" : ": " + step.value));
