@@ -70,6 +70,10 @@ class Server {
   boost::asio::awaitable<bool> record(std::string_view kind,
                                       const std::function<void(access::EventText&)>& fill);
   boost::asio::awaitable<bool> record_policy(const Snapshot& snapshot);
+  boost::asio::awaitable<bool> record_shadow(const Snapshot& snapshot);
+  boost::asio::awaitable<void> reject_shadow(const std::string& failure);
+  boost::asio::awaitable<bool> record_texts(const std::vector<policy::yaml::SourceFile>& sources,
+                                            const policy::Program& program, bool shadow);
   boost::asio::awaitable<void> record_session_events(std::vector<identity::SessionEvent> events);
   /// Records what floods were counted; sums that the record does not take are given back for the next time.
   boost::asio::awaitable<void> record_floods(std::vector<access::Suppressed> sums);

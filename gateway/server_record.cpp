@@ -110,12 +110,28 @@ asio::awaitable<bool> Server::introduce() {
   if (!co_await record("config.load", fill_config)) {
     co_return false;
   }
-  introduced_ = co_await record_policy(*snapshot);
+  if (!co_await record_policy(*snapshot)) {
+    co_return false;
+  }
+  introduced_ = co_await record_shadow(*snapshot);
   co_return introduced_;
 }
 
 asio::awaitable<bool> Server::record_policy(const Snapshot& snapshot) {
-  const std::vector<Part> parts = parts_of(snapshot.policy_sources);
+  co_return co_await record_texts(snapshot.policy_sources, *snapshot.program, false);
+}
+
+asio::awaitable<bool> Server::record_shadow(const Snapshot& snapshot) {
+  if (!snapshot.shadow) {
+    co_return true;
+  }
+  co_return co_await record_texts(snapshot.shadow_sources, *snapshot.shadow, true);
+}
+
+/// The text of a policy. That of a shadow says so, since it decides nothing.
+asio::awaitable<bool> Server::record_texts(const std::vector<policy::yaml::SourceFile>& sources,
+                                           const policy::Program& program, bool shadow) {
+  const std::vector<Part> parts = parts_of(sources);
   for (std::size_t at = 0; at < parts.size(); ++at) {
     const auto fill = [&](access::EventText& text) {
       std::string& out = text.text();
@@ -124,10 +140,10 @@ asio::awaitable<bool> Server::record_policy(const Snapshot& snapshot) {
       text.member("parts");
       access::append_json_integer(out, static_cast<std::int64_t>(parts.size()));
       text.member("policy");
-      out += "{\"digest\":\"" + snapshot.program->digest_hex() + "\",";
+      out += "{\"digest\":\"" + program.digest_hex() + "\",";
       access::append_json_text(out, "file", parts[at].file, access::recorded_path_bytes);
-      out += ",";
-      access::append_json_text(out, "name", snapshot.program->policy().name, access::recorded_header_bytes);
+      out += shadow ? ",\"mode\":\"shadow\"," : ",";
+      access::append_json_text(out, "name", program.policy().name, access::recorded_header_bytes);
       out += ",\"text\":";
       access::append_json_string(out, parts[at].text);
       out += "}";
@@ -137,6 +153,23 @@ asio::awaitable<bool> Server::record_policy(const Snapshot& snapshot) {
     }
   }
   co_return true;
+}
+
+asio::awaitable<void> Server::reject_shadow(const std::string& failure) {
+  access::count(persistent_->counts.config_rejects);
+  log_.error("the shadow policy was refused, the old one stays beside the policy in force",
+             {{"reason", failure}});
+  const auto fill = [&failure](access::EventText& text) {
+    text.member("policy");
+    text.text() += "{\"mode\":\"shadow\"}";
+    text.member("reason");
+    std::string reason;
+    access::append_json_text(reason, "", failure, access::recorded_path_bytes);
+    text.text() += reason.substr(reason.find(':') + 1);
+  };
+  if (!co_await record("policy.reject", fill)) {
+    log_.warning("the refused shadow policy is not on record");
+  }
 }
 
 asio::awaitable<void> Server::record_session_events(std::vector<identity::SessionEvent> events) {
@@ -216,7 +249,7 @@ asio::awaitable<void> Server::reload_once() {
   std::shared_ptr<const Snapshot> next;
   if (auto settings = load_settings(file); !settings) {
     failure = policy::yaml::to_string(settings.error());
-  } else if (auto built = build_snapshot(std::move(*settings), *persistent_); !built) {
+  } else if (auto built = build_snapshot(std::move(*settings), *persistent_, snapshot_.get()); !built) {
     failure = built.error();
   } else {
     next = std::move(*built);
@@ -255,11 +288,19 @@ asio::awaitable<void> Server::reload_once() {
   if (recorded && policy_changed) {
     recorded = co_await record_policy(*next);
   }
+  const bool shadow_changed =
+      next->shadow && (!snapshot_->shadow || next->shadow->digest() != snapshot_->shadow->digest());
+  if (recorded && shadow_changed) {
+    recorded = co_await record_shadow(*next);
+  }
   if (!recorded) {
     access::count(persistent_->counts.config_rejects);
     log_.error("reload refused, the old configuration stays in force",
                {{"reason", "the record does not take it"}});
     co_return;
+  }
+  if (!next->shadow_failure.empty()) {
+    co_await reject_shadow(next->shadow_failure);
   }
   snapshot_ = next;
   persistent_->floods.set_limits(flood_limits(next->settings));

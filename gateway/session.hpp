@@ -43,6 +43,7 @@ class Session final : public ConnectionHook, private upstream::ResponseGate {
   boost::asio::awaitable<void> authenticate_slowly();
   void take_outcome(identity::Outcome outcome);
   void decide();
+  void decide_shadow(const policy::Context& context);
   boost::asio::awaitable<Step> judge_and_serve();
   boost::asio::awaitable<access::Answer> wait_for(access::Recorder::Pending pending);
   boost::asio::awaitable<Step> forward();
@@ -79,6 +80,8 @@ class Session final : public ConnectionHook, private upstream::ResponseGate {
   policy::CanonicalRequest target_;           // its memory is used again by the next request
   identity::IdentityPtr last_identity_;       // whose roles are in roles_
   policy::RoleSet roles_;
+  policy::RoleSet shadow_roles_;  // likewise, under the shadow policy
+  identity::IdentityPtr shadow_identity_;
   bool idle_ = true;
   bool draining_ = false;
 

@@ -3,6 +3,7 @@
 #include "gateway/access/forwarding.hpp"
 #include "gateway/access/record_headers.hpp"
 #include "gateway/session.hpp"
+#include "policy/replay/change.hpp"
 #include "policy/request/host.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -188,6 +189,42 @@ void Session::decide() {
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - started);
   exchange_.microseconds = static_cast<std::uint32_t>(took.count() / 1000);
   worker_.persistent.counts.decision.observe(static_cast<std::uint64_t>(took.count()));
+  if (snapshot_->shadow) {
+    decide_shadow(context);
+  }
+}
+
+/// What the candidate policy would answer to the same. Nothing but the record and the metrics hears of it.
+void Session::decide_shadow(const policy::Context& context) {
+  const policy::Program& program = *snapshot_->shadow;
+  const auto started = std::chrono::steady_clock::now();
+  policy::DecideScratch& scratch = worker_.shadow_scratch;
+  const policy::Principal& principal = exchange_.identity->principal;
+  if (shadow_identity_ != exchange_.identity || !shadow_roles_.current(program, context.now)) {
+    policy::resolve(program, principal, context.now, scratch.evaluation, shadow_roles_);
+    shadow_identity_ = exchange_.identity;
+  }
+  access::ShadowAnswer& shadow = exchange_.shadow.emplace();
+  shadow.program = &program;
+  shadow.roles = shadow_roles_.held();
+  const policy::CanonicalRequest* target = &target_;
+  if (const auto sent = access::sent_path(exchange_.head->target); policy::depends_on_options(sent)) {
+    // Its resources may ask for another form of this path.
+    const std::array<std::string_view, 1> hosts{target_.host.name};
+    shadow.answer.code = policy::canonicalise({target_.method, sent, "HTTP/1.1", hosts}, program,
+                                              scratch.request, scratch.canonical);
+    target = &scratch.request;
+  }
+  if (shadow.answer.code == policy::RejectCode::none) {
+    shadow.answer.decision =
+        policy::evaluate(program, principal, shadow_roles_, *target, context, scratch.evaluation);
+  }
+  const auto took =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started);
+  shadow.microseconds = static_cast<std::uint32_t>(took.count());
+  const policy::Change change =
+      policy::change_of(*snapshot_->program, *exchange_.decision, program, shadow.answer);
+  access::count(worker_.persistent.counts.shadow[static_cast<std::size_t>(change)]);
 }
 
 bool Session::suppressed(std::string_view kind, std::string_view reason, std::string_view user_json) {

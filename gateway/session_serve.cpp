@@ -90,6 +90,7 @@ asio::awaitable<Session::Step> Session::judge_and_serve() {
                                                  server_ != nullptr ? std::string_view(server_->name) : "");
   access::Recorder::Pending pending = worker_.recorder.begin(event);
   exchange_.decision.reset();
+  exchange_.shadow.reset();
   stream_.expires_in(net::Milliseconds{0});  // the recorder's own limit holds
   const AuditSettings& audit = snapshot_->settings.audit;
   const auto early = worker_.recorder.ready(pending);

@@ -195,6 +195,12 @@ void read_root(SettingsMap& root, Settings& settings) {
       settings.policy.push_back(*path);
     }
   }
+  // A file that is not there is found out when it is read: at a reload that is no reason to refuse the rest.
+  for (const auto& [text, at] : root.texts("shadow_policy")) {
+    if (const auto path = root.to_path(at, text, false)) {
+      settings.shadow_policy.push_back(*path);
+    }
+  }
   // Limits and audit come first: routes take their defaults from them.
   read_limits(root, settings);
   read_audit(root, settings);

@@ -40,20 +40,50 @@ identity::CertificateNameKind to_kind(CertificateName name) {
   return identity::CertificateNameKind::san_uri;
 }
 
-Failure load_policy(Snapshot& snapshot) {
-  for (const auto& path : snapshot.settings.policy) {
+/// The files of one policy, and what they make together.
+Failure load_program(const std::vector<std::filesystem::path>& paths,
+                     std::vector<policy::yaml::SourceFile>& sources,
+                     std::shared_ptr<const policy::Program>& program) {
+  for (const auto& path : paths) {
     auto source = policy::yaml::read_source(path.string());
     if (!source) {
       return path.string() + ": " + source.error().message();
     }
-    snapshot.policy_sources.push_back(std::move(*source));
+    sources.push_back(std::move(*source));
   }
-  auto program = policy::load_program(snapshot.policy_sources);
-  if (!program) {
-    return policy::yaml::to_string(program.error());
+  auto loaded = policy::load_program(sources);
+  if (!loaded) {
+    return policy::yaml::to_string(loaded.error());
   }
-  snapshot.program = std::move(*program);
-  snapshot.reads = access::policy_reads(snapshot.program->policy());
+  program = std::move(*loaded);
+  return {};
+}
+
+Failure load_policy(Snapshot& snapshot) {
+  Failure failure = load_program(snapshot.settings.policy, snapshot.policy_sources, snapshot.program);
+  if (failure.empty()) {
+    snapshot.reads = access::policy_reads(snapshot.program->policy());
+  }
+  return failure;
+}
+
+/// After load_policy().
+Failure load_shadow(Snapshot& snapshot, const Snapshot* before) {
+  if (snapshot.settings.shadow_policy.empty()) {
+    return {};
+  }
+  Failure failure = load_program(snapshot.settings.shadow_policy, snapshot.shadow_sources, snapshot.shadow);
+  if (!failure.empty() && before == nullptr) {
+    return failure;
+  }
+  if (!failure.empty()) {
+    snapshot.shadow_failure = std::move(failure);
+    snapshot.shadow_sources = before->shadow_sources;
+    snapshot.shadow = before->shadow;
+  }
+  if (snapshot.shadow) {
+    access::add_reads(snapshot.reads, access::policy_reads(snapshot.shadow->policy()));
+  }
   return {};
 }
 
@@ -162,7 +192,8 @@ Failure load_identity(Snapshot& snapshot, const Persistent& persistent) {
 }  // namespace
 
 boost::system::result<std::shared_ptr<const Snapshot>, std::string> build_snapshot(Settings settings,
-                                                                                   Persistent& persistent) {
+                                                                                   Persistent& persistent,
+                                                                                   const Snapshot* before) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->settings = std::move(settings);
   std::string failures;
@@ -176,6 +207,7 @@ boost::system::result<std::shared_ptr<const Snapshot>, std::string> build_snapsh
     }
   };
   note(load_policy(*snapshot));
+  note(load_shadow(*snapshot, before));
   note(load_routes(*snapshot, persistent));
   note(load_tls(*snapshot));
   note(load_identity(*snapshot, persistent));

@@ -39,7 +39,10 @@ struct Snapshot {
   Settings settings;
   std::vector<policy::yaml::SourceFile> policy_sources;
   std::shared_ptr<const policy::Program> program;
-  access::PolicyReads reads;  ///< of the program
+  access::PolicyReads reads;  ///< of the program, and of the shadow
+  std::vector<policy::yaml::SourceFile> shadow_sources;
+  std::shared_ptr<const policy::Program> shadow;  ///< decides beside the program; null: none is configured
+  std::string shadow_failure;  ///< why the shadow is still that of the snapshot before; empty: it is not
   upstream::Routes routes;
   std::vector<std::vector<std::shared_ptr<upstream::ServerState>>> servers;  ///< by position of the route
   std::vector<std::shared_ptr<access::RouteCounts>> route_counts;            ///< likewise
@@ -52,10 +55,11 @@ struct Snapshot {
 };
 
 /// Builds a snapshot from settings: reads the policy, certificates, keys, accounts and tokens they name.
-/// Errors: one or more lines, each with file:line:column where there is a file. Changes nothing in
-/// `persistent` on error but the servers it knows of.
+/// `before` is the one in force at a reload: a shadow policy that can't be loaded is then kept as it was, so
+/// that it holds up nothing else. Errors: one or more lines, each with file:line:column where there is a
+/// file. Changes nothing in `persistent` on error but the servers it knows of.
 [[nodiscard]] boost::system::result<std::shared_ptr<const Snapshot>, std::string> build_snapshot(
-    Settings settings, Persistent& persistent);
+    Settings settings, Persistent& persistent, const Snapshot* before = nullptr);
 
 /// How much one source may put on record, as settings say.
 [[nodiscard]] access::FloodLimits flood_limits(const Settings& settings) noexcept;

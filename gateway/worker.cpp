@@ -32,6 +32,7 @@ Worker::Worker(Persistent& persistent_state, std::shared_ptr<const Snapshot> fir
            snapshot->settings.limits.idle_upstream_age),
       recorder(io_, deadlines, snapshot->settings.limits.timeouts.record),
       scratch(*snapshot->program),
+      shadow_scratch(snapshot->shadow ? *snapshot->shadow : *snapshot->program),
       work_(asio::make_work_guard(io_)),
       sweep_timer_(io_) {
   recorder.set_host(std::move(host));
@@ -115,6 +116,9 @@ asio::awaitable<void> Worker::sweep_pool() {
 void Worker::set_snapshot(std::shared_ptr<const Snapshot> next) {
   asio::post(io_, [this, next = std::move(next)]() mutable {
     scratch.fit(*next->program);
+    if (next->shadow) {
+      shadow_scratch.evaluation.fit(*next->shadow);
+    }
     recorder.set_limit(next->settings.limits.timeouts.record);
     snapshot = std::move(next);
     for (ConnectionHook& connection : connections_) {

@@ -10,6 +10,7 @@
 #include "gateway/snapshot.hpp"
 #include "gateway/upstream/pool.hpp"
 #include "policy/evaluate/scratch.hpp"
+#include "policy/explain/verdict.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -86,6 +87,7 @@ class Worker {
   access::AccessRecord record;
   access::IdSource ids;
   policy::Scratch scratch;
+  policy::DecideScratch shadow_scratch;  ///< the decision under way points into the other
   policy::CanonicalScratch canonical_scratch;
   /// The round-robin position of a route, by its index in whatever snapshot: a reload may start another turn.
   [[nodiscard]] std::size_t& turn(std::size_t route) {

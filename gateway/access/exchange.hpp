@@ -9,9 +9,11 @@
 #include "gateway/net/tls_context.hpp"
 #include "gateway/settings.hpp"
 #include "policy/evaluate/evaluate.hpp"
+#include "policy/replay/recorded.hpp"
 #include "policy/request/canonical.hpp"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,6 +26,15 @@ struct ConnectionFacts {
   std::uint16_t port = 0;
   net::TlsFacts tls;
   std::optional<identity::ClientCertificate> certificate;
+};
+
+/// What a candidate policy would have answered (`shadow_policy`). For the record and the metrics; no verdict
+/// looks at it.
+struct ShadowAnswer {
+  const policy::Program* program = nullptr;
+  policy::Answer answer;
+  std::span<const policy::RoleIndex> roles;
+  std::uint32_t microseconds = 0;
 };
 
 /// One request. Every field begins as "not allowed", so a stage that is forgotten denies. A stage reads only
@@ -50,6 +61,7 @@ struct Exchange {
   bool origin_ok = false;                    ///< of a WebSocket: Origin is absent or this host
   std::optional<policy::Decision> decision;  ///< none: the policy was not asked
   std::uint32_t microseconds = 0;            ///< of the decision
+  std::optional<ShadowAnswer> shadow;        ///< none: there is no shadow policy, or no decision
 };
 
 /// What to do with a request.

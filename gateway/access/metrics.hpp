@@ -1,6 +1,8 @@
 #pragma once
 /// Counters of the hot path: relaxed atomics that a scrape reads. The library's own histograms take a lock
 /// for each observation, which a request should not.
+#include "policy/replay/change.hpp"
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -70,7 +72,8 @@ class Counts {
 
   Histogram<decision_bounds_ns.size()> decision{decision_bounds_ns};
   Histogram<wait_bounds_ns.size()> record_wait{wait_bounds_ns};
-  Counter connections{0};  ///< accepted
+  std::array<Counter, policy::changes> shadow{};  ///< decisions by what a shadow policy would change
+  Counter connections{0};                         ///< accepted
   std::atomic<std::int64_t> connections_open{0};
   Counter connections_refused{0};  ///< over the limit
   Counter handshake_failures{0};

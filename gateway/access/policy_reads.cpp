@@ -59,4 +59,25 @@ PolicyReads policy_reads(const policy::Policy& policy) {
   return reads;
 }
 
+void add_reads(PolicyReads& reads, const PolicyReads& other) {
+  reads.claims.insert(reads.claims.end(), other.claims.begin(), other.claims.end());
+  reads.groups.insert(reads.groups.end(), other.groups.begin(), other.groups.end());
+  sort_unique(reads.claims);
+  sort_unique(reads.groups);
+  for (const PolicyReads::Header& header : other.headers) {
+    const auto at = std::lower_bound(
+        reads.headers.begin(), reads.headers.end(), header.name,
+        [](const PolicyReads::Header& known, const std::string& name) { return known.name < name; });
+    if (at == reads.headers.end() || at->name != header.name) {
+      reads.headers.insert(at, header);
+      continue;
+    }
+    for (const auto& value : header.named) {
+      if (std::find(at->named.begin(), at->named.end(), value) == at->named.end()) {
+        at->named.push_back(value);
+      }
+    }
+  }
+}
+
 }  // namespace tallygate::access

@@ -26,4 +26,7 @@ struct PolicyReads {
 /// Everything that a binding or a condition names, whether or not a rule uses it.
 [[nodiscard]] PolicyReads policy_reads(const policy::Policy& policy);
 
+/// Adds what another policy reads, so that decisions of both can be computed again from one entry.
+void add_reads(PolicyReads& reads, const PolicyReads& other);
+
 }  // namespace tallygate::access

@@ -36,7 +36,92 @@ void append_number(std::string& out, std::string_view name, std::uint64_t value)
   append_json_integer(out, static_cast<std::int64_t>(value));
 }
 
+/// What `decision` and its `shadow` have in common.
+struct AnswerText {
+  std::string_view effect;
+  std::string_view mode;
+  std::string_view reason;
+  const policy::Decision* decision;  ///< null: the policy was not asked
+  std::uint32_t microseconds;
+  const policy::Program& program;
+  std::span<const policy::RoleIndex> roles;
+};
+
+template <typename Indexes, typename Name>
+void append_names(std::string& out, const Indexes& indexes, Name name) {
+  for (const auto index : indexes) {
+    separate(out);
+    append_json_string(out, name(index));
+  }
+  out += ']';
+}
+
+void append_answer(std::string& out, const AnswerText& answer) {
+  const policy::Program& program = answer.program;
+  const policy::Decision* decision = answer.decision;
+  const auto rule_id = [&program](policy::RuleIndex rule) { return program.rule(rule).id; };
+  append_plain(out, "effect", answer.effect);
+  append_number(out, "microseconds", answer.microseconds);
+  append_plain(out, "mode", answer.mode);
+  const bool step_up = decision != nullptr && decision->outcome == policy::Outcome::step_up;
+  if (step_up) {
+    out += decision->login ? ",\"needs\":[\"login\"" : ",\"needs\":[";
+    append_names(out, decision->step_up,
+                 [&program](policy::ConditionIndex index) { return program.condition(index).name; });
+  }
+  append_plain(out, "policy", program.digest_hex());
+  out += ",\"reasons\":[\"";
+  out.append(answer.reason).append("\"],\"roles\":[");
+  append_names(out, answer.roles, [&program](policy::RoleIndex role) { return program.role_name(role); });
+  out += ",\"rule\":";
+  if (decision == nullptr) {
+    out += "null";
+  } else if (decision->rules.empty() || step_up) {
+    out += "\"default\"";
+  } else {
+    append_json_string(out, rule_id(decision->rules.front()));
+  }
+  if (decision != nullptr && !step_up && decision->rules.size() > 1) {
+    out += ",\"rules\":[";
+    append_names(out, decision->rules, rule_id);
+  }
+}
+
+/// Why a policy answers so, in the words of a verdict.
+std::string_view reason_of(const policy::Decision& decision) noexcept {
+  if (decision.outcome == policy::Outcome::step_up) {
+    return decision.login ? "login" : "step-up";
+  }
+  return decision.rules.empty() ? "default" : "rule";
+}
+
+/// Values of path parameters become `*`: a session's id may stand there.
+void append_masked_path(std::string& out, std::string_view path) {
+  bool masked = false;
+  for (std::size_t at = 0; at < path.size(); ++at) {
+    const bool encoded = path[at] == '%' && at + 2 < path.size() && path[at + 1] == '3' &&
+                         (path[at + 2] == 'B' || path[at + 2] == 'b');
+    if (!masked && (path[at] == ';' || encoded)) {
+      masked = true;
+      out += ";*";
+    }
+    masked = masked && path[at] != '/';
+    if (!masked) {
+      out += path[at];
+    }
+  }
+}
+
 }  // namespace
+
+std::string_view sent_path(std::string_view target) noexcept {
+  policy::UrlParts url;
+  if (policy::split_url(target, url)) {
+    target = url.target;
+  }
+  const std::string_view path = target.substr(0, target.find('?'));
+  return path.empty() ? std::string_view("/") : path;
+}
 
 void EventText::member(std::string_view name) {
   if (count_ == members_max) {
@@ -115,51 +200,26 @@ void AccessRecord::append_client(const Exchange& exchange) {
 void AccessRecord::append_decision(const Exchange& exchange, const Verdict& verdict,
                                    const policy::Program& program, std::span<const policy::RoleIndex> roles) {
   std::string& out = event_.text();
-  const std::optional<policy::Decision>& decision = exchange.decision;
   out += '{';
   append_plain(out, "at", second_.of(exchange.now));
-  append_plain(out, "effect", verdict.forward ? "allow" : "deny");
-  append_number(out, "microseconds", exchange.microseconds);
-  append_plain(out, "mode", "enforce");
-  const bool step_up = decision && decision->outcome == policy::Outcome::step_up;
-  if (step_up) {
-    out += ",\"needs\":[";
-    if (decision->login) {
-      out += "\"login\"";
-    }
-    for (const policy::ConditionIndex index : decision->step_up) {
-      separate(out);
-      append_json_string(out, program.condition(index).name);
-    }
-    out += ']';
-  }
-  append_plain(out, "policy", program.digest_hex());
-  out += ",\"reasons\":[\"";
-  out.append(verdict.reason).append("\"],\"roles\":[");
-  for (const policy::RoleIndex role : roles) {
-    separate(out);
-    append_json_string(out, program.role_name(role));
-  }
-  out += "],\"rule\":";
-  if (!decision) {
-    out += "null";
-  } else if (decision->rules.empty() || step_up) {
-    out += "\"default\"";
-  } else {
-    append_json_string(out, program.rule(decision->rules.front()).id);
-  }
-  if (decision && !step_up && decision->rules.size() > 1) {
-    out += ",\"rules\":[";
-    for (const policy::RuleIndex rule : decision->rules) {
-      separate(out);
-      append_json_string(out, program.rule(rule).id);
-    }
-    out += ']';
+  append_answer(out,
+                {verdict.forward ? "allow" : "deny", "enforce", verdict.reason,
+                 exchange.decision ? &*exchange.decision : nullptr, exchange.microseconds, program, roles});
+  if (exchange.shadow) {
+    const ShadowAnswer& shadow = *exchange.shadow;
+    const policy::Decision& decision = shadow.answer.decision;
+    const bool refused = shadow.answer.code != policy::RejectCode::none;
+    out += ",\"shadow\":{";
+    append_answer(out, {decision.outcome == policy::Outcome::allow ? "allow" : "deny", "shadow",
+                        refused ? to_string(shadow.answer.code) : reason_of(decision),
+                        refused ? nullptr : &decision, shadow.microseconds, *shadow.program, shadow.roles});
+    out += '}';
   }
   out += '}';
 }
 
-/// A path over its limit is cut like everything else; what was cut off follows, since the policy read it.
+/// A path over its limit is cut like everything else; what was cut off follows, since the policy read it. So
+/// does the path as it was sent where path options of another policy could read it in another way.
 void AccessRecord::append_path(const Exchange& exchange) {
   std::string& out = event_.text();
   const std::string_view path = exchange.target->path.matched;
@@ -167,6 +227,13 @@ void AccessRecord::append_path(const Exchange& exchange) {
   if (path.size() > recorded_path_bytes) {
     append_text(out, "path_rest", path.substr(cut_length(path, recorded_path_bytes)),
                 policy::max_target_bytes);
+  }
+  const std::string_view sent =
+      exchange.head != nullptr ? sent_path(exchange.head->target) : std::string_view();
+  if (sent != path && policy::depends_on_options(sent)) {
+    scratch_.clear();
+    append_masked_path(scratch_, sent);
+    append_text(out, "path_sent", scratch_, recorded_path_bytes);
   }
 }
 

@@ -51,6 +51,10 @@ struct EndFacts {
   std::string_view upstream;  ///< the server that answered; empty if none did
 };
 
+/// The path of a request target as it was sent, without its query: what a policy with other path options
+/// would begin from. A view of `target`, or `/`.
+[[nodiscard]] std::string_view sent_path(std::string_view target) noexcept;
+
 /// What is recorded of this request beyond the mandatory: as its route says, else as the settings say.
 [[nodiscard]] const RecordChoice& choice_of(const Exchange& exchange) noexcept;
 

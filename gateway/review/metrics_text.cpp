@@ -96,6 +96,16 @@ void add_requests(std::vector<MetricFamily>& out, const access::Counts& counts) 
                           counts.record_wait));
 }
 
+void add_shadow(std::vector<MetricFamily>& out, const access::Counts& counts) {
+  MetricFamily shadow = family("tallygate_shadow_decisions_total",
+                               "Decisions by what the shadow policy would change.", MetricType::Counter);
+  for (const policy::Change change : policy::all_changes) {
+    add(shadow, number(counts.shadow[static_cast<std::size_t>(change)]),
+        {{"change", std::string(to_string(change))}});
+  }
+  out.push_back(std::move(shadow));
+}
+
 void add_counts(std::vector<MetricFamily>& out, const access::Counts& counts) {
   const auto single = [&](std::string name, std::string help, MetricType type, double value) {
     MetricFamily one = family(std::move(name), std::move(help), type);
@@ -216,6 +226,7 @@ std::string metrics_text(const MetricsView& view, bool open_metrics) {
   add(sessions, static_cast<double>(view.sessions));
   families.push_back(std::move(sessions));
   add_requests(families, *view.counts);
+  add_shadow(families, *view.counts);
   add_counts(families, *view.counts);
   if (view.journal != nullptr) {
     add_journal(families, *view.journal);

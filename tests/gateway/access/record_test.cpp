@@ -127,6 +127,45 @@ TEST_F(RecordTest, StepUpNamesWhatIsNeeded) {
   EXPECT_EQ(event.at("decision").at("rule"), "default");
 }
 
+TEST_F(RecordTest, WhatAShadowPolicyWouldHaveAnsweredStandsBesideTheDecision) {
+  const policy::ConditionIndex fresh = 0;
+  exchange.decision = policy::Decision{policy::Outcome::allow, {&rule, 1}, false, {}};
+  ShadowAnswer& shadow = exchange.shadow.emplace();
+  shadow.program = program.get();
+  shadow.roles = roles;
+  shadow.answer.decision = {policy::Outcome::step_up, {&rule, 1}, false, {&fresh, 1}};
+  auto event = decision({true, 200, "rule"});
+  EXPECT_EQ(kind, "access.allow") << "the answer is the policy's own";
+  EXPECT_EQ(event.at("decision").at("effect"), "allow");
+  EXPECT_EQ(event.at("decision").at("shadow"),
+            (boost::json::object{{"effect", "deny"},
+                                 {"microseconds", 0},
+                                 {"mode", "shadow"},
+                                 {"needs", boost::json::array{"fresh"}},
+                                 {"policy", program->digest_hex()},
+                                 {"reasons", boost::json::array{"step-up"}},
+                                 {"roles", boost::json::array{"everyone", "authenticated", "viewer"}},
+                                 {"rule", "default"}}));
+  shadow.answer = {policy::RejectCode::encoded_slash, {}};
+  event = decision({true, 200, "rule"});
+  EXPECT_EQ(event.at("decision").at("shadow").at("reasons"), (boost::json::array{"encoded-slash"}));
+  EXPECT_TRUE(event.at("decision").at("shadow").at("rule").is_null());
+}
+
+TEST_F(RecordTest, APathThatOtherOptionsWouldReadInAnotherWayIsAlsoThereAsSent) {
+  head.target = "/pages;id=secret//7?q=%2F";
+  auto event = decision({false, 403, "default"});
+  EXPECT_EQ(event.at("request").at("path_sent"), "/pages;*//7");
+  head.target = "https://wiki.example.com//pages/7?a=b";
+  EXPECT_EQ(decision({false, 403, "default"}).at("request").at("path_sent"), "//pages/7");
+  for (const char* target :
+       {"/pages/7", "/pages/./7", "/pages/%37", "/pages/7?x=//", "https://wiki.example.com"}) {
+    head.target = target;
+    event = decision({false, 403, "default"});
+    EXPECT_FALSE(event.at("request").as_object().contains("path_sent")) << target;
+  }
+}
+
 TEST_F(RecordTest, ARequestThatCouldNotBeReadIsRecordedAsItsFirstLine) {
   exchange.head = nullptr;
   exchange.head_fault = http::HeadFault::bare_lf;

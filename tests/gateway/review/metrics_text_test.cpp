@@ -18,6 +18,17 @@ TEST(MetricsText, CountsRequestsByRouteAndEffect) {
   EXPECT_NE(text.find("# TYPE tallygate_requests_total counter"), std::string::npos);
 }
 
+TEST(MetricsText, CountsWhatAShadowPolicyWouldChange) {
+  access::Counts counts;
+  access::count(counts.shadow[static_cast<std::size_t>(policy::Change::deny_to_allow)], 4);
+  MetricsView view;
+  view.counts = &counts;
+  const std::string text = metrics_text(view, false);
+  EXPECT_NE(text.find("tallygate_shadow_decisions_total{change=\"deny-to-allow\"} 4"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("tallygate_shadow_decisions_total{change=\"same\"} 0"), std::string::npos);
+}
+
 TEST(MetricsText, OpenMetricsNamesFamiliesWithoutTotalAndSaysWhereItEnds) {
   access::Counts counts;
   access::count(counts.route("wiki")->allowed);

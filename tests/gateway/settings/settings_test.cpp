@@ -59,6 +59,17 @@ class SettingsFile : public testing::Test {
   std::set<std::string> missing;
 };
 
+TEST_F(SettingsFile, AShadowPolicyIsAPathOrAList) {
+  EXPECT_THAT(good(with("shadow_policy: next.yaml\n")).shadow_policy, ElementsAre("/etc/tg/next.yaml"));
+  EXPECT_THAT(good(with("shadow_policy: [a.yaml, /b.yaml]\n")).shadow_policy,
+              ElementsAre("/etc/tg/a.yaml", "/b.yaml"));
+  missing.insert("/etc/tg/next.yaml");
+  EXPECT_TRUE(read(with("shadow_policy: next.yaml\n")).has_value())
+      << "whether it is there is found out when it is read: a reload keeps the old one";
+  EXPECT_THAT(bad(with("shadow_policy: []\n")), HasSubstr("gateway.yaml:6:16: "));
+  EXPECT_THAT(bad(with("shadow_polcy: a.yaml\n")), HasSubstr("did you mean 'shadow_policy'?"));
+}
+
 TEST_F(SettingsFile, NeedsOnlyItsRoutes) {
   const Settings settings = good(smallest);
   EXPECT_EQ(settings.listen.https, (Endpoint{"0.0.0.0", 8443}));
@@ -67,6 +78,7 @@ TEST_F(SettingsFile, NeedsOnlyItsRoutes) {
   EXPECT_EQ(settings.tls.certificates[0].cert, "/etc/tg/tls/cert.pem");
   EXPECT_EQ(settings.tls.certificates[0].key, "/etc/tg/tls/key.pem");
   EXPECT_THAT(settings.policy, ElementsAre("/etc/tg/policy.yaml"));
+  EXPECT_TRUE(settings.shadow_policy.empty());
   EXPECT_EQ(settings.audit.plugin, "journal");
   EXPECT_EQ(settings.audit.acknowledge, Acknowledge::before_upstream);
   EXPECT_EQ(settings.audit.when_unwritable, WhenUnwritable::deny);
