@@ -1,6 +1,7 @@
 #include "gateway/cli/audit_actions.hpp"
 #include "gateway/cli/commands.hpp"
 #include "gateway/cli/custody_commands.hpp"
+#include "gateway/cli/replay_commands.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -211,6 +212,7 @@ void add_audit_commands(CLI::App& app, int& exit_code) {
   CLI::App* audit = app.add_subcommand("audit", "Verify and read the journal");
   audit->require_subcommand(1);
   add_verify(*audit, exit_code);
+  add_audit_decisions(*audit, exit_code);
   add_show(*audit, exit_code);
   add_prove(*audit, exit_code);
   add_verify_proof(*audit, exit_code);

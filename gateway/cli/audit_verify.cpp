@@ -3,68 +3,18 @@
 #include "gateway/cli/audit_actions.hpp"
 #include "gateway/cli/audit_arguments.hpp"
 #include "gateway/cli/commands.hpp"
+#include "gateway/cli/progress_bar.hpp"
 #include "gateway/cli/site_folder.hpp"
 
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
 
 namespace tallygate::cli {
 namespace {
-
-using Steady = std::chrono::steady_clock;
-
-constexpr std::size_t bar_width = 30;
-constexpr auto redraw_every = std::chrono::milliseconds(100);
-
-// One line on a terminal's stderr, drawn over and taken away at the end.
-class ProgressBar {
- public:
-  ProgressBar() : shown_(::isatty(STDERR_FILENO) == 1), begun_(Steady::now()), drawn_(begun_) {}
-  ~ProgressBar() {
-    if (dirty_) {
-      fmt::print(stderr, "\r\033[K");
-    }
-  }
-  ProgressBar(const ProgressBar&) = delete;
-  ProgressBar& operator=(const ProgressBar&) = delete;
-
-  void operator()(const audit::VerifyProgress& progress) {
-    const auto now = Steady::now();
-    if (!shown_ || progress.entries_total == 0 || now - drawn_ < redraw_every) {
-      return;
-    }
-    drawn_ = now;
-    dirty_ = true;
-    const double seconds = std::chrono::duration<double>(now - begun_).count();
-    const double part =
-        static_cast<double>(progress.entries_done) / static_cast<double>(progress.entries_total);
-    const double rate = static_cast<double>(progress.entries_done) / seconds;
-    const double megabytes = static_cast<double>(progress.bytes_done) / seconds / 1e6;
-    const auto full = static_cast<std::size_t>(part * static_cast<double>(bar_width));
-    fmt::print(stderr, "\r\033[K[{:#<{}}{:.<{}}] {:3.0f} %  {:.0f} entries/s  {:.0f} MB/s  {} left", "", full,
-               "", bar_width - std::min(full, bar_width), part * 100, rate, megabytes,
-               time_left(part > 0 ? seconds / part - seconds : 0));
-    std::fflush(stderr);
-  }
-
- private:
-  static std::string time_left(double seconds) {
-    const auto whole = static_cast<long>(seconds);  // NOLINT(google-runtime-int)
-    return whole < 60 ? fmt::format("{} s", whole + 1)
-                      : fmt::format("{} min {:02} s", whole / 60, whole % 60);
-  }
-
-  bool shown_;
-  bool dirty_ = false;
-  Steady::time_point begun_;
-  Steady::time_point drawn_;
-};
 
 bool colours() {
   const char* const none = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): before any thread
@@ -116,7 +66,9 @@ void print_report(const audit::VerifyReport& report) {
 
 audit::Result<audit::VerifyReport> verify_with_bar(audit::VerifyOptions options) {
   ProgressBar bar;  // gone from the terminal before the answer is printed
-  options.progress = [&bar](const audit::VerifyProgress& progress) { bar(progress); };
+  options.progress = [&bar](const audit::VerifyProgress& progress) {
+    bar.show(progress.entries_done, progress.entries_total, progress.bytes_done);
+  };
   return audit::verify_journal(options);
 }
 

@@ -3,6 +3,8 @@
 #include "gateway/cli/commands.hpp"
 #include "gateway/cli/journal_access.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,8 +48,12 @@ struct PolicyExplainOptions {
   std::vector<std::string> headers;  ///< k=v
   std::string expect;
   bool json = false;
+  std::optional<std::uint64_t> entry;  ///< a request on record instead of all the above but `files`
+  JournalArguments journal;            ///< where it is
 };
 /// Decides one request and says why.
 [[nodiscard]] ExitCode policy_explain(const PolicyExplainOptions& options);
+/// The same for `entry`; without files under the policy that decided then.
+[[nodiscard]] ExitCode policy_explain_entry(const PolicyExplainOptions& options);
 
 }  // namespace tallygate::cli

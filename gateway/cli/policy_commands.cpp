@@ -1,5 +1,6 @@
 #include "gateway/cli/commands.hpp"
 #include "gateway/cli/policy_actions.hpp"
+#include "gateway/cli/replay_commands.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -89,22 +90,46 @@ void add_explain_circumstances(CLI::App& explain, PolicyExplainOptions& options)
   explain.add_option("--header", options.headers, "A header line; may be repeated")->type_name("NAME=VALUE");
 }
 
+/// A request on record, which says all that the other options would.
+void add_explain_entry(CLI::App& explain, PolicyExplainOptions& options) {
+  auto* entry = explain.add_option("--entry", options.entry, "A decision of the journal, by its number")
+                    ->type_name("SEQ")
+                    ->check(CLI::NonNegativeNumber);
+  auto* config = explain.add_option("-c,--config", options.journal.config,
+                                    "The journal that this gateway.yaml describes");
+  auto* journal = explain.add_option("--journal", options.journal.journal, "The journal in this folder")
+                      ->type_name("DIR");
+  auto* keyring = explain.add_option("--keyring", options.journal.keyring,
+                                     "Its keys, for sealed persons (default: where they lie beside it)");
+  auto* kek = explain.add_option("--kek", options.journal.kek, "Key that wraps them, as in audit show");
+  config->needs(entry)->excludes(journal);
+  journal->needs(entry);
+  keyring->needs(journal);
+  kek->needs(keyring);
+  for (const char* name : {"--user", "--groups", "--claim", "--method", "--url", "--route", "--ip", "--time",
+                           "--mfa-age", "--auth-age", "--auth-method", "--device", "--header"}) {
+    entry->excludes(explain.get_option(name));
+  }
+}
+
 void add_explain(CLI::App& policy, int& exit_code) {
   auto options = std::make_shared<PolicyExplainOptions>();
   CLI::App* explain =
       policy.add_subcommand("explain",
                             "Decide one request and say why. Without --user, --groups and --claim "
                             "the request is anonymous; what is not given is unknown");
-  explain->add_option("FILE", options->files, "The policy; several files are merged")->required();
+  explain->add_option("FILE", options->files,
+                      "The policy; several files are merged. With --entry that of the entry if left out");
   explain->add_option("--user", options->user, "Who asks")->type_name("NAME");
   explain->add_option("--groups", options->groups, "Groups of the person")
       ->delimiter(',')
       ->type_name("A,B,...");
   explain->add_option("--claim", options->claims, "A claim; may be repeated")->type_name("K=V");
   explain->add_option("--method", options->method, "HTTP method")->capture_default_str();
-  explain->add_option("--url", options->url, "URL as sent, not cleaned; with --route the path")->required();
+  explain->add_option("--url", options->url, "URL as sent, not cleaned; with --route the path");
   explain->add_option("--route", options->route, "Ask on a route of gateway.yaml")->type_name("NAME");
   add_explain_circumstances(*explain, *options);
+  add_explain_entry(*explain, *options);
   explain
       ->add_option("--expect", options->expect,
                    "What should come out, as in a cell of a suite; exit 1 if it does not")
@@ -114,7 +139,18 @@ void add_explain(CLI::App& policy, int& exit_code) {
   for (const char* name : {"--groups", "--claim", "--device", "--header"}) {
     explain->get_option(name)->allow_extra_args(false);
   }
-  explain->callback([options, &exit_code] { exit_code = policy_explain(*options); });
+  explain->callback([options, &exit_code] {
+    if (!options->entry && options->files.empty()) {
+      throw CLI::RequiredError("FILE");
+    }
+    if (!options->entry && options->url.empty()) {
+      throw CLI::RequiredError("--url");
+    }
+    if (options->entry && !options->journal.config && !options->journal.journal) {
+      throw CLI::RequiredError("--journal or --config");
+    }
+    exit_code = policy_explain(*options);
+  });
 }
 
 }  // namespace
@@ -125,6 +161,7 @@ void add_policy_commands(CLI::App& app, int& exit_code) {
   add_check(*policy, exit_code);
   add_test(*policy, exit_code);
   add_explain(*policy, exit_code);
+  add_policy_replay(*policy, exit_code);
 }
 
 }  // namespace tallygate::cli

@@ -1,3 +1,4 @@
+#include "gateway/cli/explain_answer.hpp"
 #include "gateway/cli/policy_actions.hpp"
 #include "gateway/cli/policy_files.hpp"
 #include "policy/explain/explain.hpp"
@@ -169,45 +170,12 @@ ParseResult<Asked> read_question(const PolicyExplainOptions& options) {
   return asked;
 }
 
-/// `--expect`, empty if not given.
-ParseResult<std::optional<policy::Expectation>> read_expectation(const std::string& text,
-                                                                 const policy::Policy& policy) {
-  if (text.empty()) {
-    return std::optional<policy::Expectation>{};
-  }
-  auto expected = policy::read_cell(text);
-  if (expected.has_error()) {
-    return ParseError{"--expect: " + expected.error().message};
-  }
-  if (auto problem = policy::find_name_problem(*expected, policy)) {
-    return ParseError{"--expect: " + *problem};
-  }
-  return std::optional(*std::move(expected));
-}
-
-std::string rendered(const policy::Program& program, const policy::Explanation& explanation,
-                     const std::optional<policy::Expectation>& expected, bool json) {
-  const bool met = !expected || meets(explanation.verdict, *expected);
-  if (json) {
-    boost::json::object document = to_json(program, explanation);
-    if (expected) {
-      document["expected"] = to_string(*expected);
-      document["ok"] = met;
-    }
-    return boost::json::serialize(document) + "\n";
-  }
-  const policy::Style style = stdout_style();
-  std::string text = to_text(program, explanation, {style, true, {}});
-  if (expected) {
-    text += style.strong("expected    ") + to_string(*expected) + ": " +
-            (met ? style.good("met") : style.bad("not met")) + "\n";
-  }
-  return text;
-}
-
 }  // namespace
 
 ExitCode policy_explain(const PolicyExplainOptions& options) {
+  if (options.entry) {
+    return policy_explain_entry(options);
+  }
   const auto files = read_files(options.files);
   if (const auto* code = std::get_if<ExitCode>(&files)) {
     return *code;
@@ -217,24 +185,18 @@ ExitCode policy_explain(const PolicyExplainOptions& options) {
     std::fputs(policy::yaml::to_string(program.error()).c_str(), stderr);
     return ExitCode::usage_error;
   }
+  if (const auto problem = find_expectation_problem(options.expect, (*program)->policy())) {
+    complain(*problem);
+    return ExitCode::usage_error;
+  }
   const auto asked = read_question(options);
   if (asked.has_error()) {
     complain(asked.error().message);
     return ExitCode::usage_error;
   }
-  const auto expected = read_expectation(options.expect, (*program)->policy());
-  if (expected.has_error()) {
-    complain(expected.error().message);
-    return ExitCode::usage_error;
-  }
   const policy::Explanation explanation =
       explain(**program, {asked->principal, asked->request, asked->circumstances, asked->now});
-  const std::optional<policy::Expectation>& wanted = *expected;
-  if (!print(rendered(**program, explanation, wanted, options.json))) {
-    return ExitCode::not_possible;
-  }
-  const bool met = !wanted || meets(explanation.verdict, *wanted);
-  return met ? ExitCode::done : ExitCode::answer_is_no;
+  return answer_explanation(**program, explanation, options.expect, options.json, std::nullopt);
 }
 
 }  // namespace tallygate::cli

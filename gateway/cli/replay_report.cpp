@@ -1,0 +1,190 @@
+#include "gateway/cli/replay_report.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+namespace tallygate::cli {
+namespace {
+
+namespace json = boost::json;
+using policy::Change;
+
+std::string_view explained(Change change) {
+  switch (change) {
+    case Change::same:
+      return "decided alike, by the same rules";
+    case Change::allow_to_deny:
+      return "were allowed, and would be refused";
+    case Change::deny_to_allow:
+      return "were refused, and would be allowed";
+    case Change::step_up:
+      return "were held back for a step-up, or would be, or for another one";
+    case Change::other_rule:
+      return "decided alike, by other rules";
+  }
+  return {};
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) {
+    text.append(text.empty() ? "" : ", ").append(name);
+  }
+  return text;
+}
+
+void add_counts(const ReplayReport& report, std::string& out) {
+  const policy::Groups& groups = *report.groups;
+  const auto line = [&out](std::uint64_t count, std::string_view name, std::string_view about) {
+    out += fmt::format("{:>12}  {:<14} {}\n", count, name, about);
+  };
+  for (const Change change : policy::all_changes) {
+    line(groups.total(change), to_string(change), explained(change));
+  }
+  line(groups.lost(), "cannot replay", "none of the above");
+  line(groups.unasked(), "not asked", "refused before a policy was asked");
+}
+
+void add_group(const ReportedGroup& reported, const policy::Style& style, std::string& out) {
+  const policy::Group& group = *reported.group;
+  std::string head = fmt::format("{:>12}  {}", group.tally.count, to_string(group.change));
+  if (group.opens && reported.accept == nullptr) {
+    out += style.bad(head + "  OPENS");
+  } else {
+    out += group.opens ? style.warn(head + "  opens, accepted") : style.strong(head);
+  }
+  out += fmt::format("\n{:14}{} -> {}\n", "", to_string(group.from), to_string(group.to));
+  out += fmt::format("{:14}{} as {}\n", "", group.resource.empty() ? "no resource" : group.resource,
+                     joined(group.roles));
+  out += fmt::format("{:14}{} to {}, such as seq {}\n", "", group.tally.first, group.tally.last,
+                     group.tally.example);
+  if (reported.accept != nullptr) {
+    out += fmt::format("{:14}accepted: {}\n", "", reported.accept->reason);
+  }
+}
+
+json::object place_json(const ReplayReport& report, const policy::Accept& accept) {
+  return {{"file", report.file->file},
+          {"line", accept.mark.line},
+          {"column", accept.mark.column},
+          {"reason", accept.reason}};
+}
+
+json::object group_json(const ReportedGroup& reported) {
+  const policy::Group& group = *reported.group;
+  json::object object{{"change", to_string(group.change)},
+                      {"opens", group.opens},
+                      {"roles", json::array(group.roles.begin(), group.roles.end())},
+                      {"resource", group.resource},
+                      {"from", to_string(group.from)},
+                      {"to", to_string(group.to)},
+                      {"count", group.tally.count},
+                      {"first", group.tally.first},
+                      {"last", group.tally.last},
+                      {"example", group.tally.example}};
+  if (reported.accept != nullptr) {
+    object["accepted"] = reported.accept->reason;
+  }
+  return object;
+}
+
+}  // namespace
+
+ReplayReport make_report(const policy::Groups& groups, const policy::AcceptFile* file) {
+  ReplayReport report;
+  report.groups = &groups;
+  report.file = file;
+  report.opened_unaccepted = groups.ungrouped_opened();
+  std::set<const policy::Accept*> used;
+  for (const policy::Group* group : groups.sorted()) {
+    ReportedGroup reported{group, nullptr};
+    if (file != nullptr && group->opens) {
+      for (const policy::Accept& accept : file->accepts) {
+        if (policy::accepts(accept, *group)) {
+          used.insert(&accept);
+          reported.accept = reported.accept == nullptr ? &accept : reported.accept;
+        }
+      }
+    }
+    report.opened_unaccepted += group->opens && reported.accept == nullptr ? group->tally.count : 0;
+    report.reported.push_back(reported);
+  }
+  if (file != nullptr) {
+    for (const policy::Accept& accept : file->accepts) {
+      if (!used.contains(&accept)) {
+        report.unused.push_back(&accept);
+      }
+    }
+  }
+  return report;
+}
+
+std::string to_text(const ReplayReport& report, const policy::Style& style) {
+  constexpr std::size_t digest_shown = 16;
+  const policy::Groups& groups = *report.groups;
+  std::string out = fmt::format("{} under policy {} ({})\n\n", report.journal, report.policy_name,
+                                report.digest.substr(0, digest_shown));
+  add_counts(report, out);
+  for (const ReportedGroup& reported : report.reported) {
+    out += '\n';
+    add_group(reported, style, out);
+  }
+  if (groups.ungrouped() > 0) {
+    out += fmt::format("\n{:>12}  more that changed, of which {} open; only {} groups are kept apart\n",
+                       groups.ungrouped(), groups.ungrouped_opened(), policy::groups_max);
+  }
+  for (const auto& [reason, tally] : groups.reasons()) {
+    out += fmt::format("\n{:>12}  cannot replay\n{:14}{}\n{:14}{} to {}, such as seq {}\n", tally.count, "",
+                       reason, "", tally.first, tally.last, tally.example);
+  }
+  for (const policy::Accept* accept : report.unused) {
+    out += fmt::format("\n{}:{}:{}: nothing that opens is accepted by this entry; take it out\n",
+                       report.file->file, accept->mark.line, accept->mark.column);
+  }
+  out += '\n';
+  out += report.ok() ? style.good("Nothing opens that was not accepted.")
+                     : style.bad(fmt::format("{} decisions open.", report.opened_unaccepted));
+  return out + '\n';
+}
+
+json::object to_json(const ReplayReport& report) {
+  const policy::Groups& groups = *report.groups;
+  json::object counts;
+  for (const Change change : policy::all_changes) {
+    counts[to_string(change)] = groups.total(change);
+  }
+  json::array changed;
+  for (const ReportedGroup& reported : report.reported) {
+    changed.push_back(group_json(reported));
+  }
+  json::array lost;
+  for (const auto& [reason, tally] : groups.reasons()) {
+    lost.push_back(json::object{{"reason", reason},
+                                {"count", tally.count},
+                                {"first", tally.first},
+                                {"last", tally.last},
+                                {"example", tally.example}});
+  }
+  json::array unused;
+  for (const policy::Accept* accept : report.unused) {
+    unused.push_back(place_json(report, *accept));
+  }
+  return {{"ok", report.ok()},
+          {"journal", report.journal},
+          {"policy", json::object{{"name", report.policy_name}, {"digest", report.digest}}},
+          {"counts", std::move(counts)},
+          {"cannot_replay", groups.lost()},
+          {"not_asked", groups.unasked()},
+          {"opened", groups.opened()},
+          {"opened_unaccepted", report.opened_unaccepted},
+          {"ungrouped", groups.ungrouped()},
+          {"groups", std::move(changed)},
+          {"reasons", std::move(lost)},
+          {"unused_accepts", std::move(unused)}};
+}
+
+}  // namespace tallygate::cli

@@ -1,0 +1,76 @@
+#pragma once
+/// Every decision of a journal, held against the policy that the journal has for it: a forged one may bear a
+/// valid signature, and still does not follow from anything.
+#include "gateway/review/recorded_policies.hpp"
+#include "gateway/review/replay_journal.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tallygate::review {
+
+/// Findings that are kept; further ones are counted.
+inline constexpr std::size_t decision_findings_max = 10'000;
+
+/// One decision that does not follow. `what` is one of: decision-differs, roles-differ, effect-differs,
+/// time-differs, policy-unknown, policy-not-in-force, policy-differs (of a `policy.load`), malformed,
+/// shadow-differs.
+struct DecisionFinding {
+  std::uint64_t seq = 0;
+  std::string what;
+  std::string detail;
+};
+
+struct DecisionsReport {
+  std::uint64_t computed = 0;                                      ///< decisions that were computed again
+  std::uint64_t unasked = 0;                                       ///< refusals before a policy was asked
+  std::uint64_t erased = 0;                                        ///< of people whose key was destroyed
+  std::map<std::string, policy::Tally, std::less<>> not_computed;  ///< by reason, erased people aside
+  std::vector<DecisionFinding> findings;                           ///< by seq
+  std::uint64_t findings_unlisted = 0;
+
+  [[nodiscard]] bool follows() const noexcept { return findings.empty(); }
+};
+
+/// Checks the decisions of one thread's entries.
+class DecisionsCheck {
+ public:
+  explicit DecisionsCheck(const RecordedPolicies& policies) : policies_(policies) {}
+
+  void take(std::uint64_t seq, std::string_view body, const OpenEntry& open);
+  [[nodiscard]] DecisionsReport& report() noexcept { return report_; }
+
+ private:
+  /// What deciding under one policy takes.
+  struct Judge {
+    const CompiledPolicy* policy;
+    Gaps gaps;
+    policy::DecideScratch scratch;
+  };
+  void check(RecordedDecision& decision);
+  void check_unasked(const RecordedDecision& decision);
+  void check_policy(const RecordedDecision& decision);
+  void check_answer(RecordedDecision& decision, Judge& judge);
+  void check_frame(const RecordedDecision& decision);
+  void check_shadow(RecordedDecision& decision);
+  [[nodiscard]] Judge* judge_of(const std::string& digest);
+  void find(std::uint64_t seq, std::string_view what, std::string detail);
+  void leave_out(const RecordedDecision& decision, std::string_view reason);
+
+  const RecordedPolicies& policies_;
+  std::map<std::string, std::unique_ptr<Judge>> judges_;  // by digest
+  RecordedDecision decision_;
+  DecisionsReport report_;
+};
+
+/// Errors: missing, unreadable.
+[[nodiscard]] audit::Result<DecisionsReport> check_decisions(
+    const ParallelRead& read, const RecordedPolicies& policies,
+    const std::function<OpenEntry(unsigned thread)>& opener);
+
+}  // namespace tallygate::review

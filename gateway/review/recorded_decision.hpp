@@ -1,0 +1,64 @@
+#pragma once
+/// A decision as an entry of the journal tells it (ARCHITECTURE.md, "What a request leaves behind").
+#include "policy/replay/recorded.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tallygate::review {
+
+/// A header line of an entry. A sensitive or long one is known by the SHA-256 of its value only, or as not
+/// being any that its policy named.
+struct RecordedHeader {
+  enum class Form : std::uint8_t { value, digest, other };
+  std::string name;  ///< lower case
+  Form form = Form::value;
+  std::string value;  ///< or 64 hex digits
+};
+
+/// What a candidate policy would have answered, as recorded beside the decision.
+struct RecordedShadow {
+  std::string policy;  ///< digest
+  policy::RecordedAnswer answer;
+};
+
+/// An entry `access.allow` or `access.deny`. Keeps its memory from one to the next.
+struct RecordedDecision {
+  std::uint64_t seq = 0;
+  std::string time;
+  std::string gateway;
+  bool kind_allow = false;  ///< the kind is access.allow
+  std::string effect;       ///< "allow", "deny"
+  std::string mode;
+  std::string reason;                 ///< the first of `reasons`
+  std::string policy;                 ///< digest
+  std::string roles;                  ///< `["a","b"]` as it stands
+  bool asked = false;                 ///< a policy was asked; else `question` and `answer` are of no use
+  policy::RecordedQuestion question;  ///< without header lines, which `headers` has
+  policy::RecordedAnswer answer;
+  std::string resource;  ///< the route, or the host where there was none
+  std::optional<RecordedShadow> shadow;
+
+  bool sealed = false;         ///< who it was is not to be read
+  std::string subject;         ///< of the seal
+  bool groups_partly = false;  ///< only those groups that its policy read are there
+  bool claims_partly = false;
+  std::string cut;           ///< what the policy may have read and was too long for the entry; empty: nothing
+  bool path_partly = false;  ///< other path options would read it in another way, and it is not there as sent
+  std::vector<RecordedHeader> headers;
+  bool headers_partly = false;  ///< lines that its policy did not read are missing
+};
+
+enum class ReadEntry : std::uint8_t { other_kind, decision, broken };
+
+/// Reads an entry. `broken`: it says that it is a decision, and lacks what a decision has. Allocates only
+/// where `out` has to grow. Pure.
+[[nodiscard]] ReadEntry read_decision(std::string_view body, RecordedDecision& out);
+
+/// The names in `["a","b"]`.
+[[nodiscard]] std::vector<std::string> names_in(std::string_view list);
+
+}  // namespace tallygate::review

@@ -1,0 +1,169 @@
+#include "gateway/review/recorded_policies.hpp"
+
+#include "audit/journal/time_text.hpp"
+#include "gateway/access/json.hpp"
+#include "policy/language/loader.hpp"
+
+#include <boost/json/parse.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace tallygate::review {
+namespace {
+
+namespace json = boost::json;
+using audit::Result;
+
+constexpr std::string_view load_mark = R"("kind":"policy.load")";
+constexpr std::string_view erase_mark = R"("kind":"journal.erase")";
+
+/// A text member, also of one that was cut for its length; empty where there is none.
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  if (value != nullptr && value->is_object()) {
+    value = value->get_object().if_contains("cut");
+  }
+  const json::string* text = value == nullptr ? nullptr : value->if_string();
+  return text == nullptr ? std::string() : std::string(*text);
+}
+
+std::int64_t number_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_int64() ? value->get_int64() : 0;
+}
+
+std::optional<json::object> object_of(std::string_view body, std::string_view kind) {
+  boost::system::error_code error;
+  json::value value = json::parse(body, error);
+  if (error || !value.is_object() || text_of(value.get_object(), "kind") != kind) {
+    return std::nullopt;
+  }
+  return std::move(value.get_object());
+}
+
+/// One thread's findings; entries of these kinds are few.
+struct Found {
+  std::vector<std::pair<std::uint64_t, std::string>> entries;
+};
+
+}  // namespace
+
+/// One entry `policy.load`.
+struct RecordedPolicies::Part {
+  std::string gateway;
+  std::string time;
+  std::string digest;
+  std::string mode;
+  std::int64_t part = 0;
+  std::int64_t parts = 0;
+};
+
+/// Parts of one load that came so far.
+struct RecordedPolicies::Assembly {
+  std::int64_t next = 1;
+  std::vector<policy::yaml::SourceFile> files;
+};
+
+Result<RecordedPolicies> RecordedPolicies::read(const ParallelRead& read) {
+  std::vector<Found> found(threads_of(read));
+  const auto done = read_in_parallel(read, [&found](unsigned thread) -> TakeEntry {
+    return [&mine = found[thread]](std::uint64_t seq, std::string_view body) {
+      if (body.find(load_mark) != std::string_view::npos || body.find(erase_mark) != std::string_view::npos) {
+        mine.entries.emplace_back(seq, body);
+      }
+    };
+  });
+  if (!done) {
+    return done.error();
+  }
+  Found all;
+  for (Found& mine : found) {
+    std::move(mine.entries.begin(), mine.entries.end(), std::back_inserter(all.entries));
+  }
+  std::sort(all.entries.begin(), all.entries.end());
+  RecordedPolicies policies;
+  std::map<std::string, Assembly> open;
+  for (const auto& [seq, body] : all.entries) {
+    policies.take_load(seq, body, open);
+    policies.take_erasure(body);
+  }
+  return policies;
+}
+
+RecordedPolicies RecordedPolicies::of(const std::vector<std::shared_ptr<const policy::Program>>& programs) {
+  RecordedPolicies policies;
+  for (const auto& program : programs) {
+    policies.policies_.try_emplace(program->digest_hex(),
+                                   CompiledPolicy{program, needs_of(program->policy())});
+  }
+  return policies;
+}
+
+void RecordedPolicies::take_load(std::uint64_t seq, std::string_view body,
+                                 std::map<std::string, Assembly>& open) {
+  const auto entry = object_of(body, "policy.load");
+  const json::value* told = entry ? entry->if_contains("policy") : nullptr;
+  if (told == nullptr || !told->is_object()) {
+    return;
+  }
+  const json::object& policy = told->get_object();
+  const Part part{text_of(*entry, "gateway"), text_of(*entry, "time"),   text_of(policy, "digest"),
+                  text_of(policy, "mode"),    number_of(*entry, "part"), number_of(*entry, "parts")};
+  Assembly& assembly = open[part.gateway + "\n" + part.digest + "\n" + part.mode];
+  if (part.part == 1) {
+    assembly = {};
+  }
+  if (part.part != assembly.next) {
+    assembly = {0, {}};  // a part is missing: nothing that follows is of use until the next first one
+    return;
+  }
+  ++assembly.next;
+  const std::string file = text_of(policy, "file");
+  if (assembly.files.empty() || assembly.files.back().name != file) {
+    assembly.files.push_back({file, {}});
+  }
+  assembly.files.back().text += text_of(policy, "text");
+  if (part.part == part.parts) {
+    finish_load(seq, part, assembly);
+    open.erase(part.gateway + "\n" + part.digest + "\n" + part.mode);
+  }
+}
+
+void RecordedPolicies::finish_load(std::uint64_t seq, const Part& part, const Assembly& assembly) {
+  if (part.mode != "shadow") {
+    loads_.push_back({seq, audit::parse_entry_time(part.time).value_or(0), part.gateway, part.digest});
+  }
+  std::string texts;
+  for (const auto& file : assembly.files) {
+    texts += file.name + "\n" + std::to_string(file.text.size()) + "\n" + file.text;
+  }
+  if (!texts_.insert(part.digest + access::sha256_hex(texts)).second) {
+    return;  // most loads are of a policy that did not change
+  }
+  const auto program = policy::load_program(assembly.files);
+  if (!program) {
+    faults_.push_back(
+        {seq, "the recorded text is no policy: " + policy::yaml::to_string(program.error().front())});
+    return;
+  }
+  if ((*program)->digest_hex() != part.digest) {
+    faults_.push_back(
+        {seq, "the recorded text is the policy " + (*program)->digest_hex() + ", not " + part.digest});
+    return;
+  }
+  policies_.try_emplace(part.digest, CompiledPolicy{*program, needs_of((*program)->policy())});
+}
+
+void RecordedPolicies::take_erasure(std::string_view body) {
+  if (const auto entry = object_of(body, "journal.erase")) {
+    erased_.insert(text_of(*entry, "subject"));
+  }
+}
+
+const CompiledPolicy* RecordedPolicies::find(std::string_view digest) const {
+  const auto found = policies_.find(digest);
+  return found == policies_.end() ? nullptr : &found->second;
+}
+
+}  // namespace tallygate::review

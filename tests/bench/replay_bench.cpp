@@ -1,0 +1,151 @@
+// Decisions on record, decided again: from the bytes of an entry to its class, on one core, with everything
+// but the reading of files. And what a shadow policy costs beside a decision: the same again, no more.
+#include "gateway/review/decisions_check.hpp"
+#include "gateway/review/replay_journal.hpp"
+#include "tests/gateway/review/recorded_support.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <string>
+#include <vector>
+
+namespace tallygate::review {
+namespace {
+
+using testing::Gateway;
+
+/// Six applications with a hundred rules and conditions on a third of them.
+std::string policy_text() {
+  std::string text = "version: 1\npolicy: bench\nroles:\n";
+  for (int i = 0; i < 20; ++i) {
+    text += "  role" + std::to_string(i) + ": {}\n";
+  }
+  text += "bindings:\n";
+  for (int i = 0; i < 20; ++i) {
+    text += "  - {role: role" + std::to_string(i) + ", groups: [group" + std::to_string(i) + "]}\n";
+  }
+  text += "  - {role: role1, claims: {department: platform}}\nresources:\n";
+  for (int i = 0; i < 100; ++i) {
+    text += "  r" + std::to_string(i) + ": {hosts: [wiki.example.com], paths: [/p" + std::to_string(i) +
+            "/**]}\n";
+  }
+  text += "conditions:\n  office: {ip_in: [192.0.2.0/24]}\n  fresh: {mfa_within: 15m}\nrules:\n";
+  for (int i = 0; i < 100; ++i) {
+    text += "  - {id: rule" + std::to_string(i) + ", effect: allow, roles: [role" + std::to_string(i % 20) +
+            "], resources: [r" + std::to_string(i) + "], methods: [read]" +
+            (i % 3 == 0   ? ", when: [office]}\n"
+             : i % 3 == 1 ? ", when: [fresh]}\n"
+                          : "}\n");
+  }
+  return text;
+}
+
+std::vector<std::string> entries(Gateway& gateway) {
+  std::vector<std::string> all;
+  for (int i = 0; i < 2'000; ++i) {
+    gateway.who = {};
+    gateway.who.method = identity::Method::oidc;
+    gateway.who.issuer = "https://id.example.com";
+    gateway.who.subject = gateway.who.user = "person" + std::to_string(i % 300);
+    gateway.who.email = gateway.who.user + "@example.com";
+    gateway.who.groups = {"group" + std::to_string(i % 20), "group" + std::to_string(i % 7), "everybody"};
+    gateway.who.claims["department"] = i % 5 == 0 ? "platform" : "research";
+    gateway.who.auth_time = gateway.now - std::chrono::seconds(i % 3'000);
+    gateway.who.mfa_time = gateway.now - std::chrono::seconds(i % 2'000);
+    gateway.who.session = "0123456789abcdef0123456789abcdef";
+    gateway.target = "/p" + std::to_string(i % 100) + "/pages/" + std::to_string(i);
+    all.push_back(gateway.entry(static_cast<std::uint64_t>(i)));
+  }
+  return all;
+}
+
+void replay(benchmark::State& state, const std::string& under) {
+  Gateway gateway(policy_text());
+  const std::vector<std::string> bodies = entries(gateway);
+  const RecordedPolicies policies = RecordedPolicies::of({gateway.program});
+  ReplayInput input;
+  input.program = testing::program_of(under);
+  input.policies = &policies;
+  Replayer replayer(input);
+  const OpenEntry open = [](std::string_view body) { return body; };
+  std::size_t at = 0;
+  std::size_t bytes = 0;
+  for (auto _ : state) {
+    const std::string& body = bodies[at++ % bodies.size()];
+    replayer.take(body, open);
+    bytes += body.size();
+  }
+  if (replayer.groups().lost() + replayer.groups().unasked() > 0) {
+    state.SkipWithError("an entry could not be replayed");
+  }
+  state.SetItemsProcessed(state.iterations());
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
+}
+
+void ReplayUnderTheSamePolicy(benchmark::State& state) {
+  replay(state, policy_text());
+}
+BENCHMARK(ReplayUnderTheSamePolicy);
+
+/// A third of the decisions changes, and is grouped.
+void ReplayUnderAnother(benchmark::State& state) {
+  std::string text = policy_text();
+  text.replace(text.find("192.0.2.0/24"), 12, "10.0.0.0/8");
+  replay(state, text);
+}
+BENCHMARK(ReplayUnderAnother);
+
+void CheckOfADecision(benchmark::State& state) {
+  Gateway gateway(policy_text());
+  const std::vector<std::string> bodies = entries(gateway);
+  const RecordedPolicies policies = RecordedPolicies::of({gateway.program});
+  DecisionsCheck check(policies);
+  const OpenEntry open = [](std::string_view body) { return body; };
+  std::size_t at = 0;
+  for (auto _ : state) {
+    check.take(at, bodies[at % bodies.size()], open);
+    ++at;
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(CheckOfADecision);
+
+/// One decision as a session makes it, without (0) and with (1) a shadow beside it.
+void DecisionBesideAShadow(benchmark::State& state) {
+  const auto program = testing::program_of(policy_text());
+  const auto shadow = testing::program_of(policy_text() +
+                                          "  - {id: x, effect: deny, roles: [role0], "
+                                          "resources: [r7], methods: [any]}\n");
+  policy::Principal principal;
+  principal.anonymous = false;
+  principal.user = "person";
+  principal.groups = {"group1", "group7", "everybody"};
+  policy::CanonicalRequest request;
+  request.method = "GET";
+  request.host.name = "wiki.example.com";
+  request.path.matched = "/p7/pages/1";
+  policy::Context context;
+  context.client = policy::parse_address("192.0.2.1");
+  policy::Scratch scratch(*program);
+  policy::Scratch beside(*shadow);
+  policy::RoleSet roles;
+  policy::RoleSet shadow_roles;
+  policy::resolve(*program, principal, context.now, scratch, roles);
+  policy::resolve(*shadow, principal, context.now, beside, shadow_roles);
+  for (auto _ : state) {
+    const auto decision = policy::evaluate(*program, principal, roles, request, context, scratch);
+    benchmark::DoNotOptimize(decision);
+    if (state.range(0) == 1) {
+      const policy::Answer answer{policy::RejectCode::none, policy::evaluate(*shadow, principal, shadow_roles,
+                                                                             request, context, beside)};
+      benchmark::DoNotOptimize(policy::change_of(*program, decision, *shadow, answer));
+    }
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(DecisionBesideAShadow)->Arg(0)->Arg(1);
+
+}  // namespace
+}  // namespace tallygate::review
+
+BENCHMARK_MAIN();
