@@ -54,11 +54,15 @@ Result<std::optional<audit::VerifyReport>> verify(const DecisionsArguments& argu
 Result<review::DecisionsReport> compute(const DecisionsArguments& arguments, const EntryReading& entries) {
   ProgressBar bar;
   review::ParallelRead read{entries.journal, arguments.jobs, 0, UINT64_MAX, {}};
-  read.progress = [&bar](const review::ReadProgress& progress) { bar.show(progress.done, progress.total); };
+  std::uint64_t pass = 0;
+  read.progress = [&](const review::ReadProgress& progress) {
+    bar.show(pass * progress.total + progress.done, 2 * progress.total);
+  };
   const auto policies = review::RecordedPolicies::read(read);
   if (!policies) {
     return policies.error();
   }
+  pass = 1;
   return review::check_decisions(read, *policies,
                                  [&entries](unsigned thread) { return entries.opener(thread); });
 }

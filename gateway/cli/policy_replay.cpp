@@ -91,18 +91,16 @@ std::variant<Prepared, ExitCode> prepare(const ReplayArguments& arguments) {
 audit::Result<policy::Groups> replay(const ReplayArguments& arguments, const Prepared& prepared,
                                      const EntryReading& entries) {
   ProgressBar bar;  // gone from the terminal before the answer is printed
-  std::uint64_t before = 0;
+  std::uint64_t pass = 0;
   review::ParallelRead read{entries.journal, arguments.jobs, 0, UINT64_MAX, {}};
   read.progress = [&](const review::ReadProgress& progress) {
-    bar.show(before + progress.done, 2 * progress.total);
-    if (progress.done == progress.total) {
-      before = progress.total;
-    }
+    bar.show(pass * progress.total + progress.done, 2 * progress.total);
   };
   const auto policies = review::RecordedPolicies::read(read);
   if (!policies) {
     return policies.error();
   }
+  pass = 1;
   return review::replay_journal({read, prepared.program, &*policies, prepared.from, prepared.to,
                                  [&entries](unsigned thread) { return entries.opener(thread); }});
 }

@@ -1,5 +1,7 @@
 #include "gateway/cli/replay_report.hpp"
 
+#include "audit/search/escape.hpp"
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
@@ -11,6 +13,7 @@ namespace tallygate::cli {
 namespace {
 
 namespace json = boost::json;
+using audit::inert_text;  // what is recorded is hostile
 using policy::Change;
 
 std::string_view explained(Change change) {
@@ -57,11 +60,13 @@ void add_group(const ReportedGroup& reported, const policy::Style& style, std::s
   } else {
     out += group.opens ? style.warn(head + "  opens, accepted") : style.strong(head);
   }
-  out += fmt::format("\n{:14}{} -> {}\n", "", to_string(group.from), to_string(group.to));
-  out += fmt::format("{:14}{} as {}\n", "", group.resource.empty() ? "no resource" : group.resource,
-                     joined(group.roles));
-  out += fmt::format("{:14}{} to {}, such as seq {}\n", "", group.tally.first, group.tally.last,
-                     group.tally.example);
+  out += fmt::format("\n{:14}{} -> {}\n", "", inert_text(to_string(group.from)),
+                     inert_text(to_string(group.to)));
+  out +=
+      fmt::format("{:14}{} as {}\n", "", group.resource.empty() ? "no resource" : inert_text(group.resource),
+                  inert_text(joined(group.roles)));
+  out += fmt::format("{:14}{} to {}, such as seq {}\n", "", inert_text(group.tally.first),
+                     inert_text(group.tally.last), group.tally.example);
   if (reported.accept != nullptr) {
     out += fmt::format("{:14}accepted: {}\n", "", reported.accept->reason);
   }
@@ -126,7 +131,7 @@ ReplayReport make_report(const policy::Groups& groups, const policy::AcceptFile*
 std::string to_text(const ReplayReport& report, const policy::Style& style) {
   constexpr std::size_t digest_shown = 16;
   const policy::Groups& groups = *report.groups;
-  std::string out = fmt::format("{} under policy {} ({})\n\n", report.journal, report.policy_name,
+  std::string out = fmt::format("{} under policy {} ({})\n\n", inert_text(report.journal), report.policy_name,
                                 report.digest.substr(0, digest_shown));
   add_counts(report, out);
   for (const ReportedGroup& reported : report.reported) {
@@ -138,14 +143,19 @@ std::string to_text(const ReplayReport& report, const policy::Style& style) {
                        groups.ungrouped(), groups.ungrouped_opened(), policy::groups_max);
   }
   for (const auto& [reason, tally] : groups.reasons()) {
-    out += fmt::format("\n{:>12}  cannot replay\n{:14}{}\n{:14}{} to {}, such as seq {}\n", tally.count, "",
-                       reason, "", tally.first, tally.last, tally.example);
+    out +=
+        fmt::format("\n{:>12}  cannot replay\n{:14}{}\n{:14}{} to {}, such as seq {}\n", tally.count, "",
+                    inert_text(reason), "", inert_text(tally.first), inert_text(tally.last), tally.example);
   }
   for (const policy::Accept* accept : report.unused) {
     out += fmt::format("\n{}:{}:{}: nothing that opens is accepted by this entry; take it out\n",
                        report.file->file, accept->mark.line, accept->mark.column);
   }
   out += '\n';
+  if (groups.lost() > 0) {
+    out += style.warn(
+        fmt::format("{} decisions could not be replayed: nothing is said about them.\n", groups.lost()));
+  }
   out += report.ok() ? style.good("Nothing opens that was not accepted.")
                      : style.bad(fmt::format("{} decisions open.", report.opened_unaccepted));
   return out + '\n';

@@ -134,8 +134,16 @@ bool EntryCursor::item() noexcept {
 
 /// Position of the quote that ends the string which begins at `quote`.
 std::size_t EntryCursor::end_of_string(std::size_t quote) noexcept {
+  constexpr std::size_t short_bytes = 16;  // most are shorter, and a call for them would cost more
   for (std::size_t from = quote + 1;;) {
-    const std::size_t end = text_.find('"', from);
+    const std::size_t near = std::min(text_.size(), from + short_bytes);
+    std::size_t end = from;
+    while (end < near && text_[end] != '"') {
+      ++end;
+    }
+    if (end == near) {
+      end = text_.find('"', near);
+    }
     if (end == none) {
       return none;
     }

@@ -1,6 +1,7 @@
 #include "gateway/review/recorded_policies.hpp"
 
 #include "audit/journal/time_text.hpp"
+#include "audit/search/reader.hpp"
 #include "gateway/access/json.hpp"
 #include "policy/language/loader.hpp"
 
@@ -15,8 +16,8 @@ namespace {
 namespace json = boost::json;
 using audit::Result;
 
-constexpr std::string_view load_mark = R"("kind":"policy.load")";
-constexpr std::string_view erase_mark = R"("kind":"journal.erase")";
+constexpr std::string_view load_mark = R"(kind":"policy.load")";
+constexpr std::string_view erase_mark = R"(kind":"journal.erase")";
 
 /// A text member, also of one that was cut for its length; empty where there is none.
 std::string text_of(const json::object& object, std::string_view name) {
@@ -42,11 +43,6 @@ std::optional<json::object> object_of(std::string_view body, std::string_view ki
   return std::move(value.get_object());
 }
 
-/// One thread's findings; entries of these kinds are few.
-struct Found {
-  std::vector<std::pair<std::uint64_t, std::string>> entries;
-};
-
 }  // namespace
 
 /// One entry `policy.load`.
@@ -66,27 +62,38 @@ struct RecordedPolicies::Assembly {
 };
 
 Result<RecordedPolicies> RecordedPolicies::read(const ParallelRead& read) {
-  std::vector<Found> found(threads_of(read));
+  // Where they are, not what they hold: a journal may have loaded a large policy many times.
+  std::vector<std::vector<std::uint64_t>> found(threads_of(read));
   const auto done = read_in_parallel(read, [&found](unsigned thread) -> TakeEntry {
     return [&mine = found[thread]](std::uint64_t seq, std::string_view body) {
       if (body.find(load_mark) != std::string_view::npos || body.find(erase_mark) != std::string_view::npos) {
-        mine.entries.emplace_back(seq, body);
+        mine.push_back(seq);
       }
     };
   });
   if (!done) {
     return done.error();
   }
-  Found all;
-  for (Found& mine : found) {
-    std::move(mine.entries.begin(), mine.entries.end(), std::back_inserter(all.entries));
+  std::vector<std::uint64_t> all;
+  for (const auto& mine : found) {
+    all.insert(all.end(), mine.begin(), mine.end());
   }
-  std::sort(all.entries.begin(), all.entries.end());
+  std::sort(all.begin(), all.end());
+  auto reader = audit::JournalReader::open(read.journal);
+  if (!reader) {
+    return reader.error();
+  }
   RecordedPolicies policies;
   std::map<std::string, Assembly> open;
-  for (const auto& [seq, body] : all.entries) {
-    policies.take_load(seq, body, open);
-    policies.take_erasure(body);
+  for (const std::uint64_t seq : all) {
+    const auto body = reader->entry(seq);
+    if (!body) {
+      return body.error();
+    }
+    if (*body) {
+      policies.take_load(seq, **body, open);
+      policies.take_erasure(**body);
+    }
   }
   return policies;
 }
