@@ -36,6 +36,10 @@ class HeaderList final : public HeaderSource {
   void add(std::string name, std::string value) { lines_.emplace_back(std::move(name), std::move(value)); }
   [[nodiscard]] bool empty() const noexcept { return lines_.empty(); }
   void clear() noexcept { lines_.clear(); }
+  /// Name and value of each line.
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& lines() const noexcept {
+    return lines_;
+  }
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name,
                                                        std::size_t index) const noexcept override;
 

@@ -1,0 +1,431 @@
+#include "policy/diff/class_survey.hpp"
+
+#include "policy/diff/who.hpp"
+#include "policy/evaluate/atoms.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <tuple>
+
+namespace tallygate::policy::diff {
+namespace {
+
+/// Conditions and rules are known by their names' places in the old policy, or behind those in the new one.
+constexpr std::uint32_t only_new = std::uint32_t{1} << 31U;
+
+std::uint32_t shared_number(std::optional<std::uint32_t> old_number, std::uint32_t number) {
+  return old_number.value_or(number | only_new);
+}
+
+bool is_builtin_held(std::string_view role, bool anonymous) {
+  return role == role_everyone || role == (anonymous ? role_anonymous : role_authenticated);
+}
+
+std::string choice_words(const Dimension& dimension, std::uint64_t bits) {
+  std::set<std::string> words;
+  for (std::size_t i = 0; i < dimension.choices.size(); ++i) {
+    if ((bits >> i & 1U) != 0) {
+      words.insert(dimension.choices[i].label);
+    }
+  }
+  std::string text;
+  for (const std::string& word : words) {
+    text.append(text.empty() ? "" : " or ").append(word);
+  }
+  return text;
+}
+
+std::vector<std::string> circumstance_lines(const std::vector<Dimension>& dimensions, const Box& box) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < dimensions.size(); ++i) {
+    const std::size_t size = dimensions[i].choices.size();
+    if (static_cast<std::size_t>(std::popcount(box[i])) < size) {
+      out.push_back(title_of(dimensions[i]) + ": " + choice_words(dimensions[i], box[i]));
+    }
+  }
+  return out;
+}
+
+/// Every mixture of the free dimensions' choices, the others at their first one. False, and nothing, if there
+/// are more than mixtures_of_circumstances_max.
+bool mix(const std::vector<Dimension>& dims, const std::vector<bool>& free,
+         std::vector<std::vector<std::size_t>>& out) {
+  out.assign(1, std::vector<std::size_t>(dims.size()));
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    if (!free[i]) {
+      continue;
+    }
+    const std::size_t before = out.size();
+    if (before * dims[i].choices.size() > mixtures_of_circumstances_max) {
+      out.clear();
+      return false;
+    }
+    for (std::size_t choice = 1; choice < dims[i].choices.size(); ++choice) {
+      for (std::size_t cell = 0; cell < before; ++cell) {
+        out.push_back(out[cell]);
+        out.back()[i] = choice;
+      }
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<Row> ClassSurvey::run() {
+  make_requests();
+  find_roles();
+  const std::vector<Epoch> spans = epochs();
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    survey_epoch(spans[i], i);
+  }
+  std::vector<Row> out;
+  for (auto& [key, found] : found_) {
+    Row row;
+    row.who = key.second;
+    row.circumstances = key.first.second;
+    if (found.epochs.size() < spans.size()) {
+      const Epoch& first = spans[*found.epochs.begin()];
+      const Epoch& last = spans[*found.epochs.rbegin()];
+      std::string line = "from " + timestamp_of(first.first);
+      if (last.end != TimePoint::max()) {
+        line += " until " + timestamp_of(last.end);
+      }
+      row.circumstances.push_back(std::move(line));
+    }
+    row.where = target_.members;
+    row.places = target_.count;
+    row.witness = std::move(found.witness);
+    row.before = ask(shared_.sides[0]->program(), row.witness);
+    row.after = ask(shared_.sides[1]->program(), row.witness);
+    row.change = change_of(row.before, row.after);
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+void ClassSurvey::make_requests() {
+  const TargetClass::Member& member = target_.members.front();
+  const WrittenRequest request = written(member.where, member.methods.front());
+  CanonicalScratch scratch;
+  for (std::size_t side = 0; side < requests_.size(); ++side) {
+    (void)canonicalise(request, shared_.sides[side]->program(), requests_[side], scratch);
+  }
+}
+
+void ClassSurvey::find_roles() {
+  for (std::size_t side = 0; side < target_.sides.size(); ++side) {
+    const Program& own = shared_.sides[side]->program();
+    const Program& other = shared_.sides[1 - side]->program();
+    const std::vector<RuleIndex>& others = target_.sides[1 - side].rules;
+    for (const RuleIndex index : target_.sides[side].rules) {
+      const Rule& rule = own.rule(index);
+      const auto twin = other.find_rule(rule.id);
+      const bool changed = shared_.changes.rules[side][index] || !twin ||
+                           !std::binary_search(others.begin(), others.end(), *twin);
+      const bool by_role = std::any_of(rule.roles.begin(), rule.roles.end(), [this](const std::string& role) {
+        return shared_.changes.roles.contains(role);
+      });
+      for (const std::string& role : rule.roles) {
+        if (is_builtin_role(role)) {
+          continue;
+        }
+        roles_.insert(role);
+        if (changed || by_role) {
+          decisive_.insert(role);
+        }
+      }
+    }
+  }
+}
+
+bool ClassSurvey::reads_time() const {
+  for (std::size_t side = 0; side < target_.sides.size(); ++side) {
+    for (const RuleIndex rule : target_.sides[side].rules) {
+      for (const ConditionIndex atom : shared_.sides[side]->atoms_of(rule)) {
+        if (std::holds_alternative<TimeWindow>(shared_.sides[side]->program().condition(atom).test)) {
+          return true;
+        }
+      }
+    }
+  }
+  return false;
+}
+
+/// Ends of bindings that only one policy has cut the time. Others only where windows might hold otherwise in
+/// the time that is left: without them, whoever comes later holds no more than somebody now.
+bool ClassSurvey::cuts_time(std::size_t side, std::size_t index, bool windows) const {
+  const Binding& binding = shared_.sides[side]->policy().bindings[index];
+  if (!binding.until || !(windows || shared_.changes.bindings[side][index])) {
+    return false;
+  }
+  if (!shared_.task.principal) {
+    return true;
+  }
+  const Principal& who = *shared_.task.principal;
+  const auto named = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  return named(binding.users, who.user) ||
+         std::any_of(who.groups.begin(), who.groups.end(),
+                     [&](const std::string& group) { return named(binding.groups, group); }) ||
+         (!binding.claims.empty() && test_wanted(binding.claims, who.claims) == Truth::yes);
+}
+
+std::vector<Epoch> ClassSurvey::epochs() const {
+  const bool windows = reads_time();
+  std::vector<std::chrono::sys_seconds> ends;
+  for (std::size_t side = 0; side < target_.sides.size(); ++side) {
+    const Side& own = *shared_.sides[side];
+    for (const std::string& name : roles_) {
+      const auto role = own.program().find_role(name);
+      for (const RoleIndex giver : role ? own.givers_of(*role) : std::vector<RoleIndex>{}) {
+        for (const std::size_t index : own.bindings_of(giver)) {
+          if (cuts_time(side, index, windows)) {
+            ends.push_back(*own.policy().bindings[index].until);
+          }
+        }
+      }
+    }
+  }
+  return cut_epochs(shared_.task.now, ends);
+}
+
+const Personas& ClassSurvey::people(const Epoch& epoch) {
+  PersonaQuestion question{roles_, decisive_, {}, epoch.first};
+  std::vector<std::string> key{timestamp_of(epoch.first)};
+  key.insert(key.end(), roles_.begin(), roles_.end());
+  key.emplace_back("decisive");
+  key.insert(key.end(), decisive_.begin(), decisive_.end());
+  for (std::size_t side = 0; side < target_.sides.size(); ++side) {
+    for (const RuleIndex rule : target_.sides[side].rules) {
+      for (const ConditionIndex atom : shared_.sides[side]->atoms_of(rule)) {
+        const Condition& condition = shared_.sides[side]->program().condition(atom);
+        if (std::holds_alternative<ClaimsAre>(condition.test)) {
+          question.claims.push_back(&condition.test);
+          key.push_back((side == 0 ? "old " : "new ") + condition.name);
+        }
+      }
+    }
+  }
+  const auto [found, added] = shared_.personas.try_emplace(std::move(key));
+  if (added) {
+    if (shared_.task.principal) {
+      Persona alone;
+      alone.principal = *shared_.task.principal;
+      found->second.all.push_back(std::move(alone));
+    } else {
+      found->second = find_personas(*shared_.sides[0], *shared_.sides[1], question);
+    }
+  }
+  return found->second;
+}
+
+void ClassSurvey::survey_epoch(const Epoch& epoch, std::size_t number) {
+  if (number >= epochs_max) {
+    complete_ = false;
+    return;
+  }
+  const Personas& everybody = people(epoch);
+  complete_ = complete_ && everybody.complete;
+  Groups groups;
+  for (std::size_t person = 0; person < everybody.all.size(); ++person) {
+    survey_person(everybody, person, epoch, groups);
+  }
+  for (auto& [key, group] : groups) {
+    Lines who = shared_.task.principal ? Lines{} : who_lines(everybody.all, group.people);
+    Found& found = found_[{key, std::move(who)}];
+    if (found.epochs.empty()) {
+      found.witness = std::move(group.witness);
+    }
+    found.epochs.insert(number);
+  }
+}
+
+bool ClassSurvey::is_active(std::size_t side, RuleIndex index, const Persona& persona) const {
+  const bool anonymous = persona.principal.anonymous;
+  const Rule& rule = shared_.sides[side]->program().rule(index);
+  const std::vector<std::string>& held = persona.roles[side];
+  return shared_.task.principal ||
+         std::any_of(rule.roles.begin(), rule.roles.end(), [&](const std::string& role) {
+           // A login may mend what an anonymous person lacks, so that any allow rule can matter.
+           return is_builtin_held(role, anonymous) || (anonymous && rule.effect == Effect::allow) ||
+                  std::binary_search(held.begin(), held.end(), role);
+         });
+}
+
+std::vector<Dimension> ClassSurvey::dimensions(const Persona& persona, const Epoch& epoch) {
+  std::vector<const Test*> atoms;
+  std::vector<NamedWindow> windows;
+  for (std::size_t side = 0; side < target_.sides.size(); ++side) {
+    for (const RuleIndex rule : target_.sides[side].rules) {
+      if (!is_active(side, rule, persona)) {
+        continue;
+      }
+      for (const ConditionIndex atom : shared_.sides[side]->atoms_of(rule)) {
+        const Condition& condition = shared_.sides[side]->program().condition(atom);
+        const bool of_login = std::holds_alternative<MethodIn>(condition.test);
+        if (const auto* window = std::get_if<TimeWindow>(&condition.test)) {
+          windows.push_back({condition.name, window});
+        } else if (!(of_login && persona.principal.anonymous)) {
+          atoms.push_back(&condition.test);
+        }
+      }
+    }
+  }
+  std::vector<Dimension> out = dimensions_of(atoms);
+  out.push_back(cut_time(epoch, windows));
+  for (const Dimension& dimension : out) {
+    complete_ = complete_ && dimension.complete;
+  }
+  return out;
+}
+
+bool ClassSurvey::reads(std::size_t side, RuleIndex rule, const Dimension& dimension) const {
+  const Program& program = shared_.sides[side]->program();
+  const std::vector<ConditionIndex>& atoms = shared_.sides[side]->atoms_of(rule);
+  return std::any_of(atoms.begin(), atoms.end(), [&](ConditionIndex atom) {
+    const Test& test = program.condition(atom).test;
+    if (dimension.attribute == Attributed::time) {
+      return std::holds_alternative<TimeWindow>(test);
+    }
+    const std::vector<Dimension> read = dimensions_of({&test});
+    return std::any_of(read.begin(), read.end(), [&](const Dimension& each) {
+      return each.attribute == dimension.attribute && each.name == dimension.name;
+    });
+  });
+}
+
+bool ClassSurvey::is_decisive(std::size_t side, RuleIndex index) const {
+  const Rule& rule = shared_.sides[side]->program().rule(index);
+  return shared_.changes.rules[side][index] ||
+         std::any_of(rule.roles.begin(), rule.roles.end(),
+                     [this](const std::string& role) { return decisive_.contains(role); });
+}
+
+/// All cells; where these are too many, those of cells_by_rules().
+std::vector<ClassSurvey::Cell> ClassSurvey::cells_of(const Persona& persona,
+                                                     const std::vector<Dimension>& dims) {
+  std::vector<bool> free(dims.size(), true);
+  std::vector<Cell> out;
+  if (mix(dims, free, out)) {
+    return out;
+  }
+  complete_ = false;
+  return cells_by_rules(persona, dims);
+}
+
+/// For each changed rule alone, and with each other rule, the cells of what they read; all else is at its
+/// first choice.
+std::vector<ClassSurvey::Cell> ClassSurvey::cells_by_rules(const Persona& persona,
+                                                           const std::vector<Dimension>& dims) const {
+  std::vector<std::vector<bool>> decisive;
+  std::vector<std::vector<bool>> others;
+  for (std::size_t side = 0; side < target_.sides.size(); ++side) {
+    for (const RuleIndex rule : target_.sides[side].rules) {
+      if (!is_active(side, rule, persona)) {
+        continue;
+      }
+      std::vector<bool> read;
+      for (const Dimension& dimension : dims) {
+        read.push_back(reads(side, rule, dimension));
+      }
+      (is_decisive(side, rule) ? decisive : others).push_back(std::move(read));
+    }
+  }
+  others.insert(others.end(), decisive.begin(), decisive.end());
+  std::set<Cell> cells;
+  for (const std::vector<bool>& first : decisive) {
+    for (const std::vector<bool>& second : others) {
+      std::vector<bool> free(dims.size());
+      for (std::size_t i = 0; i < dims.size(); ++i) {
+        free[i] = first[i] || second[i];
+      }
+      std::vector<Cell> some;
+      if (mix(dims, free, some)) {
+        cells.insert(some.begin(), some.end());
+      }
+      if (cells.size() > mixtures_of_circumstances_max) {
+        return {cells.begin(), cells.end()};
+      }
+    }
+  }
+  return {cells.begin(), cells.end()};
+}
+
+ClassSurvey::Key ClassSurvey::decide(std::size_t side, const Principal& principal, const Context& context) {
+  const RejectCode code = target_.sides[side].code;
+  if (code != RejectCode::none) {
+    return {static_cast<std::uint32_t>(CellOutcome::reject), static_cast<std::uint32_t>(code)};
+  }
+  const Program& program = shared_.sides[side]->program();
+  const Program& old_program = shared_.sides[0]->program();
+  const Decision decision = evaluate(program, principal, requests_[side], context, shared_.scratches[side]);
+  Key key{decision.outcome == Outcome::allow     ? static_cast<std::uint32_t>(CellOutcome::allow)
+          : decision.outcome == Outcome::step_up ? static_cast<std::uint32_t>(CellOutcome::step_up)
+                                                 : static_cast<std::uint32_t>(CellOutcome::deny)};
+  if (decision.outcome == Outcome::step_up) {
+    key.push_back(decision.login ? 1 : 0);
+    for (const ConditionIndex condition : decision.step_up) {
+      key.push_back(shared_number(old_program.find_condition(program.condition(condition).name), condition));
+    }
+  } else {
+    for (const RuleIndex rule : decision.rules) {
+      key.push_back(shared_number(old_program.find_rule(program.rule(rule).id), rule));
+    }
+  }
+  std::sort(key.begin() + 1, key.end());
+  return key;
+}
+
+bool ClassSurvey::is_left_out(const Transition& transition) const {
+  if (shared_.task.changes_only) {
+    return transition.first == transition.second;
+  }
+  return transition.second.front() == static_cast<std::uint32_t>(CellOutcome::deny) &&
+         transition.second.size() == 1;
+}
+
+void ClassSurvey::survey_person(const Personas& people, std::size_t person, const Epoch& epoch,
+                                Groups& groups) {
+  const Persona& persona = people.all[person];
+  const std::vector<Dimension> dims = dimensions(persona, epoch);
+  const Where& where = target_.members.front().where;
+  const auto scenario = [&](const Cell& choices) {
+    Witness out{where, target_.members.front().methods.front(), persona.principal, {}, epoch.first};
+    for (std::size_t i = 0; i < dims.size(); ++i) {
+      apply(dims[i], dims[i].choices[choices[i]], out.principal, out.around, out.now);
+    }
+    return out;
+  };
+  std::map<Transition, std::vector<Cell>> cells;
+  for (const Cell& cell : cells_of(persona, dims)) {
+    if (++shared_.cells > cells_max) {
+      complete_ = false;
+      break;
+    }
+    const Witness asked = scenario(cell);
+    const Context context = asked.around.context(asked.now, where.route);
+    Transition transition;
+    transition.second = decide(1, asked.principal, context);
+    transition.first = shared_.task.changes_only ? decide(0, asked.principal, context) : transition.second;
+    if (!is_left_out(transition)) {
+      cells[std::move(transition)].push_back(cell);
+    }
+  }
+  for (const auto& [transition, list] : cells) {
+    for (const Box& box : merge(list)) {
+      Group& group = groups[{transition, circumstance_lines(dims, box)}];
+      if (group.people.empty()) {
+        Cell choices;
+        for (const std::uint64_t bits : box) {
+          choices.push_back(static_cast<std::size_t>(std::countr_zero(bits)));
+        }
+        group.witness = scenario(choices);
+      }
+      group.people.push_back(person);
+    }
+  }
+}
+
+}  // namespace tallygate::policy::diff
