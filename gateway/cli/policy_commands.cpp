@@ -1,5 +1,6 @@
 #include "gateway/cli/commands.hpp"
 #include "gateway/cli/policy_actions.hpp"
+#include "gateway/cli/policy_diff_commands.hpp"
 #include "gateway/cli/replay_commands.hpp"
 
 #include <CLI/CLI.hpp>
@@ -162,6 +163,8 @@ void add_policy_commands(CLI::App& app, int& exit_code) {
   add_test(*policy, exit_code);
   add_explain(*policy, exit_code);
   add_policy_replay(*policy, exit_code);
+  add_policy_diff(*policy, exit_code);
+  add_policy_reverse(*policy, exit_code);
 }
 
 }  // namespace tallygate::cli

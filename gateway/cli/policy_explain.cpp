@@ -1,6 +1,7 @@
 #include "gateway/cli/explain_answer.hpp"
 #include "gateway/cli/policy_actions.hpp"
 #include "gateway/cli/policy_files.hpp"
+#include "gateway/cli/policy_values.hpp"
 #include "policy/explain/explain.hpp"
 #include "policy/language/loader.hpp"
 #include "policy/language/yaml_scalar.hpp"
@@ -9,7 +10,6 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <iterator>
@@ -28,54 +28,6 @@ struct Asked {
   policy::Circumstances circumstances;
   policy::TimePoint now;
 };
-
-/// A value typed as in a policy: `true`, `42`, `1.5`, all else text; `"42"` in double quotes is text.
-policy::Value typed_value(std::string_view text) {
-  using policy::yaml::Kind;
-  if (text.size() >= 2 && text.starts_with('"') && text.ends_with('"')) {
-    return std::string(text.substr(1, text.size() - 2));
-  }
-  const Kind kind = policy::yaml::kind_of_plain(text);
-  if (kind == Kind::boolean) {
-    return text == "true";
-  }
-  if (kind == Kind::integer || kind == Kind::number) {
-    double number = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size()) {
-      return policy::number_value(number);
-    }
-  }
-  return std::string(text);
-}
-
-/// Cuts `k=v`.
-ParseResult<std::pair<std::string, std::string>> cut_pair(std::string_view text, std::string_view option) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string_view::npos || equals == 0) {
-    return ParseError{std::string(option) + ": '" + policy::printable(text) +
-                      "' is no pair; write name=value"};
-  }
-  return std::pair(std::string(text.substr(0, equals)), std::string(text.substr(equals + 1)));
-}
-
-/// Collects pairs; a name given again adds a value.
-std::optional<ParseError> read_attributes(const std::vector<std::string>& pairs, std::string_view option,
-                                          std::vector<policy::Attribute>& out) {
-  for (const std::string& text : pairs) {
-    const auto pair = cut_pair(text, option);
-    if (pair.has_error()) {
-      return pair.error();
-    }
-    const auto same = [&pair](const policy::Attribute& each) { return each.name == pair->first; };
-    auto found = std::find_if(out.begin(), out.end(), same);
-    if (found == out.end()) {
-      found = out.insert(out.end(), {pair->first, {}});
-    }
-    found->values.push_back(typed_value(pair->second));
-  }
-  return std::nullopt;
-}
 
 std::optional<ParseError> read_age(const std::string& text, std::string_view option,
                                    std::optional<std::chrono::seconds>& out) {

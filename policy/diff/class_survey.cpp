@@ -13,6 +13,9 @@ namespace {
 /// Conditions and rules are known by their names' places in the old policy, or behind those in the new one.
 constexpr std::uint32_t only_new = std::uint32_t{1} << 31U;
 
+/// Roles whose mixtures a reverse query shows.
+constexpr std::size_t mixed_roles_max = 6;
+
 std::uint32_t shared_number(std::optional<std::uint32_t> old_number, std::uint32_t number) {
   return old_number.value_or(number | only_new);
 }
@@ -192,7 +195,9 @@ std::vector<Epoch> ClassSurvey::epochs() const {
 }
 
 const Personas& ClassSurvey::people(const Epoch& epoch) {
-  PersonaQuestion question{roles_, decisive_, {}, epoch.first};
+  // A query about one policy needs no mixtures: one role gives what a rule gives, one role takes it away.
+  const bool mixed = shared_.task.changes_only || roles_.size() <= mixed_roles_max;
+  PersonaQuestion question{roles_, mixed ? decisive_ : std::set<std::string>{}, {}, epoch.first};
   std::vector<std::string> key{timestamp_of(epoch.first)};
   key.insert(key.end(), roles_.begin(), roles_.end());
   key.emplace_back("decisive");

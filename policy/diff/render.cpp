@@ -18,6 +18,7 @@ constexpr std::size_t digest_shown = 16;
 constexpr std::size_t cell_width_max = 48;
 constexpr std::size_t notes_shown = 10;
 constexpr std::size_t label_width = 15;
+constexpr std::size_t lines_shown = 12;
 
 constexpr std::array<Change, 4> all_changes{Change::opens, Change::closes, Change::step_up,
                                             Change::other_rule};
@@ -100,8 +101,12 @@ std::string table(const Report& report, const Style& style) {
 void add_lines(std::string_view label, const std::vector<std::string>& lines, const Style& style,
                std::string& out) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    out += "  " + style.strong(padded(i == 0 ? std::string(label) : "", label_width)) + printable(lines[i]) +
-           "\n";
+    const bool last = i == lines_shown;
+    const std::string text = last ? "and " + std::to_string(lines.size() - i) + " more" : printable(lines[i]);
+    out += "  " + style.strong(padded(i == 0 ? std::string(label) : "", label_width)) + text + "\n";
+    if (last) {
+      return;
+    }
   }
 }
 

@@ -20,8 +20,6 @@ inline constexpr std::size_t cells_max = 4'000'000;
 /// Spans of time, cut by the ends of bindings, that one survey looks at.
 inline constexpr std::size_t epochs_max = 16;
 inline constexpr std::size_t rows_max = 10'000;
-/// Lines that say who; more would bury the answer.
-inline constexpr std::size_t who_max = 12;
 
 struct Survey {
   std::vector<Row> rows;

@@ -1,7 +1,5 @@
 #include "policy/diff/who.hpp"
 
-#include "policy/diff/survey.hpp"
-
 #include <algorithm>
 
 namespace tallygate::policy::diff {
@@ -73,11 +71,6 @@ std::vector<std::string> who_lines(const std::vector<Persona>& all, const std::v
     }
     open[index] = false;
     out.push_back(line_of(all[index], or_more));
-  }
-  if (out.size() > who_max) {
-    const std::size_t more = out.size() - who_max;
-    out.resize(who_max);
-    out.push_back("and " + std::to_string(more) + " more kinds of people");
   }
   return out;
 }
