@@ -129,6 +129,37 @@ inline audit::Result<void> spans(const boost::json::object& object, audit::Journ
   return done ? read("segment", segment) : done;
 }
 
+/// Reads keep, archive, seal and checkpoint: how the journal is kept, all optional.
+inline audit::Result<void> habits(const boost::json::object& object, JournalConfig& config) {
+  if (const boost::json::value* keep = object.if_contains("keep")) {
+    if (!keep->is_object()) {
+      return bad("keep", "must be an object of keep, kinds and routes, in seconds");
+    }
+    config.keep = keep->get_object();
+  }
+  if (object.contains("archive")) {
+    auto archive = text(object, "archive");
+    if (!archive) {
+      return archive.error();
+    }
+    config.archive = std::move(*archive);
+  }
+  if (const boost::json::value* seal = object.if_contains("seal")) {
+    if (!seal->is_bool()) {
+      return bad("seal", "must be true or false");
+    }
+    config.seal = seal->get_bool();
+  }
+  if (object.contains("checkpoint")) {
+    const auto checkpoint = text(object, "checkpoint");
+    if (!checkpoint || (*checkpoint != "batch" && *checkpoint != "entry")) {
+      return bad("checkpoint", R"(must be "batch" or "entry")");
+    }
+    config.writer.batch_max = *checkpoint == "entry" ? 1 : config.writer.batch_max;
+  }
+  return {};
+}
+
 }  // namespace detail
 
 /// Reads the plugin's configuration, one JSON object: path, head, keyring, gateway, kek {file | env |
@@ -188,31 +219,8 @@ inline audit::Result<JournalConfig> parse_journal_config(std::string_view json) 
   if (auto spans = detail::spans(*object, config.journal); !spans) {
     return spans.error();
   }
-  if (const boost::json::value* keep = object->if_contains("keep")) {
-    if (!keep->is_object()) {
-      return detail::bad("keep", "must be an object of keep, kinds and routes, in seconds");
-    }
-    config.keep = keep->get_object();
-  }
-  if (object->contains("archive")) {
-    auto archive = detail::text(*object, "archive");
-    if (!archive) {
-      return archive.error();
-    }
-    config.archive = std::move(*archive);
-  }
-  if (const boost::json::value* seal = object->if_contains("seal")) {
-    if (!seal->is_bool()) {
-      return detail::bad("seal", "must be true or false");
-    }
-    config.seal = seal->get_bool();
-  }
-  if (object->contains("checkpoint")) {
-    const auto checkpoint = detail::text(*object, "checkpoint");
-    if (!checkpoint || (*checkpoint != "batch" && *checkpoint != "entry")) {
-      return detail::bad("checkpoint", R"(must be "batch" or "entry")");
-    }
-    config.writer.batch_max = *checkpoint == "entry" ? 1 : config.writer.batch_max;
+  if (auto habits = detail::habits(*object, config); !habits) {
+    return habits.error();
   }
   return config;
 }
