@@ -286,10 +286,11 @@ class Scanner {
     if (last != end_ && (*last == '.' || *last == 'e' || *last == 'E')) {
       return fail("fractions and exponents are not allowed");
     }
-    // 2^53−1 has 16 digits: what is no longer fits 64 bits.
+    // 2^53−1 has 16 digits: what has fewer is less, and what has no more fits 64 bits.
     std::int64_t magnitude = 0;
-    if (last - digits > 16 || std::from_chars(digits, last, magnitude).ec != std::errc{} ||
-        magnitude > json_integer_max) {
+    if (last - digits >= 16 &&
+        (last - digits > 16 || std::from_chars(digits, last, magnitude).ec != std::errc{} ||
+         magnitude > json_integer_max)) {
       return fail("integers lie within plus or minus 2^53-1");
     }
     p_ = last;
@@ -430,7 +431,8 @@ class Scanner {
         return fail("expected ':'");
       }
       const char* const value_start = ++p_;
-      if (!value()) {
+      // Most values are texts.
+      if (p_ != end_ && *p_ == '"' ? !string(nullptr) : !value()) {
         return false;
       }
       if (collect) {

@@ -18,6 +18,14 @@ Stream::Now from_errno(int error, Stream::Now would_block) noexcept {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR ? would_block : Stream::Now::failed;
 }
 
+// What SSL_get_error() is to say must not come from an earlier call. An empty queue, which is the rule, is
+// noticed in a tenth of the time that it takes to clear it.
+void forget_errors() noexcept {
+  if (ERR_peek_error() != 0) {
+    ERR_clear_error();
+  }
+}
+
 }  // namespace
 
 Stream::Stream(asio::ip::tcp::socket socket, Deadlines& deadlines) : socket_(std::move(socket)) {
@@ -37,7 +45,7 @@ asio::awaitable<error_code> Stream::accept_tls(SSL_CTX& context) {
 
 asio::awaitable<error_code> Stream::handshake() {
   for (;;) {
-    ERR_clear_error();
+    forget_errors();
     const int done = SSL_do_handshake(ssl_.get());
     if (done == 1) {
       co_return error_code{};
@@ -88,7 +96,7 @@ Stream::Io Stream::read_now(std::span<char> into) noexcept {
     return {from_errno(last_errno_, Now::wait_read), 0};
   }
   std::size_t got = 0;
-  ERR_clear_error();
+  forget_errors();
   errno = 0;
   const int done = SSL_read_ex(ssl_.get(), into.data(), into.size(), &got);
   if (done == 1) {
@@ -108,7 +116,7 @@ Stream::Io Stream::write_now(std::span<const char> from) noexcept {
     return {from_errno(last_errno_, Now::wait_write), 0};
   }
   std::size_t put = 0;
-  ERR_clear_error();
+  forget_errors();
   errno = 0;
   const int done = SSL_write_ex(ssl_.get(), from.data(), from.size(), &put);
   if (done == 1) {

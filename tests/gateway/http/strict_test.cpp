@@ -47,6 +47,21 @@ TEST(ScanHead, RefusesControlBytesAnywhere) {
   EXPECT_EQ(fault_of("GET / HTTP/1.1\r\nA: \x1b[2J\r\n\r\n"), HeadFault::control_byte);
 }
 
+TEST(ScanHead, JudgesEveryByteOfAValueWhereverItStands) {
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const bool control = (byte < 0x20 && byte != '\t') || byte == 0x7F;
+    const HeadFault expected = byte == '\n'   ? HeadFault::bare_lf
+                               : byte == '\r' ? HeadFault::bare_cr
+                               : control      ? HeadFault::control_byte
+                                              : HeadFault::none;
+    for (std::size_t at = 0; at < 70; ++at) {
+      std::string value(70, 'v');
+      value[at] = static_cast<char>(byte);
+      EXPECT_EQ(fault_of("GET / HTTP/1.1\r\nA: " + value + "\r\n\r\n"), expected) << byte << " at " << at;
+    }
+  }
+}
+
 TEST(ScanHead, LetsTabsAndHighBytesStandInValues) {
   EXPECT_EQ(fault_of("GET / HTTP/1.1\r\nA:\tb\xc3\xa9\r\n\r\n"), HeadFault::none);
 }
