@@ -91,7 +91,7 @@ class Lint(unittest.TestCase):
         (self.folder / "groups").write_text("staff\r\n\nadmin\n")
         done = tallygate("policy", "check", policy, "--groups-seen", self.folder / "groups", *NOW)
         self.assertEqual(done.returncode, 1)
-        self.assertIn(f"{policy}:6:27: warning: nobody was ever seen with the group 'admins'; did you mean 'admin'?",
+        self.assertIn(f"{policy}:6:28: warning: nobody was ever seen with the group 'admins'; did you mean 'admin'?",
                       done.stdout)
         done = tallygate("policy", "check", policy, "--groups-seen", self.folder / "nowhere", *NOW)
         self.assertEqual(done.returncode, 3)

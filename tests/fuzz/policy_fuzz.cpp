@@ -1,10 +1,12 @@
-// Any bytes as a policy file: loading never crashes, and what loads survives its canonical form, compiles and
-// decides as its trace does.
+// Any bytes as a policy file: loading never crashes, and what loads survives its canonical form, compiles,
+// decides as its trace does, and is looked through for findings that stand in the file.
 #include "policy/evaluate/evaluate.hpp"
 #include "policy/evaluate/trace.hpp"
 #include "policy/language/loader.hpp"
+#include "policy/lint/lint.hpp"
 #include "policy/program/program.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -59,6 +61,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   const auto program = Program::compile(std::move(*policy));
   if (!program) {
     return 0;
+  }
+  const auto lines = static_cast<std::size_t>(std::count(file.text.begin(), file.text.end(), '\n')) + 1;
+  for (const lint::Finding& finding : lint::lint(**program, std::span(&file, 1), {}).findings) {
+    check(finding.file == file.name && finding.mark.line <= lines && !finding.message.empty());
   }
   Principal somebody;
   for (const Resource& resource : (*program)->policy().resources) {

@@ -166,6 +166,37 @@ class Trial {
   std::map<std::string, Seen> seen_;
 };
 
+/// Whether the request that a message names (`GET https://host/path`) is allowed to somebody; to somebody
+/// anonymous if `anonymous`.
+bool named_request_is_open(const Program& program, const std::string& message, bool anonymous) {
+  const std::size_t url = message.find("https://");
+  const std::size_t method = message.rfind(' ', url - 2) + 1;
+  const std::size_t path = message.find('/', url + 8);
+  const std::size_t end = message.find_first_of(" ,;", path);
+  CanonicalRequest request;
+  request.method = message.substr(method, url - 1 - method);
+  request.host.name = message.substr(url + 8, path - url - 8);
+  request.path.matched = message.substr(path, end - path);
+  Scratch scratch(program);
+  for (const std::string user : {"", "lo", "hi", "other"}) {
+    for (const char* address : {"10.0.0.1", "10.1.0.1", "192.0.2.1"}) {
+      for (const auto age : {std::chrono::seconds(1), std::chrono::seconds(7'200)}) {
+        Principal principal;
+        principal.anonymous = user.empty();
+        principal.user = user;
+        Context context;
+        context.client = parse_address(address);
+        context.mfa_age = age;
+        if ((!anonymous || principal.anonymous) &&
+            evaluate(program, principal, request, context, scratch).outcome == Outcome::allow) {
+          return true;
+        }
+      }
+    }
+  }
+  return false;
+}
+
 /// The broader rule that a finding of L5 names.
 std::string broader(const std::string& message) {
   const std::size_t at = message.find("adds nothing: '") + 15;
@@ -216,6 +247,27 @@ TEST(LintSoundness, L4ToL6SayWhatTryingEveryRequestSays) {
   EXPECT_GT(counts["L5"], 10U);
   EXPECT_GT(counts["L6"], 10U);
   EXPECT_GT(counts["L7"], 5U);
+}
+
+TEST(LintSoundness, EveryRequestThatAFindingNamesIsOpen) {
+  std::map<std::string, std::size_t> counts;
+  for (std::uint32_t seed = 1'000; seed < 2'000; ++seed) {
+    std::mt19937 random(seed);
+    const std::string text = random_policy(random);
+    SCOPED_TRACE(std::to_string(seed) + '\n' + text);
+    const yaml::SourceFile file{"p.yaml", std::string(head) + text};
+    const auto program = load_program(std::span(&file, 1)).value();
+    for (const Finding& finding : lint(*program, std::span(&file, 1), {}).findings) {
+      if (finding.message.find("https://") != std::string::npos) {
+        const bool anonymous = finding.id == "L12" || finding.id == "L20";
+        EXPECT_TRUE(named_request_is_open(*program, finding.message, anonymous)) << to_string(finding);
+        ++counts[std::string(finding.id)];
+      }
+    }
+  }
+  for (const char* id : {"L9", "L10", "L12", "L20"}) {
+    EXPECT_GT(counts[id], 10U) << id;
+  }
 }
 
 }  // namespace tallygate::policy::lint::test
