@@ -47,9 +47,9 @@ bool allowed(std::uint32_t code) noexcept {
     return code == '\t' || code == '\n' || code == '\r';
   }
   if (code >= 0x7F && code <= 0x9F) {
-    return code == 0x85;
+    return false;
   }
-  return code != 0xFFFE && code != 0xFFFF;
+  return code != 0x2028 && code != 0x2029 && code != 0xFEFF && code != 0xFFFE && code != 0xFFFF;
 }
 
 }  // namespace

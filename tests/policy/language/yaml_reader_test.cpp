@@ -90,6 +90,13 @@ TEST(YamlReader, RefusesTagsInEverySpelling) {
   EXPECT_EQ(outcome("a: \"!x\"\nb: '! y'\nc: |\n  !z\n"), "ok");
 }
 
+TEST(YamlReader, RefusesDirectives) {
+  EXPECT_EQ(outcome("%YAML 1.1\n---\na: 1\n"),
+            "f.yaml:1:1: directives (%…) are not allowed; a file is YAML 1.2 as it stands\n");
+  EXPECT_NE(outcome("a: 1\n...\n%TAG ! tag:x,2000:\n---\nb: 1\n").find("f.yaml:3:1: directives"),
+            std::string::npos);
+}
+
 TEST(YamlReader, RefusesASecondDocument) {
   EXPECT_EQ(outcome("a: 1\n---\nb: 2\n"),
             "f.yaml:2:1: a second document begins here; one file holds one document\n");
@@ -105,7 +112,8 @@ TEST(YamlReader, RefusesBytesThatAreNotPrintableUtf8) {
   using namespace std::string_view_literals;
   for (const std::string_view text :
        {"a: b\0"sv, "a: \x07"sv, "a: \x1b[0m"sv, "a: \x7f"sv, "a: b\rc: d"sv, "a: \xff"sv, "a: \xc0\xaf"sv,
-        "a: \xed\xa0\x80"sv, "a: \xc2\x9b"sv, "a: \xef\xbf\xbe"sv, "a: \xe2\x82"sv}) {
+        "a: \xed\xa0\x80"sv, "a: \xc2\x9b"sv, "a: b\xc2\x85"sv, "a: b\xe2\x80\xa8"sv, "a: b\xef\xbb\xbf"sv,
+        "a: \xef\xbf\xbe"sv, "a: \xe2\x82"sv}) {
     EXPECT_EQ(outcome(text).find("f.yaml:1:"), 0U) << text;
   }
   EXPECT_EQ(outcome("a: \xff"), "f.yaml:1:4: not UTF-8 (byte 0xFF); a file holds printable UTF-8 text\n");
@@ -168,11 +176,25 @@ TEST(YamlReader, BoundsScalarsAndFiles) {
 }
 
 TEST(YamlReader, SaysWhereYamlIsMalformed) {
-  EXPECT_EQ(outcome("a: [1, 2\n").find("f.yaml:"), 0U);
-  EXPECT_EQ(outcome("a: b: c\n"), "f.yaml:1:5: not valid YAML: illegal map value\n");
-  EXPECT_EQ(
-      outcome("hosts: [*.example.com]\n"),
-      "f.yaml:1:9: not valid YAML: the referenced anchor is not defined; quote text that begins with '*'\n");
+  EXPECT_EQ(outcome("a:\n  b: [1, 2\n"),
+            "f.yaml:3:1: not valid YAML: did not find expected ',' or ']' while parsing a flow sequence that "
+            "begins on line 2\n");
+  EXPECT_EQ(outcome("a: b: c\n"),
+            "f.yaml:1:5: not valid YAML: mapping values are not allowed in this context\n");
+  EXPECT_EQ(outcome("hosts: [*.example.com]\n"),
+            "f.yaml:1:10: not valid YAML: did not find expected alphabetic or numeric character; quote text "
+            "that begins with '*'\n");
+  EXPECT_EQ(outcome("hosts: [*wiki]\n"),
+            "f.yaml:1:9: no anchor '&wiki' stands before this alias; quote text that begins with '*'\n");
+  EXPECT_EQ(outcome("ip_in: [::1]\n"),
+            "f.yaml:1:9: not valid YAML: did not find expected node content; quote an address that begins "
+            "with '::'\n");
+  EXPECT_EQ(outcome("a:\n\tb: 1\n"),
+            "f.yaml:2:1: not valid YAML: found character that cannot start any token; indent with spaces, "
+            "not with tabs\n");
+  EXPECT_EQ(outcome("a: é @b\nc: @d\n"),
+            "f.yaml:2:4: not valid YAML: found character that cannot start any token; quote text that begins "
+            "with '@'\n");
 }
 
 TEST(YamlReader, KeepsAtMostTwoHundredErrorsAndCountsTheRest) {
