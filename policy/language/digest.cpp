@@ -78,22 +78,20 @@ json::object binding_json(const Binding& binding) {
 }
 
 /// In the order of their own canonical text, each once.
-json::array bindings_json(const std::vector<Binding>& bindings) {
-  std::vector<std::pair<std::string, json::object>> sorted;
-  sorted.reserve(bindings.size());
+std::string bindings_text(const std::vector<Binding>& bindings) {
+  std::vector<std::string> texts;
+  texts.reserve(bindings.size());
   for (const Binding& binding : bindings) {
-    json::object object = binding_json(binding);
-    std::string text = canonical_json_text(object);
-    sorted.emplace_back(std::move(text), std::move(object));
+    texts.push_back(canonical_json_text(binding_json(binding)));
   }
-  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  json::array array;
-  for (std::size_t i = 0; i < sorted.size(); ++i) {
-    if (i == 0 || sorted[i].first != sorted[i - 1].first) {
-      array.emplace_back(std::move(sorted[i].second));
-    }
+  std::sort(texts.begin(), texts.end());
+  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+  std::string text;
+  for (const std::string& each : texts) {
+    text += text.empty() ? '[' : ',';
+    text += each;
   }
-  return array;
+  return text + ']';
 }
 
 json::array patterns_json(const PathPatterns& patterns) {
@@ -218,9 +216,6 @@ std::string canonical_json(const Policy& policy) {
   if (!roles.empty()) {
     root.emplace("roles", std::move(roles));
   }
-  if (!policy.bindings.empty()) {
-    root.emplace("bindings", bindings_json(policy.bindings));
-  }
   if (!resources.empty()) {
     root.emplace("resources", std::move(resources));
   }
@@ -230,7 +225,12 @@ std::string canonical_json(const Policy& policy) {
   if (!rules.empty()) {
     root.emplace("rules", std::move(rules));
   }
-  return canonical_json_text(root);
+  const std::string rest = canonical_json_text(root);
+  if (policy.bindings.empty()) {
+    return rest;
+  }
+  // The first key of all; there may be a million of them, so they are not put into a tree first.
+  return R"({"bindings":)" + bindings_text(policy.bindings) + ',' + rest.substr(1);
 }
 
 Digest digest(const Policy& policy) {

@@ -2,19 +2,37 @@
 #include "policy/program/known.hpp"
 
 #include <algorithm>
-#include <map>
+#include <tuple>
+#include <utility>
 
 namespace tallygate::policy {
 namespace {
 
-/// Turns lists by key into one vector and ranges of it.
-template <typename Key, typename Item>
-void flatten(const std::map<Key, std::vector<Item>>& lists, TextTable<Range>& table,
-             std::vector<Item>& items) {
-  table.reserve(lists.size());
-  for (const auto& [key, list] : lists) {
+/// What is to be found under a key, in any order.
+template <typename Item>
+using Keyed = std::vector<std::pair<std::string_view, Item>>;
+
+bool before(std::uint32_t left, std::uint32_t right) noexcept {
+  return left < right;
+}
+bool before(const ClaimGrant& left, const ClaimGrant& right) noexcept {
+  return std::tie(left.value, left.binding) < std::tie(right.value, right.binding);
+}
+
+/// Turns items by key into one vector and ranges of it; those of one key in order.
+template <typename Item>
+void flatten(Keyed<Item>& keyed, TextTable<Range>& table, std::vector<Item>& items) {
+  std::sort(keyed.begin(), keyed.end(), [](const auto& a, const auto& b) {
+    const int order = a.first.compare(b.first);
+    return order != 0 ? order < 0 : before(a.second, b.second);
+  });
+  items.reserve(items.size() + keyed.size());
+  for (auto at = keyed.begin(); at != keyed.end();) {
+    const std::string_view key = at->first;
     const auto first = static_cast<std::uint32_t>(items.size());
-    items.insert(items.end(), list.begin(), list.end());
+    for (; at != keyed.end() && at->first == key; ++at) {
+      items.push_back(std::move(at->second));
+    }
     table.emplace(key, Range{first, static_cast<std::uint32_t>(items.size())});
   }
 }
@@ -35,9 +53,9 @@ void build_roles(const Program& program, Index& index) {
 }
 
 void build_bindings(const Program& program, Index& index) {
-  std::map<std::string_view, std::vector<std::uint32_t>> users;
-  std::map<std::string_view, std::vector<std::uint32_t>> groups;
-  std::map<std::string_view, std::vector<ClaimGrant>> claims;
+  Keyed<std::uint32_t> users;
+  Keyed<std::uint32_t> groups;
+  Keyed<ClaimGrant> claims;
   for (const Binding& binding : program.policy().bindings) {
     const auto number = static_cast<std::uint32_t>(index.bindings.size());
     CompiledBinding& compiled = index.bindings.emplace_back();
@@ -46,21 +64,18 @@ void build_bindings(const Program& program, Index& index) {
       compiled.until = binding.until->time_since_epoch().count();
     }
     for (const std::string& user : binding.users) {
-      users[user].push_back(number);
+      users.emplace_back(user, number);
     }
     for (const std::string& group : binding.groups) {
-      groups[group].push_back(number);
+      groups.emplace_back(group, number);
     }
     if (binding.claims.empty()) {
       continue;
     }
     const Wanted& first = binding.claims.front();
     for (const Value& value : first.any_of) {
-      claims[first.name].push_back({value, number});
+      claims.emplace_back(first.name, ClaimGrant{value, number});
     }
-  }
-  for (auto& [name, list] : claims) {
-    std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.value < b.value; });
   }
   flatten(users, index.users, index.grants);
   flatten(groups, index.groups, index.grants);

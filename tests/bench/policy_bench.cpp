@@ -184,6 +184,47 @@ void BM_CasbinLoad(benchmark::State& state) {
 }
 BENCHMARK(BM_CasbinLoad)->Apply(sizes)->Unit(benchmark::kMillisecond);
 
+/// 10,000 rules and 100,000 bindings, each with a user of its own: from the text of the file to a program.
+std::string hundred_thousand_bindings() {
+  std::string text = "version: 1\npolicy: big\nroles:\n";
+  for (int i = 0; i < 10'000; ++i) {
+    text += "  role" + std::to_string(i) + ": {}\n";
+  }
+  text += "bindings:\n";
+  for (int i = 0; i < 100'000; ++i) {
+    text += "  - {role: role" + std::to_string(i / 10) + ", users: [user" + std::to_string(i) + "]}\n";
+  }
+  text += "resources:\n";
+  for (int i = 0; i < 1'000; ++i) {
+    text += "  data" + std::to_string(i) + ": {hosts: [data.example.com], paths: [/data" + std::to_string(i) +
+            "/**]}\n";
+  }
+  text += "rules:\n";
+  for (int i = 0; i < 10'000; ++i) {
+    text += "  - {id: p" + std::to_string(i) + ", effect: allow, roles: [role" + std::to_string(i) +
+            "], resources: [data" + std::to_string(i / 10) + "], methods: [read]}\n";
+  }
+  return text;
+}
+
+void BM_Load(benchmark::State& state) {
+  const std::string text = hundred_thousand_bindings();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(compile(text));
+  }
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
+}
+/// Of that the time that YAML takes.
+void BM_LoadYaml(benchmark::State& state) {
+  const std::string text = hundred_thousand_bindings();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(yaml::parse(text, "bench.yaml").value().root());
+  }
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
+}
+BENCHMARK(BM_Load)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_LoadYaml)->Unit(benchmark::kMillisecond);
+
 /// 1,000 tokens, each of which may GET and POST N of the resource types /api/v1/resourcetype-<i>/*.
 ProgramPtr api(std::int64_t profiles) {
   std::string text = "version: 1\npolicy: api\nroles:\n";
