@@ -1,17 +1,15 @@
+#include "policy/language/keys.hpp"
 #include "policy/language/load_state.hpp"
 #include "policy/language/load_time.hpp"
 #include "policy/language/nearest.hpp"
 
+#include <boost/unordered/unordered_flat_set.hpp>
+
 #include <algorithm>
-#include <array>
 #include <optional>
 
 namespace tallygate::policy {
 namespace {
-
-constexpr std::array<std::string_view, 11> kinds{"ip_in",  "mfa_within", "auth_within", "device",
-                                                 "claims", "time",       "header",      "method_of_auth",
-                                                 "all",    "any",        "not"};
 
 std::string quoted(std::string_view text) {
   return '\'' + std::string(text) + '\'';
@@ -76,15 +74,15 @@ Test load_headers(const yaml::Node& node, LoadState& state) {
     state.error(node, "'header' must be a map of header names to a value or a list of values");
     return test;
   }
+  boost::unordered_flat_set<std::string> seen;
   for (std::size_t i = 0; i < node.size(); ++i) {
     const auto [key, value] = node.entry(i);
     HeaderWanted wanted{header_name(key.scalar()), yaml::text_or_list(value, key.scalar(), state.errors)};
     std::sort(wanted.any_of.begin(), wanted.any_of.end());
     wanted.any_of.erase(std::unique(wanted.any_of.begin(), wanted.any_of.end()), wanted.any_of.end());
-    const auto same = [&](const HeaderWanted& other) { return other.name == wanted.name; };
     if (wanted.name.empty()) {
       state.error(key, quoted(key.scalar()) + " is not a header name");
-    } else if (std::any_of(test.headers.begin(), test.headers.end(), same)) {
+    } else if (!seen.insert(wanted.name).second) {
       state.error(key, "header " + quoted(key.scalar()) + " is named twice (letter case aside)");
     } else {
       test.headers.push_back(std::move(wanted));
@@ -145,7 +143,7 @@ std::optional<Test> load_test(const yaml::Node& key, const yaml::Node& value, Lo
   if (kind == "not") {
     return load_not(value, state);
   }
-  const std::vector<std::string> known(kinds.begin(), kinds.end());
+  const std::vector<std::string> known(keys::condition.begin(), keys::condition.end());
   state.error(key, "unknown key " + quoted(kind) + " in a condition" + did_you_mean(kind, known));
   return std::nullopt;
 }
@@ -159,7 +157,7 @@ void load_condition(const yaml::Node& key, const yaml::Node& value, LoadState& s
   }
   if (value.size() != 1) {
     std::string list;
-    for (const std::string_view kind : kinds) {
+    for (const std::string_view kind : keys::condition) {
       list += (list.empty() ? "" : ", ") + std::string(kind);
     }
     state.error(key, "condition " + quoted(name) + " must have exactly one key of " + list +

@@ -1,3 +1,4 @@
+#include "policy/language/keys.hpp"
 #include "policy/language/load_state.hpp"
 
 #include <algorithm>
@@ -92,7 +93,7 @@ void load_resource(const yaml::Node& key, const yaml::Node& value, LoadState& st
   Resource resource;
   resource.name = key.scalar();
   resource.place = state.place(key);
-  yaml::Map map(value, "resource '" + resource.name + "'", state.errors);
+  yaml::Map map(value, "resource '" + resource.name + "'", keys::resource, state.errors);
   if (const auto route = map.find("route")) {
     load_route(map, *route, resource, state);
   } else {

@@ -1,3 +1,4 @@
+#include "policy/language/keys.hpp"
 #include "policy/language/load_state.hpp"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ bool refuse_builtin(const yaml::Node& at, std::string_view verb, LoadState& stat
 void load_role(const yaml::Node& key, const yaml::Node& value, LoadState& state) {
   const bool fresh = state.define(Named::role, key);
   Role role{key.scalar(), {}, state.place(key)};
-  yaml::Map map(value, "role '" + key.scalar() + "'", state.errors);
+  yaml::Map map(value, "role '" + key.scalar() + "'", keys::role, state.errors);
   if (const auto includes = map.find("includes")) {
     for (const yaml::Node& item : yaml::list(*includes, "includes", state.errors)) {
       if (refuse_builtin(item, "included", state)) {
@@ -48,7 +49,7 @@ std::vector<std::string> sorted_texts(const yaml::Node& node, std::string_view w
 }
 
 void load_binding(const yaml::Node& node, LoadState& state) {
-  yaml::Map map(node, "binding", state.errors);
+  yaml::Map map(node, "binding", keys::binding, state.errors);
   Binding binding;
   binding.place = state.place(node);
   if (const auto role = map.require("role"); role && !refuse_builtin(*role, "bound", state)) {
@@ -131,6 +132,9 @@ class CycleFinder {
   }
 
   void report(std::size_t start) {
+    if (state_.errors.full()) {
+      return;  // each report walks the path, and a hostile file has millions of cycles
+    }
     constexpr std::size_t shown_max = 8;
     auto step = std::find_if(path_.begin(), path_.end(), [&](const Step& at) { return at.role == start; });
     std::string chain;

@@ -1,3 +1,4 @@
+#include "policy/language/keys.hpp"
 #include "policy/language/load_state.hpp"
 #include "policy/language/nearest.hpp"
 
@@ -76,7 +77,7 @@ std::vector<std::string> load_rule_roles(const yaml::Node& node, LoadState& stat
 }
 
 void load_rule(const yaml::Node& node, LoadState& state) {
-  yaml::Map map(node, "rule", state.errors);
+  yaml::Map map(node, "rule", keys::rule, state.errors);
   Rule rule;
   rule.place = state.place(node);
   bool fresh = false;

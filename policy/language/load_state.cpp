@@ -9,6 +9,9 @@
 namespace tallygate::policy {
 namespace {
 
+/// Names compared for "did you mean" in one run: what makes messages better may not make them late.
+constexpr std::size_t comparisons_max = 1'000'000;
+
 std::string quoted(std::string_view text) {
   return '\'' + std::string(text) + '\'';
 }
@@ -61,13 +64,16 @@ void LoadState::check_references() {
     }
     std::sort(known[kind].begin(), known[kind].end());
   }
+  std::size_t compared = 0;
   for (const Reference& reference : references_) {
     const auto kind = static_cast<std::size_t>(reference.kind);
     const std::string& name = reference.at.scalar();
     if (defined_[kind].contains(name)) {
       continue;
     }
-    const std::string hint = errors.full() ? std::string() : did_you_mean(name, known[kind]);
+    const bool hints = !errors.full() && compared <= comparisons_max;
+    compared += hints ? known[kind].size() : 0;
+    const std::string hint = hints ? did_you_mean(name, known[kind]) : std::string();
     error(reference.at, std::string(name_of(reference.kind)) + ' ' + quoted(name) + " is not defined" + hint,
           "L1");
   }

@@ -1,5 +1,6 @@
 #include "policy/language/load_time.hpp"
 
+#include "policy/language/keys.hpp"
 #include "policy/language/nearest.hpp"
 
 #include <date/tz.h>
@@ -40,8 +41,9 @@ int load_minute(yaml::Map& map, std::string_view key, int otherwise, LoadState& 
       return *minute;
     }
   }
-  state.error(*node, '\'' + std::string(key) + "' must be a time of day such as \"08:00\"" +
-                         (key == "to" ? " (up to \"24:00\")" : " (\"00:00\" to \"23:59\")"));
+  const std::string_view wanted = key == "to" ? R"(a time of day such as "08:00" (up to "24:00"))"
+                                              : R"(a time of day such as "08:00" ("00:00" to "23:59"))";
+  state.error(*node, yaml::wrong_kind(key, wanted, *node));
   return otherwise;
 }
 
@@ -98,7 +100,7 @@ std::string minute_text(int minute) {
 
 TimeWindow load_time_window(const yaml::Node& node, LoadState& state) {
   TimeWindow window;
-  yaml::Map map(node, "time", state.errors);
+  yaml::Map map(node, "time", keys::time, state.errors);
   if (const auto days = map.find("days")) {
     window.days = load_days(*days, state);
   }

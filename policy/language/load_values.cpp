@@ -62,8 +62,7 @@ std::optional<Value> read_number(const yaml::Node& node, std::string_view what, 
     if (error == std::errc{} && integer >= -integer_max && integer <= integer_max) {
       return Value(integer);
     }
-    add(errors, node,
-        '\'' + std::string(what) + "' is too large for an exact number; quote it to make it text");
+    add(errors, node, yaml::subject(what) + " is too large for an exact number; quote it to make it text");
     return std::nullopt;
   }
   // from_chars takes no trailing point ("1."), which the schema allows.
@@ -72,7 +71,7 @@ std::optional<Value> read_number(const yaml::Node& node, std::string_view what, 
   if (error == std::errc{} && std::isfinite(number)) {
     return number_value(number);
   }
-  add(errors, node, '\'' + std::string(what) + "' is out of range for a number");
+  add(errors, node, yaml::subject(what) + " is out of range for a number");
   return std::nullopt;
 }
 
@@ -131,8 +130,8 @@ std::optional<std::chrono::sys_seconds> read_timestamp(const yaml::Node& node, s
     }
   }
   add(errors, node,
-      '\'' + std::string(what) +
-          "' must be a time such as \"2026-12-31T00:00:00Z\" (RFC 3339, with Z or an offset)");
+      yaml::wrong_kind(what, "a time such as \"2026-12-31T00:00:00Z\" (RFC 3339, with Z or an offset)",
+                       node));
   return std::nullopt;
 }
 
@@ -166,7 +165,7 @@ std::optional<Value> read_value(const yaml::Node& node, std::string_view what, y
     default:
       break;
   }
-  std::string message = '\'' + std::string(what) + "' must be text, a number, true or false, not " +
+  std::string message = yaml::subject(what) + " must be text, a number, true or false, not " +
                         std::string(name_of(node.kind()));
   if (!node.scalar().empty()) {
     message += "; quote it: \"" + node.scalar() + '"';

@@ -1,5 +1,6 @@
 #include "policy/language/loader.hpp"
 
+#include "policy/language/keys.hpp"
 #include "policy/language/load_state.hpp"
 
 #include <algorithm>
@@ -46,7 +47,7 @@ void load_policy_name(yaml::Map& map, LoadState& state) {
 }
 
 void load_file(const yaml::Node& root, LoadState& state) {
-  yaml::Map map(root, "the policy", state.errors);
+  yaml::Map map(root, "the policy", keys::file, state.errors);
   load_version(map, state);
   load_policy_name(map, state);
   using Section = void (*)(const yaml::Node&, LoadState&);

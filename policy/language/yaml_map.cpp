@@ -2,6 +2,7 @@
 
 #include "policy/language/nearest.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace tallygate::policy::yaml {
@@ -15,7 +16,15 @@ Map::Map(const Node& node, std::string what, Errors& errors)
   used_.resize(node_.size());
 }
 
+Map::Map(const Node& node, std::string what, KeyList keys, Errors& errors)
+    : Map(node, std::move(what), errors) {
+  keys_ = keys;
+}
+
 std::optional<Node> Map::find(std::string_view key) {
+  if (keys_ && std::find(keys_->begin(), keys_->end(), key) == keys_->end()) {
+    return std::nullopt;
+  }
   known_.emplace_back(key);
   for (std::size_t i = 0; i < used_.size(); ++i) {
     const auto [name, value] = node_.entry(i);
@@ -110,7 +119,10 @@ void Map::finish() {
       continue;
     }
     const Node key = node_.entry(i).first;
-    const std::string hint = errors_.full() ? std::string() : did_you_mean(key.scalar(), known_);
+    std::string hint = errors_.full() ? std::string() : did_you_mean(key.scalar(), known_);
+    if (key.scalar() == "<<") {
+      hint = "; there are no merge keys in YAML 1.2, write the keys out";
+    }
     add(errors_, key, "unknown key '" + key.scalar() + "' in " + what_ + hint);
   }
 }

@@ -15,6 +15,7 @@
 #include <initializer_list>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,9 @@ namespace tallygate::policy::yaml {
 
 /// Adds an error at a node.
 void add(Errors& errors, const Node& at, std::string message, std::string_view id = {});
+
+/// How messages call a value: `'cookie'`; what is a phrase already ("a cell", "row 'ana'") stays as it is.
+[[nodiscard]] std::string subject(std::string_view what);
 
 /// "'cookie' must be text, not an integer (42)": for errors about the kind of a node.
 [[nodiscard]] std::string wrong_kind(std::string_view what, std::string_view wanted, const Node& node);
@@ -60,11 +64,17 @@ void add(Errors& errors, const Node& at, std::string message, std::string_view i
 /// `[0-9]+(s|m|h|d)` outside YAML (command-line options). Empty if malformed or over ~100 years.
 [[nodiscard]] std::optional<std::chrono::seconds> parse_duration(std::string_view text) noexcept;
 
+/// Names of keys.
+using KeyList = std::span<const std::string_view>;
+
 /// A map with known keys. Remembers which keys were asked for. Owns: nothing. Threads: one.
 class Map {
  public:
   /// `what` names the map in messages ("rule", "session"); reports if `node` is not a map, and is then empty.
   Map(const Node& node, std::string what, Errors& errors);
+  /// The same with a table of all keys (which outlives the map): none beside them can be found, so that the
+  /// table is the whole truth.
+  Map(const Node& node, std::string what, KeyList keys, Errors& errors);
 
   /// False if the node was not a map.
   explicit operator bool() const noexcept { return is_map_; }
@@ -103,6 +113,7 @@ class Map {
   Node node_;
   std::string what_;
   Errors& errors_;
+  std::optional<KeyList> keys_;
   bool is_map_;
   std::vector<bool> used_;
   std::vector<std::string> known_;

@@ -37,10 +37,12 @@ std::string join(std::initializer_list<std::string_view> choices) {
 
 }  // namespace
 
+std::string subject(std::string_view what) {
+  return what.find_first_of("' ") == std::string_view::npos ? quote(what) : std::string(what);
+}
+
 std::string wrong_kind(std::string_view what, std::string_view wanted, const Node& node) {
-  const bool has_quotes = what.find('\'') != std::string_view::npos;  // "role 'x'"
-  std::string message =
-      (has_quotes ? std::string(what) : quote(what)) + " must be " + std::string(wanted) + ", not ";
+  std::string message = subject(what) + " must be " + std::string(wanted) + ", not ";
   if (node.kind() == Kind::text) {
     return message + quote(node.scalar());
   }
@@ -60,7 +62,7 @@ std::optional<std::string> text(const Node& node, std::string_view what, Errors&
     if (!node.scalar().empty() || allow_empty) {
       return node.scalar();
     }
-    add(errors, node, quote(what) + " may not be empty");
+    add(errors, node, subject(what) + " may not be empty");
     return std::nullopt;
   }
   std::string message = wrong_kind(what, "text", node);
@@ -99,10 +101,11 @@ std::optional<std::int64_t> integer(const Node& node, std::string_view what, std
   if (error == std::errc{} && value >= min && value <= max) {
     return value;
   }
-  std::string range = max == std::numeric_limits<std::int64_t>::max()
+  std::string range = min == max ? std::to_string(min)
+                      : max == std::numeric_limits<std::int64_t>::max()
                           ? "at least " + std::to_string(min)
                           : "from " + std::to_string(min) + " to " + std::to_string(max);
-  add(errors, node, quote(what) + " must be " + range + ", not " + digits);
+  add(errors, node, subject(what) + " must be " + range + ", not " + digits);
   return std::nullopt;
 }
 
@@ -205,7 +208,7 @@ std::vector<Node> list(const Node& node, std::string_view what, Errors& errors, 
     return items;
   }
   if (node.size() == 0 && !allow_empty) {
-    add(errors, node, quote(what) + " may not be an empty list");
+    add(errors, node, subject(what) + " may not be an empty list");
   }
   items.reserve(node.size());
   for (std::size_t i = 0; i < node.size(); ++i) {

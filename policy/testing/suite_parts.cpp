@@ -3,6 +3,7 @@
 #include "policy/language/loader.hpp"
 #include "policy/language/nearest.hpp"
 #include "policy/request/pattern.hpp"
+#include "policy/testing/suite_keys.hpp"
 
 #include <openssl/evp.h>
 
@@ -86,33 +87,33 @@ std::optional<std::string> read_line(yaml::Map& map, yaml::Errors& errors) {
   return decoded;
 }
 
-std::optional<std::size_t> index_of(const std::vector<std::string>& names, std::string_view name) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end()) {
-    return std::nullopt;
-  }
-  return static_cast<std::size_t>(found - names.begin());
-}
+/// Names compared for "did you mean" in one run: what makes messages better may not make them late.
+constexpr std::size_t comparisons_max = 1'000'000;
 
-std::optional<std::size_t> find_name(const yaml::Node& node, const std::vector<std::string>& names,
-                                     std::string_view what, yaml::Errors& errors) {
+std::optional<std::size_t> find_name(const yaml::Node& node, NameTable& table, std::string_view what,
+                                     yaml::Errors& errors) {
   const std::optional<std::string> name = yaml::text(node, "a " + std::string(what), errors);
   if (!name) {
     return std::nullopt;
   }
-  const std::optional<std::size_t> index = index_of(names, *name);
-  if (!index) {
-    yaml::add(errors, node,
-              "unknown " + std::string(what) + " " + quoted(*name) + did_you_mean(*name, names));
+  const auto found = table.places.find(*name);
+  if (found != table.places.end()) {
+    return found->second;
   }
-  return index;
+  std::string hint;
+  if (!errors.full() && table.compared <= comparisons_max) {
+    table.compared += table.names.size();
+    hint = did_you_mean(*name, table.names);
+  }
+  yaml::add(errors, node, "unknown " + std::string(what) + " " + quoted(*name) + hint);
+  return std::nullopt;
 }
 
 }  // namespace
 
 Principal read_principal(const yaml::Node& node, yaml::Errors& errors) {
   Principal principal;
-  yaml::Map map(node, "principal", errors);
+  yaml::Map map(node, "principal", keys::principal, errors);
   principal.anonymous = map.boolean_or("anonymous", false);
   principal.user = map.text_or("user", "");
   principal.email = map.text_or("email", "");
@@ -133,7 +134,7 @@ Principal read_principal(const yaml::Node& node, yaml::Errors& errors) {
 
 Circumstances read_circumstances(const yaml::Node& node, yaml::Errors& errors) {
   Circumstances circumstances;
-  yaml::Map map(node, "context", errors);
+  yaml::Map map(node, "context", keys::context, errors);
   if (const auto ip = map.find("ip")) {
     const std::optional<std::string> text = yaml::text(*ip, "'ip'", errors);
     if (text) {
@@ -173,7 +174,7 @@ std::optional<Expectation> read_expectation(const yaml::Node& node, std::string_
 }
 
 std::optional<RawItem> read_raw(const yaml::Node& node, yaml::Errors& errors) {
-  yaml::Map map(node, "raw request", errors);
+  yaml::Map map(node, "raw request", keys::raw, errors);
   RawItem item;
   item.mark = node.mark();
   const std::optional<std::string> line = read_line(map, errors);
@@ -211,15 +212,20 @@ std::optional<WrittenRequest> read_inline_request(const yaml::Node& node, yaml::
   return *std::move(request);
 }
 
+void NameTable::add(const std::string& name) {
+  places.emplace(name, names.size());
+  names.push_back(name);
+}
+
 void Tables::seal() {
   for (const NamedPrincipal& each : suite_.principals) {
-    principal_names_.push_back(each.name);
+    principal_names_.add(each.name);
   }
   for (const WrittenRequest& each : suite_.requests) {
-    request_names_.push_back(each.label);
+    request_names_.add(each.label);
   }
   for (const NamedContext& each : suite_.contexts) {
-    context_names_.push_back(each.name);
+    context_names_.add(each.name);
   }
 }
 

@@ -3,6 +3,8 @@
 #include "policy/language/yaml_map.hpp"
 #include "policy/testing/suite.hpp"
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +34,15 @@ struct RawItem {
 /// A request in place: `METHOD URL` or `route …`.
 [[nodiscard]] std::optional<WrittenRequest> read_inline_request(const yaml::Node& node, yaml::Errors& errors);
 
+/// Names and what they stand at.
+struct NameTable {
+  std::vector<std::string> names;
+  boost::unordered_flat_map<std::string, std::size_t> places;
+  std::size_t compared = 0;  ///< for "did you mean", in one run
+
+  void add(const std::string& name);
+};
+
 /// What a test may name, grown by what it writes in place.
 class Tables {
  public:
@@ -50,9 +61,10 @@ class Tables {
 
  private:
   Suite& suite_;
-  std::vector<std::string> principal_names_;
-  std::vector<std::string> request_names_;
-  std::vector<std::string> context_names_;
+  // What was compared for a hint is counted where a test only asks.
+  mutable NameTable principal_names_;
+  NameTable request_names_;
+  NameTable context_names_;
   std::optional<std::size_t> no_context_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "policy/language/loader.hpp"
 #include "policy/language/nearest.hpp"
+#include "policy/testing/suite_keys.hpp"
 #include "policy/testing/suite_parts.hpp"
 
 #include <algorithm>
@@ -115,7 +116,7 @@ yaml::Result<Suite> read_suite(const yaml::SourceFile& file) {
   yaml::Errors errors;
   Suite suite;
   suite.file = file.name;
-  yaml::Map map(document->root(), "the suite", errors);
+  yaml::Map map(document->root(), "the suite", keys::suite, errors);
   if (map && looks_like_policy(document->root())) {
     yaml::add(errors, document->root(),
               "this is a policy, not a suite of tests; 'tallygate policy check' checks it");

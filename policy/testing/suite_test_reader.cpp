@@ -1,5 +1,6 @@
 // One item of `tests:`: its table, and its lists of principals, requests and raw lines.
 #include "policy/language/loader.hpp"
+#include "policy/testing/suite_keys.hpp"
 #include "policy/testing/suite_parts.hpp"
 
 #include <algorithm>
@@ -187,7 +188,7 @@ std::optional<Expectation> read_expect(yaml::Map& map, const Lists& lists, yaml:
 
 std::optional<SuiteTest> read_test(const yaml::Node& node, TimePoint now, Tables& tables, Suite& suite,
                                    yaml::Errors& errors) {
-  yaml::Map map(node, "test", errors);
+  yaml::Map map(node, "test", keys::test, errors);
   if (!map) {
     return std::nullopt;
   }

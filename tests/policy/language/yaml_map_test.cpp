@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 
@@ -19,6 +20,24 @@ std::string errors_of(std::string_view text, const std::function<void(Map&)>& re
   read(map);
   map.finish();
   return to_string(errors.take());
+}
+
+/// Optimal string alignment distance by its definition.
+std::size_t plain_distance(std::string_view left, std::string_view right) {
+  if (left.empty() || right.empty()) {
+    return left.size() + right.size();
+  }
+  const auto without = [](std::string_view text, std::size_t count) {
+    return text.substr(0, text.size() - count);
+  };
+  std::size_t least = std::min(
+      {plain_distance(without(left, 1), right) + 1, plain_distance(left, without(right, 1)) + 1,
+       plain_distance(without(left, 1), without(right, 1)) + (left.back() == right.back() ? 0U : 1U)});
+  if (left.size() > 1 && right.size() > 1 && left.back() == right[right.size() - 2] &&
+      left[left.size() - 2] == right.back()) {
+    least = std::min(least, plain_distance(without(left, 2), without(right, 2)) + 1);
+  }
+  return least;
 }
 
 }  // namespace
@@ -44,6 +63,25 @@ TEST(YamlMap, NamesTheNearestKnownKey) {
   EXPECT_EQ(errors_of("rolse: 1\nzzz: 2\n", [](Map& map) { EXPECT_FALSE(map.find("roles")); }),
             "f.yaml:1:1: unknown key 'rolse' in thing; did you mean 'roles'?\nf.yaml:2:1: unknown key 'zzz' "
             "in thing\n");
+}
+
+TEST(YamlMap, FindsNothingBesideItsTableOfKeys) {
+  constexpr std::string_view keys[] = {"id", "roles"};
+  const auto document = parse("id: a\neffect: b\nroles: c\n", "f.yaml");
+  Errors errors;
+  Map map(document.value().root(), "thing", keys, errors);
+  EXPECT_TRUE(map.find("id"));
+  EXPECT_FALSE(map.find("effect"));
+  map.finish();
+  // What the table has and nobody asked for is refused as well: it would be accepted and ignored.
+  EXPECT_EQ(to_string(errors.take()),
+            "f.yaml:2:1: unknown key 'effect' in thing\nf.yaml:3:1: unknown key 'roles' in thing\n");
+}
+
+TEST(YamlMap, SaysWhatMergeKeysAre) {
+  EXPECT_EQ(
+      errors_of("<<: a\n", [](Map&) {}),
+      "f.yaml:1:1: unknown key '<<' in thing; there are no merge keys in YAML 1.2, write the keys out\n");
 }
 
 TEST(YamlMap, SaysQuoteItWhereTextIsWanted) {
@@ -138,6 +176,24 @@ TEST(Nearest, FindsSwappedMissingAndWrongLetters) {
   EXPECT_EQ(nearest("mfa-within", known), "mfa_within");
   EXPECT_EQ(nearest("x", known), std::nullopt);
   EXPECT_EQ(nearest("conditions", known), std::nullopt);
+}
+
+TEST(Nearest, CountsAsTheDefinitionOfTheDistanceDoes) {
+  std::vector<std::string> words{""};
+  for (std::size_t i = 0; words[i].size() < 5; ++i) {
+    words.push_back(words[i] + 'a');
+    words.push_back(words[i] + 'b');
+  }
+  std::size_t found = 0;
+  for (const std::string& name : words) {
+    for (const std::string& known : words) {
+      const std::size_t limit = std::clamp<std::size_t>(name.size() / 3, 1, 3);
+      const bool near = !name.empty() && plain_distance(name, known) <= limit;
+      ASSERT_EQ(nearest(name, std::vector{known}).has_value(), near) << name << ' ' << known;
+      found += near ? 1 : 0;
+    }
+  }
+  EXPECT_GT(found, 100U);
 }
 
 }  // namespace tallygate::policy::yaml
