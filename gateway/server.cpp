@@ -64,7 +64,7 @@ boost::system::result<std::unique_ptr<Server>, StartError> Server::make(Settings
   }
   auto snapshot = build_snapshot(std::move(settings), **persistent);
   if (!snapshot) {
-    return StartError{snapshot.error(), true};
+    return StartError{snapshot.error().text, true};
   }
   std::unique_ptr<Server> server(new Server(std::move(*persistent), std::move(*snapshot), log));
   if (std::string error = server->bind(); !error.empty()) {

@@ -74,6 +74,7 @@ class Server {
   boost::asio::awaitable<void> reject_shadow(const std::string& failure);
   boost::asio::awaitable<bool> record_texts(const std::vector<policy::yaml::SourceFile>& sources,
                                             const policy::Program& program, bool shadow);
+  boost::asio::awaitable<bool> record_refusal(const PolicyRefusal& refusal);
   boost::asio::awaitable<void> record_session_events(std::vector<identity::SessionEvent> events);
   /// Records what floods were counted; sums that the record does not take are given back for the next time.
   boost::asio::awaitable<void> record_floods(std::vector<access::Suppressed> sums);

@@ -75,6 +75,35 @@ std::vector<Part> parts_of(const std::vector<policy::yaml::SourceFile>& sources)
   return parts;
 }
 
+void append_reason(std::string_view reason, access::EventText& text) {
+  text.member("reason");
+  std::string member;
+  access::append_json_text(member, "", reason, access::recorded_path_bytes);
+  text.text() += member.substr(member.find(':') + 1);
+}
+
+/// The cell of a suite that a policy failed.
+void append_cell(const policy::testing::FailedCell& cell, std::string& out) {
+  const auto text = [&out](std::string_view name, std::string_view value) {
+    out += out.ends_with('{') ? "" : ",";
+    access::append_json_text(out, name, value, access::recorded_header_bytes);
+  };
+  const auto number = [&out](std::string_view name, std::size_t value) {
+    out.append(",\"").append(name).append("\":");
+    access::append_json_integer(out, static_cast<std::int64_t>(value));
+  };
+  out += '{';
+  text("actual", cell.actual);
+  number("column", cell.mark.column);
+  text("expected", cell.expected);
+  text("file", cell.file);
+  number("line", cell.mark.line);
+  text("principal", cell.principal);
+  text("request", cell.request);
+  text("test", cell.test);
+  out += '}';
+}
+
 }  // namespace
 
 asio::awaitable<bool> Server::record(std::string_view kind,
@@ -162,14 +191,31 @@ asio::awaitable<void> Server::reject_shadow(const std::string& failure) {
   const auto fill = [&failure](access::EventText& text) {
     text.member("policy");
     text.text() += "{\"mode\":\"shadow\"}";
-    text.member("reason");
-    std::string reason;
-    access::append_json_text(reason, "", failure, access::recorded_path_bytes);
-    text.text() += reason.substr(reason.find(':') + 1);
+    append_reason(failure, text);
   };
   if (!co_await record("policy.reject", fill)) {
     log_.warning("the refused shadow policy is not on record");
   }
+}
+
+asio::awaitable<bool> Server::record_refusal(const PolicyRefusal& refusal) {
+  const auto fill = [&refusal](access::EventText& text) {
+    std::string& out = text.text();
+    if (refusal.cell) {
+      text.member("cell");
+      append_cell(*refusal.cell, out);
+      text.member("failed");
+      access::append_json_integer(out, static_cast<std::int64_t>(refusal.failed));
+    }
+    if (!refusal.digest.empty()) {
+      text.member("policy");
+      out += "{\"digest\":\"" + refusal.digest + "\",";
+      access::append_json_text(out, "name", refusal.name, access::recorded_header_bytes);
+      out += '}';
+    }
+    append_reason(refusal.reason, text);
+  };
+  co_return co_await record("policy.reject", fill);
 }
 
 asio::awaitable<void> Server::record_session_events(std::vector<identity::SessionEvent> events) {
@@ -246,11 +292,13 @@ asio::awaitable<void> Server::reload_now() {
 asio::awaitable<void> Server::reload_once() {
   const std::filesystem::path file = snapshot_->settings.file;
   std::string failure;
+  std::optional<PolicyRefusal> refusal;
   std::shared_ptr<const Snapshot> next;
   if (auto settings = load_settings(file); !settings) {
     failure = policy::yaml::to_string(settings.error());
   } else if (auto built = build_snapshot(std::move(*settings), *persistent_, snapshot_.get()); !built) {
-    failure = built.error();
+    failure = built.error().text;
+    refusal = built.error().policy;
   } else {
     next = std::move(*built);
     failure = needs_restart(snapshot_->settings, next->settings);
@@ -268,14 +316,14 @@ asio::awaitable<void> Server::reload_once() {
       append_recording(next->settings, text.text());
       return;
     }
-    text.member("reason");
-    std::string reason;
-    access::append_json_text(reason, "", failure, access::recorded_path_bytes);
-    text.text() += reason.substr(reason.find(':') + 1);
+    append_reason(failure, text);
   };
   if (!next) {
     access::count(persistent_->counts.config_rejects);
     log_.error("reload refused, the old configuration stays in force", {{"reason", failure}});
+    if (refusal && !co_await record_refusal(*refusal)) {
+      log_.warning("the refused policy is not on record");
+    }
     if (!co_await record("config.reject", fill_config)) {
       log_.warning("the refused reload is not on record");
     }

@@ -185,16 +185,7 @@ void read_root(SettingsMap& root, Settings& settings) {
       root.error(at, network.error().message);
     }
   }
-  for (const auto& [text, at] : root.texts("policy")) {
-    if (const auto path = root.to_path(at, text, true)) {
-      settings.policy.push_back(*path);
-    }
-  }
-  if (!root.map().find("policy")) {
-    if (const auto path = root.to_path(root.node(), "policy.yaml", true)) {
-      settings.policy.push_back(*path);
-    }
-  }
+  read_policy(root, settings);
   // A file that is not there is found out when it is read: at a reload that is no reason to refuse the rest.
   for (const auto& [text, at] : root.texts("shadow_policy")) {
     if (const auto path = root.to_path(at, text, false)) {

@@ -305,6 +305,7 @@ struct Settings {
   std::vector<policy::Network> trusted_proxies;  ///< peers whose X-Forwarded-For is believed; none by default
   std::vector<std::filesystem::path> policy;     ///< at least one
   std::vector<std::filesystem::path> shadow_policy;  ///< decides beside it and changes no answer; empty: none
+  std::vector<std::filesystem::path> policy_tests;   ///< suites that the policy must pass; none by default
   std::vector<RouteSettings>
       routes;  ///< at least one, no two with a host and a path in common; the most specific match wins
   AuditSettings audit;

@@ -111,6 +111,7 @@ class SettingsMap {
 
 // Each reads one section; `root` is the whole file, `node` the section's value.
 void read_identity(SettingsMap& root, Settings& settings);
+void read_policy(SettingsMap& root, Settings& settings);
 void read_routes(SettingsMap& root, Settings& settings);
 void read_audit(SettingsMap& root, Settings& settings);
 void read_limits(SettingsMap& root, Settings& settings);

@@ -40,16 +40,25 @@ identity::CertificateNameKind to_kind(CertificateName name) {
   return identity::CertificateNameKind::san_uri;
 }
 
-/// The files of one policy, and what they make together.
-Failure load_program(const std::vector<std::filesystem::path>& paths,
-                     std::vector<policy::yaml::SourceFile>& sources,
-                     std::shared_ptr<const policy::Program>& program) {
+/// Reads files; why one cannot be read, if so.
+Failure read_files(const std::vector<std::filesystem::path>& paths,
+                   std::vector<policy::yaml::SourceFile>& files) {
   for (const auto& path : paths) {
     auto source = policy::yaml::read_source(path.string());
     if (!source) {
       return path.string() + ": " + source.error().message();
     }
-    sources.push_back(std::move(*source));
+    files.push_back(std::move(*source));
+  }
+  return {};
+}
+
+/// The files of one policy, and what they make together.
+Failure load_program(const std::vector<std::filesystem::path>& paths,
+                     std::vector<policy::yaml::SourceFile>& sources,
+                     std::shared_ptr<const policy::Program>& program) {
+  if (Failure failure = read_files(paths, sources); !failure.empty()) {
+    return failure;
   }
   auto loaded = policy::load_program(sources);
   if (!loaded) {
@@ -59,12 +68,39 @@ Failure load_program(const std::vector<std::filesystem::path>& paths,
   return {};
 }
 
-Failure load_policy(Snapshot& snapshot) {
-  Failure failure = load_program(snapshot.settings.policy, snapshot.policy_sources, snapshot.program);
-  if (failure.empty()) {
-    snapshot.reads = access::policy_reads(snapshot.program->policy());
+/// Runs the suites that the settings name against the program that was built.
+std::optional<PolicyRefusal> test_policy(const Snapshot& snapshot) {
+  if (snapshot.settings.policy_tests.empty()) {
+    return std::nullopt;
   }
-  return failure;
+  PolicyRefusal refusal;
+  refusal.digest = snapshot.program->digest_hex();
+  refusal.name = snapshot.program->policy().name;
+  std::vector<policy::yaml::SourceFile> suites;
+  refusal.reason = read_files(snapshot.settings.policy_tests, suites);
+  if (!refusal.reason.empty()) {
+    return refusal;
+  }
+  policy::testing::GuardReport report = policy::testing::guard(*snapshot.program, suites);
+  if (report.ok()) {
+    return std::nullopt;
+  }
+  refusal.reason = report.text();
+  refusal.failed = report.failed_count;
+  if (!report.failed.empty()) {
+    refusal.cell = std::move(report.failed.front());
+  }
+  return refusal;
+}
+
+std::optional<PolicyRefusal> load_policy(Snapshot& snapshot) {
+  PolicyRefusal refusal;
+  refusal.reason = load_program(snapshot.settings.policy, snapshot.policy_sources, snapshot.program);
+  if (!refusal.reason.empty()) {
+    return refusal;
+  }
+  snapshot.reads = access::policy_reads(snapshot.program->policy());
+  return test_policy(snapshot);
 }
 
 /// After load_policy().
@@ -191,9 +227,9 @@ Failure load_identity(Snapshot& snapshot, const Persistent& persistent) {
 
 }  // namespace
 
-boost::system::result<std::shared_ptr<const Snapshot>, std::string> build_snapshot(Settings settings,
-                                                                                   Persistent& persistent,
-                                                                                   const Snapshot* before) {
+boost::system::result<std::shared_ptr<const Snapshot>, SnapshotError> build_snapshot(Settings settings,
+                                                                                     Persistent& persistent,
+                                                                                     const Snapshot* before) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->settings = std::move(settings);
   std::string failures;
@@ -206,14 +242,17 @@ boost::system::result<std::shared_ptr<const Snapshot>, std::string> build_snapsh
       failures += '\n';
     }
   };
-  note(load_policy(*snapshot));
-  note(load_shadow(*snapshot, before));
+  std::optional<PolicyRefusal> refusal = load_policy(*snapshot);
+  note(refusal ? refusal->reason : Failure());
+  if (!refusal) {
+    note(load_shadow(*snapshot, before));
+  }
   note(load_routes(*snapshot, persistent));
   note(load_tls(*snapshot));
   note(load_identity(*snapshot, persistent));
   if (!failures.empty()) {
     failures.pop_back();
-    return failures;
+    return SnapshotError{std::move(failures), std::move(refusal)};
   }
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }

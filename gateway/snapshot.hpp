@@ -14,10 +14,12 @@
 #include "gateway/upstream/pool.hpp"
 #include "gateway/upstream/routes.hpp"
 #include "policy/program/program.hpp"
+#include "policy/testing/guard.hpp"
 
 #include <boost/system/result.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,11 +56,26 @@ struct Snapshot {
   std::shared_ptr<const identity::Pages> pages;
 };
 
+/// Why a policy was not taken up.
+struct PolicyRefusal {
+  std::string reason;                               ///< lines with file:line:column
+  std::string digest;                               ///< empty if it could not be loaded
+  std::string name;                                 ///< likewise
+  std::optional<policy::testing::FailedCell> cell;  ///< the first cell of its tests that failed
+  std::size_t failed = 0;                           ///< how many did
+};
+
+/// Why there is no snapshot.
+struct SnapshotError {
+  std::string text;  ///< one or more lines, each with file:line:column where there is a file
+  std::optional<PolicyRefusal> policy;  ///< if it is for the policy, or for that too
+};
+
 /// Builds a snapshot from settings: reads the policy, certificates, keys, accounts and tokens they name.
 /// `before` is the one in force at a reload: a shadow policy that can't be loaded is then kept as it was, so
-/// that it holds up nothing else. Errors: one or more lines, each with file:line:column where there is a
-/// file. Changes nothing in `persistent` on error but the servers it knows of.
-[[nodiscard]] boost::system::result<std::shared_ptr<const Snapshot>, std::string> build_snapshot(
+/// that it holds up nothing else. A policy whose tests fail is an error. Changes nothing in `persistent` on
+/// error but the servers it knows of.
+[[nodiscard]] boost::system::result<std::shared_ptr<const Snapshot>, SnapshotError> build_snapshot(
     Settings settings, Persistent& persistent, const Snapshot* before = nullptr);
 
 /// How much one source may put on record, as settings say.

@@ -25,11 +25,24 @@ struct PolicyCheckOptions {
 
 struct PolicyTestOptions {
   std::vector<std::string> files;  ///< suites
-  std::string format = "text";     ///< text, json, junit, tap
+  std::string format = "text";     ///< text, tree, json, junit, tap
   std::string filter;
+  bool coverage = false;             ///< also what of the policies was put to use
+  std::optional<double> fail_under;  ///< percent; less coverage is a failure
+  bool update = false;               ///< cells that differ are rewritten
+  bool watch = false;                ///< again after each change
 };
-/// Runs suites.
+/// Runs suites. With `update` the report shows what differed before, and the answer is yes if all was
+/// rewritten.
 [[nodiscard]] ExitCode policy_test(const PolicyTestOptions& options);
+
+struct PolicyMutateOptions {
+  std::vector<std::string> files;    ///< suites
+  std::vector<std::string> changes;  ///< names of changes; empty: all
+  bool json = false;
+};
+/// Changes the policies of suites in small ways; the answer is yes if the suites notice every change.
+[[nodiscard]] ExitCode policy_mutate(const PolicyMutateOptions& options);
 
 struct PolicyExplainOptions {
   std::vector<std::string> files;

@@ -2,6 +2,7 @@
 #include "gateway/cli/policy_actions.hpp"
 #include "gateway/cli/policy_diff_commands.hpp"
 #include "gateway/cli/replay_commands.hpp"
+#include "policy/mutate/mutants.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -55,23 +56,56 @@ void add_check(CLI::App& policy, int& exit_code) {
 void add_test(CLI::App& policy, int& exit_code) {
   auto options = std::make_shared<PolicyTestOptions>();
   auto json = std::make_shared<bool>(false);
+  auto junit = std::make_shared<bool>(false);
   CLI::App* test = policy.add_subcommand("test", "Run suites of policy tests");
   test->add_option("FILE", options->files, "Suites; each names its policy")->required();
   CLI::Option* format = test->add_option("--format", options->format, "How the results are written")
-                            ->check(CLI::IsMember({"text", "json", "junit", "tap"}))
+                            ->check(CLI::IsMember({"text", "tree", "json", "junit", "tap"}))
                             ->capture_default_str();
-  test->add_flag("--json", *json, "Short for --format json")->excludes(format);
+  CLI::Option* as_json = test->add_flag("--json", *json, "Short for --format json")->excludes(format);
+  test->add_flag("--junit", *junit, "Short for --format junit")->excludes(format)->excludes(as_json);
   test->add_option(
           "--filter", options->filter,
           "Only these cells: key=value,value;key=value with the keys suite, test, principal, request, "
           "context, rule, outcome")
       ->type_name("FILTER");
-  test->callback([options, json, &exit_code] {
-    if (*json) {
-      options->format = "json";
+  CLI::Option* coverage = test->add_flag(
+      "--coverage", options->coverage,
+      "Also say which outcomes of the policy the cells bring about: each rule deciding alone; each condition "
+      "true, false and, unless it is about time or headers, unknown; each binding used and, with an end, "
+      "ended; each role held; each resource asked for and, with 'except', excluded");
+  test->add_option("--fail-under", options->fail_under, "Exit 1 if less than so much of that is seen")
+      ->type_name("PERCENT")
+      ->check(CLI::Range(0, 100))
+      ->needs(coverage);
+  test->add_flag("--update", options->update,
+                 "Rewrite the cells that differ to what came out; all else in the files stays as it is");
+  test->add_flag("--watch", options->watch, "Run again whenever a suite or policy changes, until Ctrl-C");
+  test->callback([options, json, junit, &exit_code] {
+    if (*json || *junit) {
+      options->format = *json ? "json" : "junit";
     }
     exit_code = policy_test(*options);
   });
+}
+
+void add_mutate(CLI::App& policy, int& exit_code) {
+  auto options = std::make_shared<PolicyMutateOptions>();
+  CLI::App* mutate = policy.add_subcommand(
+      "mutate",
+      "Change the policy of the suites in small ways: each change must break a test. Lists survivors");
+  mutate->add_option("FILE", options->files, "Suites; each names its policy")->required();
+  std::vector<std::string> names;
+  for (const policy::mutate::Change change : policy::mutate::changes) {
+    names.emplace_back(to_string(change));
+  }
+  mutate->add_option("--only", options->changes, "Only these changes")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember(names))
+      ->type_name("CHANGE,...");
+  mutate->add_flag("--json", options->json, "One JSON document on stdout, with every mutant");
+  mutate->callback([options, &exit_code] { exit_code = policy_mutate(*options); });
 }
 
 void add_explain_circumstances(CLI::App& explain, PolicyExplainOptions& options) {
@@ -161,6 +195,7 @@ void add_policy_commands(CLI::App& app, int& exit_code) {
   policy->require_subcommand(1);
   add_check(*policy, exit_code);
   add_test(*policy, exit_code);
+  add_mutate(*policy, exit_code);
   add_explain(*policy, exit_code);
   add_policy_replay(*policy, exit_code);
   add_policy_diff(*policy, exit_code);

@@ -28,6 +28,20 @@ std::variant<std::vector<policy::yaml::SourceFile>, ExitCode> read_files(
   return files;
 }
 
+ExitCode report_loading(const policy::testing::LoadedSuites& loaded) {
+  for (const auto& warning : loaded.warnings) {
+    std::fprintf(stderr, "%s (warning)\n", policy::yaml::to_string(warning).c_str());
+  }
+  std::fputs(policy::yaml::to_string(loaded.errors).c_str(), stderr);
+  for (const auto& file : loaded.unreadable) {
+    complain(file.path + ": can't be read: " + file.error.message());
+  }
+  if (!loaded.unreadable.empty()) {
+    return ExitCode::not_possible;
+  }
+  return loaded.errors.empty() ? ExitCode::done : ExitCode::usage_error;
+}
+
 policy::Style stdout_style() {
   // The environment is read before any thread starts.
   const char* no_color = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe)

@@ -3,6 +3,7 @@
 #include "gateway/cli/commands.hpp"
 #include "policy/explain/explain.hpp"
 #include "policy/language/yaml_reader.hpp"
+#include "policy/testing/suite_files.hpp"
 
 #include <string>
 #include <string_view>
@@ -14,6 +15,9 @@ namespace tallygate::cli {
 /// Reads files named on the command line. Says on stderr which can't be read; the code is then not_possible.
 [[nodiscard]] std::variant<std::vector<policy::yaml::SourceFile>, ExitCode> read_files(
     const std::vector<std::string>& paths);
+
+/// Says on stderr what is wrong with suites or could not be read; done if nothing.
+[[nodiscard]] ExitCode report_loading(const policy::testing::LoadedSuites& loaded);
 
 /// Colour where stdout is a terminal that has it, unless NO_COLOR is set.
 [[nodiscard]] policy::Style stdout_style();

@@ -1,53 +1,123 @@
 #include "gateway/cli/policy_actions.hpp"
 #include "gateway/cli/policy_files.hpp"
+#include "gateway/cli/suite_update.hpp"
+#include "gateway/cli/watch_loop.hpp"
+#include "policy/coverage/measure.hpp"
 #include "policy/testing/report.hpp"
 #include "policy/testing/suite_files.hpp"
 
+#include <boost/json.hpp>
+
 #include <cstdio>
+#include <utility>
 
 namespace tallygate::cli {
 namespace {
 
-std::string report(const policy::testing::RunResult& result, std::string_view format) {
-  if (format == "json") {
-    return policy::testing::report_json(result);
+namespace testing = policy::testing;
+using policy::coverage::Coverage;
+
+/// One run of the suites, and what the options say about it.
+class TestRun {
+ public:
+  TestRun(const PolicyTestOptions& options, testing::Filter filter)
+      : options_(options), filter_(std::move(filter)) {}
+
+  /// Reads the suites and their policies; the paths of all.
+  std::vector<std::string> load() {
+    loaded_ = testing::load_suites(options_.files);
+    return loaded_.files;
   }
-  if (format == "junit") {
-    return policy::testing::report_junit(result);
+
+  /// Runs what load() read.
+  [[nodiscard]] ExitCode run() const {
+    if (const ExitCode code = report_loading(loaded_); code != ExitCode::done) {
+      return code;
+    }
+    testing::RunResult result = testing::run(loaded_.suites, filter_);
+    bool ok = result.ok();
+    if (options_.update && result.failed > 0) {
+      const UpdateOutcome update = update_suites(loaded_.suites, result);
+      if (update.failed) {
+        return ExitCode::not_possible;
+      }
+      ok = update.complete;
+    }
+    const std::vector<Coverage> coverage =
+        options_.coverage ? policy::coverage::measure(loaded_.suites) : std::vector<Coverage>{};
+    if (!print(report(result, coverage))) {
+      return ExitCode::not_possible;
+    }
+    return enough(coverage) && ok ? ExitCode::done : ExitCode::answer_is_no;
   }
-  if (format == "tap") {
-    return policy::testing::report_tap(result);
+
+ private:
+  [[nodiscard]] bool enough(const std::vector<Coverage>& coverage) const {
+    const double percent = policy::coverage::share_of(coverage).percent();
+    if (!options_.fail_under || percent >= *options_.fail_under) {
+      return true;
+    }
+    std::fprintf(stderr, "tallygate: the coverage is %.1f %%, less than %g %%\n", percent,
+                 *options_.fail_under);
+    return false;
   }
-  return policy::testing::report_text(result, stdout_style());
+
+  /// Formats that have no room for the coverage leave it to stderr.
+  [[nodiscard]] std::string report(const testing::RunResult& result,
+                                   const std::vector<Coverage>& coverage) const {
+    const policy::Style style = stdout_style();
+    if (options_.format == "json") {
+      boost::json::object document = testing::to_json(result);
+      if (options_.coverage) {
+        document["coverage"] = policy::coverage::to_json(coverage);
+      }
+      return boost::json::serialize(document) + "\n";
+    }
+    if (options_.format == "junit" || options_.format == "tap") {
+      std::fputs(policy::coverage::to_text(coverage, {}).c_str(), stderr);
+      return options_.format == "junit" ? testing::report_junit(result) : testing::report_tap(result);
+    }
+    const std::string tests =
+        options_.format == "tree" ? testing::report_tree(result, style) : testing::report_text(result, style);
+    return coverage.empty() ? tests : tests + "\n" + policy::coverage::to_text(coverage, style);
+  }
+
+  const PolicyTestOptions& options_;
+  testing::Filter filter_;
+  testing::LoadedSuites loaded_;
+};
+
+/// Runs again and again. What a person may be about to mend does not end it.
+ExitCode watch(const PolicyTestOptions& options, TestRun& run) {
+  return watch_files(options.files, {[&run] { return run.load(); },
+                                     [&run] {
+                                       const ExitCode code = run.run();
+                                       std::fputs("tallygate: waiting for changes; Ctrl-C ends\n", stderr);
+                                       return std::ferror(stdout) != 0         ? ExitCode::not_possible
+                                              : code == ExitCode::not_possible ? ExitCode::usage_error
+                                                                               : code;
+                                     }});
 }
 
 }  // namespace
 
 ExitCode policy_test(const PolicyTestOptions& options) {
-  const auto filter = policy::testing::Filter::parse(options.filter);
+  auto filter = testing::Filter::parse(options.filter);
   if (filter.has_error()) {
     complain("--filter: " + filter.error().message);
     return ExitCode::usage_error;
   }
-  const policy::testing::LoadedSuites loaded = policy::testing::load_suites(options.files);
-  for (const auto& warning : loaded.warnings) {
-    std::fprintf(stderr, "%s (warning)\n", policy::yaml::to_string(warning).c_str());
-  }
-  std::fputs(policy::yaml::to_string(loaded.errors).c_str(), stderr);
-  for (const auto& file : loaded.unreadable) {
-    complain(file.path + ": can't be read: " + file.error.message());
-  }
-  if (!loaded.unreadable.empty()) {
-    return ExitCode::not_possible;
-  }
-  if (!loaded.errors.empty()) {
+  if (options.watch && (options.format == "junit" || options.format == "tap")) {
+    complain("--watch writes many results, and " + options.format +
+             " is one document; use text, tree or json");
     return ExitCode::usage_error;
   }
-  const policy::testing::RunResult result = policy::testing::run(loaded.suites, *filter);
-  if (!print(report(result, options.format))) {
-    return ExitCode::not_possible;
+  TestRun run(options, *std::move(filter));
+  if (options.watch) {
+    return watch(options, run);
   }
-  return result.ok() ? ExitCode::done : ExitCode::answer_is_no;
+  (void)run.load();
+  return run.run();
 }
 
 }  // namespace tallygate::cli

@@ -97,6 +97,7 @@ struct Trace {
   bool login = false;                      ///< as Decision::login
   std::vector<ConditionIndex> step_up;     ///< as Decision::step_up
   std::vector<RoleTrace> roles;            ///< in order of RoleIndex
+  std::vector<std::size_t> bindings;       ///< all that give a role, whether or not another one does too
   std::vector<std::size_t> expired;        ///< bindings that would give a role had they not ended
   std::vector<RuleTrace> rules;            ///< every rule, in order of id
   std::vector<ConditionTrace> conditions;  ///< every condition, in order of name

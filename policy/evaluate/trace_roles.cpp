@@ -76,6 +76,7 @@ void trace_roles(const Program& program, const Principal& principal, TimePoint n
     if (binding.until && now >= to_time_point(*binding.until)) {
       trace.expired.push_back(i);
     } else {
+      trace.bindings.push_back(i);
       add({known(program.find_role(binding.role)), i, std::move(via), std::nullopt});
     }
   }

@@ -4,6 +4,8 @@
 #include "policy/explain/explain.hpp"
 #include "policy/testing/runner.hpp"
 
+#include <boost/json/object.hpp>
+
 #include <string>
 
 namespace tallygate::policy::testing {
@@ -16,8 +18,13 @@ namespace tallygate::policy::testing {
 /// otherwise.
 [[nodiscard]] std::string report_text(const RunResult& result, const Style& style);
 
+/// The whole tree for a terminal: suite, test, principal, and a line for each cell; a failed one with its
+/// place and its explain.
+[[nodiscard]] std::string report_tree(const RunResult& result, const Style& style);
+
 /// `{ok, passed, failed, suites: [{file, suite, passed, failed, cells: [{test, principal, request, line,
 /// expected, actual, ok}]}]}`; a failed cell also has `explain`.
+[[nodiscard]] boost::json::object to_json(const RunResult& result);
 [[nodiscard]] std::string report_json(const RunResult& result);
 
 /// JUnit XML, one test case a cell.

@@ -20,7 +20,7 @@ json::object cell_json(const SuiteResult& suite, const CellResult& cell) {
 
 }  // namespace
 
-std::string report_json(const RunResult& result) {
+json::object to_json(const RunResult& result) {
   json::array suites;
   for (const SuiteResult& suite : result.suites) {
     json::array cells;
@@ -33,11 +33,14 @@ std::string report_json(const RunResult& result) {
                       {"failed", suite.failed},
                       {"cells", std::move(cells)}});
   }
-  const json::object document{{"ok", result.ok()},
-                              {"passed", result.passed},
-                              {"failed", result.failed},
-                              {"suites", std::move(suites)}};
-  return json::serialize(document) + "\n";
+  return {{"ok", result.ok()},
+          {"passed", result.passed},
+          {"failed", result.failed},
+          {"suites", std::move(suites)}};
+}
+
+std::string report_json(const RunResult& result) {
+  return json::serialize(to_json(result)) + "\n";
 }
 
 }  // namespace tallygate::policy::testing

@@ -1,20 +1,12 @@
-#include "policy/testing/report.hpp"
+#include "policy/testing/report_parts.hpp"
+
+#include <algorithm>
 
 namespace tallygate::policy::testing {
 namespace {
 
 std::string count(std::size_t number, std::string_view what) {
   return std::to_string(number) + " " + std::string(what) + (number == 1 ? "" : "s");
-}
-
-std::string indented(std::string_view text, std::string_view indent) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
-    out.append(indent).append(text.substr(0, end));
-    text.remove_prefix(end);
-  }
-  return out;
 }
 
 void add_failure(const SuiteResult& suite, const CellResult& cell, const Style& style, std::string& out) {
@@ -49,6 +41,16 @@ std::size_t add_test(const SuiteResult& suite, std::size_t first, const Style& s
 
 }  // namespace
 
+std::string indented(std::string_view text, std::string_view indent) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+    out.append(indent).append(text.substr(0, end));
+    text.remove_prefix(end);
+  }
+  return out;
+}
+
 std::string explain_text(const SuiteResult& suite, const CellResult& cell, const Style& style) {
   if (!cell.explanation) {
     return "only the first " + std::to_string(explained_max) + " failures are explained; use --filter\n";
@@ -68,15 +70,18 @@ std::string report_text(const RunResult& result, const Style& style) {
     }
     out += "\n";
   }
+  return out + summary_line(result, style);
+}
+
+std::string summary_line(const RunResult& result, const Style& style) {
   if (result.passed + result.failed == 0) {
-    return out + style.bad("no cell was run") + ": the filter matches none\n";
+    return style.bad("no cell was run") + ": the filter matches none\n";
   }
   const std::string passed = std::to_string(result.passed) + " passed";
   const std::string failed = std::to_string(result.failed) + " failed";
-  out += (result.failed == 0 ? style.good(passed) : passed) + ", " +
+  return (result.failed == 0 ? style.good(passed) : passed) + ", " +
          (result.failed == 0 ? failed : style.bad(failed)) + " (" + count(result.suites.size(), "suite") +
          ")\n";
-  return out;
 }
 
 }  // namespace tallygate::policy::testing

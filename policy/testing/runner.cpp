@@ -32,10 +32,7 @@ SuiteResult run_suite(const LoadedSuite& loaded, const Filter& filter, std::size
   DecideScratch scratch(program);
   for (const SuiteTest& test : suite.tests) {
     for (const Cell& cell : test.cells) {
-      const NamedPrincipal& principal = suite.principals[cell.principal];
-      const WrittenRequest& request = suite.requests[cell.request];
-      const NamedContext& context = suite.contexts[test.context];
-      const Question question{principal.principal, request, context.circumstances, test.now};
+      const Question question = question_of(suite, test, cell);
       const Verdict verdict = decide(program, question, scratch);
       if (!selected(filter, suite, test, cell, verdict)) {
         continue;
@@ -43,8 +40,9 @@ SuiteResult run_suite(const LoadedSuite& loaded, const Filter& filter, std::size
       const bool ok = meets(verdict, cell.expected);
       ++(ok ? result.passed : result.failed);
       const bool explained = !ok && ++failures <= explained_max;
-      result.cells.push_back({test.name, principal.name, context.name, request.label, cell.mark,
-                              cell.expected, verdict, ok,
+      result.cells.push_back({test.name, suite.principals[cell.principal].name,
+                              suite.contexts[test.context].name, question.request.label, cell.mark,
+                              cell.written, cell.expected, verdict, ok,
                               explained ? std::optional(explain(program, question)) : std::nullopt});
     }
   }
@@ -52,6 +50,23 @@ SuiteResult run_suite(const LoadedSuite& loaded, const Filter& filter, std::size
 }
 
 }  // namespace
+
+Question question_of(const Suite& suite, const SuiteTest& test, const Cell& cell) noexcept {
+  return {suite.principals[cell.principal].principal, suite.requests[cell.request],
+          suite.contexts[test.context].circumstances, test.now};
+}
+
+const Cell* first_failure(const Suite& suite, const Program& program) {
+  DecideScratch scratch(program);
+  for (const SuiteTest& test : suite.tests) {
+    for (const Cell& cell : test.cells) {
+      if (!meets(decide(program, question_of(suite, test, cell), scratch), cell.expected)) {
+        return &cell;
+      }
+    }
+  }
+  return nullptr;
+}
 
 RunResult run(std::span<const LoadedSuite> suites, const Filter& filter) {
   RunResult result;

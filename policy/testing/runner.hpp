@@ -23,6 +23,7 @@ struct CellResult {
   std::string context;
   std::string request;
   yaml::Mark mark;
+  yaml::Mark written;  ///< as in Cell
   Expectation expected;
   Verdict actual;
   bool ok = false;
@@ -47,5 +48,12 @@ struct RunResult {
 };
 
 [[nodiscard]] RunResult run(std::span<const LoadedSuite> suites, const Filter& filter);
+
+/// The question that a cell asks. Borrows from the suite.
+[[nodiscard]] Question question_of(const Suite& suite, const SuiteTest& test, const Cell& cell) noexcept;
+
+/// The first cell that does not get from `program` what it expects; null if all do. `program` need not be the
+/// one that the suite names.
+[[nodiscard]] const Cell* first_failure(const Suite& suite, const Program& program);
 
 }  // namespace tallygate::policy::testing

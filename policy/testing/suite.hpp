@@ -22,6 +22,12 @@ struct NamedPrincipal {
   Principal principal;
 };
 
+/// Principals that tests name together. Indexes point into the suite.
+struct PrincipalGroup {
+  std::string name;
+  std::vector<std::size_t> members;  ///< never empty, each once
+};
+
 /// A context; those written inside a test are called `(inline)`, the one of tests without `(none)`.
 struct NamedContext {
   std::string name;
@@ -33,7 +39,9 @@ struct Cell {
   std::size_t principal = 0;
   std::size_t request = 0;
   Expectation expected;
-  yaml::Mark mark;  ///< of the text that says what is expected
+  yaml::Mark
+      mark;  ///< shown in reports: of the text that says what is expected, or of a raw item without one
+  yaml::Mark written;  ///< of that text itself; the cells of a list share it
 };
 
 struct SuiteTest {
@@ -55,6 +63,7 @@ struct Suite {
   std::string name;
   std::vector<PolicyPath> policy;  ///< as written; relative to the suite's folder
   std::vector<NamedPrincipal> principals;
+  std::vector<PrincipalGroup> groups;  ///< their names are no principal's
   std::vector<NamedContext> contexts;
   std::vector<WrittenRequest> requests;  ///< named ones first; inline and raw ones each once
   std::vector<SuiteTest> tests;

@@ -3,6 +3,7 @@
 #include "policy/language/yaml_reader.hpp"
 #include "policy/testing/suite_reader.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
@@ -12,13 +13,15 @@ namespace {
 /// Policies by the list of their files. Null: has errors, which are reported already.
 using Programs = std::map<std::vector<std::string>, std::shared_ptr<const Program>>;
 
-std::shared_ptr<const Program> load_policy(const Suite& suite, Programs& programs, yaml::Errors& errors) {
+std::shared_ptr<const Program> load_policy(const Suite& suite, Programs& programs, LoadedSuites& loaded,
+                                           yaml::Errors& errors) {
   const std::filesystem::path folder = std::filesystem::path(suite.file).parent_path();
   std::vector<std::string> paths;
   paths.reserve(suite.policy.size());
   for (const PolicyPath& each : suite.policy) {
     paths.push_back((folder / each.path).lexically_normal().string());
   }
+  loaded.files.insert(loaded.files.end(), paths.begin(), paths.end());
   const auto known = programs.find(paths);
   if (known != programs.end()) {
     return known->second;
@@ -43,7 +46,8 @@ std::shared_ptr<const Program> load_policy(const Suite& suite, Programs& program
 
 void load_one(const std::string& path, Programs& programs, LoadedSuites& loaded, yaml::Errors& errors,
               yaml::Errors& warnings) {
-  const auto file = yaml::read_source(path);
+  loaded.files.push_back(path);
+  auto file = yaml::read_source(path);
   if (file.has_error()) {
     loaded.unreadable.push_back({path, file.error()});
     return;
@@ -53,14 +57,14 @@ void load_one(const std::string& path, Programs& programs, LoadedSuites& loaded,
     errors.add(suite.error());
     return;
   }
-  const std::shared_ptr<const Program> program = load_policy(*suite, programs, errors);
+  const std::shared_ptr<const Program> program = load_policy(*suite, programs, loaded, errors);
   if (!program) {
     return;
   }
   errors.add(check_names(*suite, program->policy()));
   warnings.add(suite->warnings);
   warnings.add(find_warnings(*suite, program->policy()));
-  loaded.suites.push_back({*std::move(suite), program});
+  loaded.suites.push_back({*std::move(suite), program, std::move(file->text)});
 }
 
 }  // namespace
@@ -73,6 +77,8 @@ LoadedSuites load_suites(std::span<const std::string> paths) {
   for (const std::string& path : paths) {
     load_one(path, programs, loaded, errors, warnings);
   }
+  std::sort(loaded.files.begin(), loaded.files.end());
+  loaded.files.erase(std::unique(loaded.files.begin(), loaded.files.end()), loaded.files.end());
   loaded.errors = errors.take();
   loaded.warnings = warnings.take();
   return loaded;

@@ -17,6 +17,7 @@ namespace tallygate::policy::testing {
 struct LoadedSuite {
   Suite suite;
   std::shared_ptr<const Program> program;
+  std::string text = {};  ///< of the suite's file
 };
 
 /// A file named on the command line that could not be read.
@@ -32,6 +33,7 @@ struct LoadedSuites {
   yaml::SyntaxErrors
       errors;  ///< of suites and policies; a policy that can't be read is one, at the line naming it
   yaml::SyntaxErrors warnings;
+  std::vector<std::string> files;  ///< every file that was read or should have been, sorted, each once
 };
 
 /// Loads suites, and each policy once. A policy's path is relative to the folder of its suite.

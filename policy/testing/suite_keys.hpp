@@ -7,8 +7,8 @@ namespace tallygate::policy::testing::keys {
 
 using policy::keys::Names;
 
-inline constexpr Names<8> suite{"version",    "suite",    "policy",   "now",
-                                "principals", "contexts", "requests", "tests"};
+inline constexpr Names<9> suite{"version",          "suite",    "policy",   "now",  "principals",
+                                "principal_groups", "contexts", "requests", "tests"};
 inline constexpr Names<5> principal{"anonymous", "user", "email", "groups", "claims"};
 inline constexpr Names<6> context{"ip", "mfa_age", "auth_age", "method_of_auth", "device", "headers"};
 inline constexpr Names<8> test{"name", "now", "context", "table", "principals", "requests", "raw", "expect"};

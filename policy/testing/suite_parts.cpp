@@ -221,6 +221,9 @@ void Tables::seal() {
   for (const NamedPrincipal& each : suite_.principals) {
     principal_names_.add(each.name);
   }
+  for (const PrincipalGroup& each : suite_.groups) {
+    principal_names_.push_back(each.name);
+  }
   for (const WrittenRequest& each : suite_.requests) {
     request_names_.add(each.label);
   }
@@ -229,8 +232,13 @@ void Tables::seal() {
   }
 }
 
-std::optional<std::size_t> Tables::find_principal(const yaml::Node& node, yaml::Errors& errors) const {
-  return find_name(node, principal_names_, "principal", errors);
+std::vector<std::size_t> Tables::find_principals(const yaml::Node& node, yaml::Errors& errors) const {
+  const std::optional<std::size_t> index = find_name(node, principal_names_, "principal", errors);
+  if (!index) {
+    return {};
+  }
+  const std::size_t principals = suite_.principals.size();
+  return *index < principals ? std::vector{*index} : suite_.groups[*index - principals].members;
 }
 
 std::optional<std::size_t> Tables::find_or_add_request(const yaml::Node& node, yaml::Errors& errors) {

@@ -50,7 +50,8 @@ class Tables {
   /// Call once the named sections are read: from then on everything added is inline.
   void seal();
 
-  [[nodiscard]] std::optional<std::size_t> find_principal(const yaml::Node& node, yaml::Errors& errors) const;
+  /// One principal, or those of a group; none after an error.
+  [[nodiscard]] std::vector<std::size_t> find_principals(const yaml::Node& node, yaml::Errors& errors) const;
   /// A name, or a request in place.
   [[nodiscard]] std::optional<std::size_t> find_or_add_request(const yaml::Node& node, yaml::Errors& errors);
   [[nodiscard]] std::size_t add_request(WrittenRequest request);

@@ -34,6 +34,36 @@ void read_section(yaml::Map& map, std::string_view key, std::string_view what, y
   }
 }
 
+/// `principal_groups:` one entry: a list of principals.
+void read_principal_group(std::string name, const yaml::Node& node, Suite& suite, yaml::Errors& errors) {
+  std::vector<std::string> names;
+  names.reserve(suite.principals.size());
+  for (const NamedPrincipal& each : suite.principals) {
+    names.push_back(each.name);
+  }
+  PrincipalGroup group{std::move(name), {}};
+  if (std::find(names.begin(), names.end(), group.name) != names.end()) {
+    yaml::add(errors, node, "'" + group.name + "' is a principal already; call the group otherwise");
+  }
+  for (const yaml::Node& item : yaml::list(node, "a group of principals", errors)) {
+    const std::optional<std::string> member = yaml::text(item, "a principal", errors);
+    if (!member) {
+      continue;
+    }
+    const auto found = std::find(names.begin(), names.end(), *member);
+    const auto index = static_cast<std::size_t>(found - names.begin());
+    if (found == names.end()) {
+      yaml::add(errors, item,
+                "unknown principal '" + printable(*member) + "'" + did_you_mean(*member, names));
+    } else if (std::find(group.members.begin(), group.members.end(), index) != group.members.end()) {
+      yaml::add(errors, item, "principal '" + *member + "' stands twice; each once");
+    } else {
+      group.members.push_back(index);
+    }
+  }
+  suite.groups.push_back(std::move(group));
+}
+
 void read_policy_paths(yaml::Map& map, Suite& suite, yaml::Errors& errors) {
   const std::optional<yaml::Node> node = map.require("policy");
   if (!node) {
@@ -130,6 +160,10 @@ yaml::Result<Suite> read_suite(const yaml::SourceFile& file) {
     read_section(map, "principals", "principal", errors, [&](std::string name, const yaml::Node& node) {
       suite.principals.push_back({std::move(name), read_principal(node, errors)});
     });
+    read_section(map, "principal_groups", "group of principals", errors,
+                 [&](std::string name, const yaml::Node& node) {
+                   read_principal_group(std::move(name), node, suite, errors);
+                 });
     read_section(map, "contexts", "context", errors, [&](std::string name, const yaml::Node& node) {
       suite.contexts.push_back({std::move(name), read_circumstances(node, errors)});
     });

@@ -22,10 +22,18 @@ std::vector<std::optional<std::size_t>> read_columns(const yaml::Node& node, Tab
   return columns;
 }
 
-void read_row(const yaml::Node& key, const yaml::Node& row,
-              const std::vector<std::optional<std::size_t>>& columns, const Tables& tables, SuiteTest& test,
-              yaml::Errors& errors) {
-  const std::optional<std::size_t> principal = tables.find_principal(key, errors);
+/// Says so if one of the principals was met before; else notes them.
+void check_once(const yaml::Node& at, const std::vector<std::size_t>& principals, const Suite& suite,
+                std::set<std::size_t>& seen, yaml::Errors& errors) {
+  for (const std::size_t principal : principals) {
+    if (!seen.insert(principal).second) {
+      yaml::add(errors, at, "principal '" + suite.principals[principal].name + "' stands twice; each once");
+    }
+  }
+}
+
+void read_row(const yaml::Node& key, const yaml::Node& row, const std::vector<std::size_t>& principals,
+              const std::vector<std::optional<std::size_t>>& columns, SuiteTest& test, yaml::Errors& errors) {
   const std::vector<yaml::Node> cells = yaml::list(row, "row '" + printable(key.scalar()) + "'", errors);
   if (cells.size() != columns.size() && !cells.empty()) {
     yaml::add(errors, row,
@@ -34,16 +42,23 @@ void read_row(const yaml::Node& key, const yaml::Node& row,
                   " columns; every row has every column");
     return;
   }
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    std::optional<Expectation> expected = read_expectation(cells[i], "a cell", errors);
-    const std::optional<std::size_t>& request = columns[i];
-    if (principal && request && expected) {
-      test.cells.push_back({*principal, *request, *std::move(expected), cells[i].mark()});
+  std::vector<std::optional<Expectation>> expected;
+  expected.reserve(cells.size());
+  for (const yaml::Node& cell : cells) {
+    expected.push_back(read_expectation(cell, "a cell", errors));
+  }
+  for (const std::size_t principal : principals) {
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const std::optional<std::size_t>& request = columns[i];
+      if (request && expected[i]) {
+        test.cells.push_back({principal, *request, *expected[i], cells[i].mark(), cells[i].mark()});
+      }
     }
   }
 }
 
-void read_table(const yaml::Node& node, Tables& tables, SuiteTest& test, yaml::Errors& errors) {
+void read_table(const yaml::Node& node, Tables& tables, const Suite& suite, SuiteTest& test,
+                yaml::Errors& errors) {
   if (node.kind() != yaml::Kind::map) {
     yaml::add(errors, node, "a table is a map: 'columns' and a row for each principal");
     return;
@@ -61,6 +76,7 @@ void read_table(const yaml::Node& node, Tables& tables, SuiteTest& test, yaml::E
   }
   const std::vector<std::optional<std::size_t>> columns = read_columns(*columns_node, tables, errors);
   bool rows = false;
+  std::set<std::size_t> seen;
   for (std::size_t i = 0; i < node.size(); ++i) {
     const auto [key, value] = node.entry(i);
     if (key.scalar() == "columns") {
@@ -68,7 +84,9 @@ void read_table(const yaml::Node& node, Tables& tables, SuiteTest& test, yaml::E
     }
     rows = true;
     if (!columns.empty()) {
-      read_row(key, value, columns, tables, test, errors);
+      const std::vector<std::size_t> principals = tables.find_principals(key, errors);
+      check_once(key, principals, suite, seen, errors);
+      read_row(key, value, principals, columns, test, errors);
     }
   }
   if (!rows) {
@@ -84,18 +102,14 @@ struct Lists {
   bool written = false;  ///< any of the three keys is there
 };
 
-std::vector<std::size_t> read_principals(const yaml::Node& node, const Tables& tables, yaml::Errors& errors) {
+std::vector<std::size_t> read_principals(const yaml::Node& node, const Tables& tables, const Suite& suite,
+                                         yaml::Errors& errors) {
   std::vector<std::size_t> principals;
   std::set<std::size_t> seen;
   for (const yaml::Node& item : yaml::list(node, "'principals'", errors)) {
-    const std::optional<std::size_t> index = tables.find_principal(item, errors);
-    if (!index) {
-      continue;
-    }
-    if (!seen.insert(*index).second) {
-      yaml::add(errors, item, "principal '" + printable(item.scalar()) + "' stands twice; each once");
-    }
-    principals.push_back(*index);
+    const std::vector<std::size_t> found = tables.find_principals(item, errors);
+    check_once(item, found, suite, seen, errors);
+    principals.insert(principals.end(), found.begin(), found.end());
   }
   return principals;
 }
@@ -122,7 +136,7 @@ Lists read_lists(yaml::Map& map, Tables& tables, Suite& suite, yaml::Errors& err
   const std::optional<yaml::Node> raw = map.find("raw");
   lists.written = principals || requests || raw;
   if (principals) {
-    lists.principals = read_principals(*principals, tables, errors);
+    lists.principals = read_principals(*principals, tables, suite, errors);
   }
   if (requests) {
     read_requests(*requests, tables, suite, lists, errors);
@@ -149,13 +163,14 @@ void add_list_cells(Lists lists, const std::optional<Expectation>& expected, yam
   std::vector<Cell> columns;
   for (const std::size_t request : lists.requests) {
     if (expected) {
-      columns.push_back({0, request, *expected, mark});
+      columns.push_back({0, request, *expected, mark, mark});
     }
   }
   for (RawItem& item : lists.raw) {
     const std::optional<Expectation>& own = item.expected ? item.expected : expected;
     if (own) {
-      columns.push_back({0, tables.add_request(std::move(item.request)), *own, item.mark});
+      columns.push_back({0, tables.add_request(std::move(item.request)), *own, item.mark,
+                         item.expected ? item.mark : mark});
     }
   }
   for (const std::size_t principal : lists.principals) {
@@ -207,7 +222,7 @@ std::optional<SuiteTest> read_test(const yaml::Node& node, TimePoint now, Tables
   test.context = context_index.value_or(0);
   const std::optional<yaml::Node> table = map.find("table");
   if (table) {
-    read_table(*table, tables, test, errors);
+    read_table(*table, tables, suite, test, errors);
   }
   Lists lists = read_lists(map, tables, suite, errors);
   if (!table && !lists.written) {

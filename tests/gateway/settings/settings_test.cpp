@@ -70,6 +70,21 @@ TEST_F(SettingsFile, AShadowPolicyIsAPathOrAList) {
   EXPECT_THAT(bad(with("shadow_polcy: a.yaml\n")), HasSubstr("did you mean 'shadow_policy'?"));
 }
 
+TEST_F(SettingsFile, TakesAPolicyWithTheSuitesThatItMustPass) {
+  const Settings settings = good(with("policy: {files: [a.yaml, /p/b.yaml], tests: a_test.yaml}\n"));
+  EXPECT_THAT(settings.policy, ElementsAre("/etc/tg/a.yaml", "/p/b.yaml"));
+  EXPECT_THAT(settings.policy_tests, ElementsAre("/etc/tg/a_test.yaml"));
+  EXPECT_THAT(good(with("policy: a.yaml\n")).policy_tests, testing::IsEmpty());
+}
+
+TEST_F(SettingsFile, NamesWhatIsWrongWithThePolicyItNames) {
+  missing.insert("/etc/tg/a_test.yaml");
+  EXPECT_THAT(bad(with("policy: {files: a.yaml, tests: [a_test.yaml]}\n")), HasSubstr("a_test.yaml"));
+  EXPECT_THAT(bad(with("policy: {tests: b.yaml}\n")), HasSubstr("'files'"));
+  EXPECT_THAT(bad(with("policy: {files: a.yaml, test: b.yaml}\n")), HasSubstr("did you mean 'tests'?"));
+  EXPECT_NE(bad(with("policy: {files: a.yaml, tests: []}\n")), "");
+}
+
 TEST_F(SettingsFile, NeedsOnlyItsRoutes) {
   const Settings settings = good(smallest);
   EXPECT_EQ(settings.listen.https, (Endpoint{"0.0.0.0", 8443}));

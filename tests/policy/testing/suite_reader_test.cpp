@@ -165,6 +165,32 @@ TEST(SuiteReader, NamesEveryMistakeWithItsPlaceAndTheNearestName) {
             "s.yaml:22:23: principal 'ana' stands twice; each once\n");
 }
 
+TEST(SuiteReader, AsksEachMemberOfAGroupOfPrincipals) {
+  const std::string groups = std::string(head) + "principal_groups: {all: [bob, ana]}\ntests:\n";
+  EXPECT_EQ(cells_of(read(groups +
+                          "  - name: t\n    table:\n      columns: [page, save]\n      all: [allow, deny]\n"
+                          "  - {name: u, principals: [all], requests: [page], expect: deny}\n")),
+            "17:13 bob page allow\n17:20 bob save deny\n17:13 ana page allow\n17:20 ana save deny\n"
+            "18:60 bob page deny\n18:60 ana page deny\n");
+}
+
+TEST(SuiteReader, NamesWhatIsWrongWithAGroupOfPrincipals) {
+  const std::string test = "tests: [{name: t, principals: [ana], requests: [page], expect: deny}]\n";
+  const auto with = [&](std::string_view groups) {
+    return errors_of(std::string(head) + "principal_groups: " + std::string(groups) + "\n" + test);
+  };
+  EXPECT_EQ(with("{all: [anna]}"), "s.yaml:12:26: unknown principal 'anna'; did you mean 'ana'?\n");
+  EXPECT_EQ(with("{all: [ana, ana]}"), "s.yaml:12:31: principal 'ana' stands twice; each once\n");
+  EXPECT_EQ(with("{bob: [ana]}"), "s.yaml:12:25: 'bob' is a principal already; call the group otherwise\n");
+  EXPECT_NE(with("{all: []}"), "");
+  const std::string groups = std::string(head) + "principal_groups: {all: [ana, bob]}\n";
+  EXPECT_EQ(errors_of(groups + "tests: [{name: t, table: {columns: [page], ana: [deny], all: [deny]}}]\n"),
+            "s.yaml:13:57: principal 'ana' stands twice; each once\n");
+  EXPECT_EQ(
+      errors_of(groups + "tests: [{name: t, principals: [all, bob], requests: [page], expect: deny}]\n"),
+      "s.yaml:13:37: principal 'bob' stands twice; each once\n");
+}
+
 TEST(SuiteReader, WantsEveryRowToHaveEveryColumn) {
   EXPECT_EQ(errors_of(with_tests("  - name: t\n    table: {columns: [page, save], ana: [allow]}\n")),
             "s.yaml:14:41: row 'ana' has 1 cells, the table has 2 columns; every row has every column\n");
