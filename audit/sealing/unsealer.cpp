@@ -68,12 +68,13 @@ std::optional<std::string> Unsealer::unseal(std::string_view body) {
     return std::nullopt;
   }
   const auto seal = read_seal(body);
-  const AesKey* key = seal ? key_of(seal->subject) : nullptr;
-  auto opened = key != nullptr ? open_seal(*seal, *key, keyring_.origin()) : std::nullopt;
-  if (!opened) {
-    return std::nullopt;
-  }
-  return put_together(body, *opened);
+  const auto text = seal ? opened(*seal) : std::nullopt;
+  return text ? put_together(body, *text) : std::nullopt;
+}
+
+std::optional<std::string> Unsealer::opened(const PersonSeal& seal) {
+  const AesKey* key = key_of(seal.subject);
+  return key != nullptr ? open_seal(seal, *key, keyring_.origin()) : std::nullopt;
 }
 
 Result<std::optional<std::string>> Unsealer::subject_of(std::string_view name) {

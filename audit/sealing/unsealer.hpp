@@ -4,6 +4,7 @@
 #include "audit/journal/file.hpp"
 #include "audit/journal/kek.hpp"
 #include "audit/journal/keyring.hpp"
+#include "audit/sealing/seal_event.hpp"
 
 #include <filesystem>
 #include <map>
@@ -23,6 +24,9 @@ class Unsealer {
   /// The entry as it was before it was sealed, canonical, but for `sealed`, which keeps the subject. Nothing
   /// where it is not sealed, or the keyring has no key for it (the person is erased), or it does not open.
   [[nodiscard]] std::optional<std::string> unseal(std::string_view body);
+
+  /// The object that was sealed, for whoever has taken the seal from an entry already. Nothing as above.
+  [[nodiscard]] std::optional<std::string> opened(const PersonSeal& seal);
 
   /// The UUID by which entries call a person; nothing where the keyring has no key of that name. Nothing is
   /// opened for it. Errors: crypto, unreadable.

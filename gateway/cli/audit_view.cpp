@@ -81,6 +81,15 @@ Result<void> EntryView::look_for(const std::string& user) {
   return {};
 }
 
+std::optional<std::string_view> EntryView::opened(const audit::PersonSeal& seal) {
+  auto text = unsealer_ ? unsealer_->opened(seal) : std::nullopt;
+  if (!text) {
+    return std::nullopt;
+  }
+  opened_ = std::move(*text);
+  return opened_;
+}
+
 std::optional<std::string_view> EntryView::of(std::string_view body) {
   if (!unsealer_ || !audit::looks_sealed(body)) {
     return body;

@@ -42,6 +42,9 @@ class EntryView {
   /// with a key: no seal is opened for it. Errors: crypto, unreadable.
   audit::Result<void> look_for(const std::string& user);
 
+  /// The object that was sealed, valid until the next call; nothing where it cannot be opened.
+  [[nodiscard]] std::optional<std::string_view> opened(const audit::PersonSeal& seal);
+
   /// What is to be seen of an entry, valid until the next call; nothing where it is left out.
   [[nodiscard]] std::optional<std::string_view> of(std::string_view body);
 

@@ -57,8 +57,8 @@ Result<EntryView> first_view(const JournalArguments& arguments, const audit::Jou
 
 }  // namespace
 
-review::OpenEntry EntryReading::opener(unsigned thread) const {
-  return [&view = *views[thread]](std::string_view body) { return view.of(body).value_or(body); };
+review::OpenSeal EntryReading::opener(unsigned thread) const {
+  return [&view = *views[thread]](const audit::PersonSeal& seal) { return view.opened(seal); };
 }
 
 Result<EntryReading> open_entries(const JournalArguments& arguments, const boost::json::object& what,

@@ -22,7 +22,7 @@ struct EntryReading {
   std::vector<std::unique_ptr<EntryView>> views;
 
   /// For read_in_parallel() and what is made of it. Must not outlive this.
-  [[nodiscard]] review::OpenEntry opener(unsigned thread) const;
+  [[nodiscard]] review::OpenSeal opener(unsigned thread) const;
 };
 
 /// Opens a journal for `threads` threads, and has `journal.read` say so first: `what` is the command, with

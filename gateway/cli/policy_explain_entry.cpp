@@ -40,7 +40,11 @@ std::optional<ExitCode> read_entry(const EntryReading& entries, std::uint64_t se
   if (!*body) {
     return complain_of(seq, "the journal has none of this number", ExitCode::answer_is_no);
   }
-  switch (review::read_decision(entries.opener(0)(**body), decision)) {
+  review::ReadEntry read = review::read_decision(**body, decision);
+  if (read == review::ReadEntry::decision && decision.sealed && !open_recorded(decision, entries.opener(0))) {
+    read = review::ReadEntry::broken;
+  }
+  switch (read) {
     case review::ReadEntry::other_kind:
       return complain_of(seq, "no decision; those are access.allow and access.deny", ExitCode::answer_is_no);
     case review::ReadEntry::broken:

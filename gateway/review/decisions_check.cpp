@@ -72,10 +72,10 @@ DecisionsCheck::Judge* DecisionsCheck::judge_of(const std::string& digest) {
   return judges_.emplace(digest, std::move(judge)).first->second.get();
 }
 
-void DecisionsCheck::take(std::uint64_t seq, std::string_view body, const OpenEntry& open) {
+void DecisionsCheck::take(std::uint64_t seq, std::string_view body, const OpenSeal& open) {
   ReadEntry read = read_decision(body, decision_);
-  if (read == ReadEntry::decision && decision_.sealed) {
-    read = read_decision(open(body), decision_);
+  if (read == ReadEntry::decision && decision_.sealed && !open_recorded(decision_, open)) {
+    read = ReadEntry::broken;
   }
   if (read == ReadEntry::broken) {
     find(seq, "malformed", "the entry says that it is a decision, and lacks what a decision has");
@@ -102,7 +102,7 @@ void DecisionsCheck::check(RecordedDecision& decision) {
   Judge* judge = judge_of(decision.policy);
   if (judge == nullptr) {
     find(decision.seq, "policy-unknown", "no entry has the text of the policy " + decision.policy);
-  } else if (decision.sealed && policies_.erased(decision.subject)) {
+  } else if (decision.sealed && policies_.erased(decision.seal.subject)) {
     ++report_.erased;
   } else if (decision.sealed) {
     leave_out(decision, "sealed: the person's key is not at hand");
@@ -214,7 +214,7 @@ void DecisionsCheck::check_shadow(RecordedDecision& decision) {
 }
 
 Result<DecisionsReport> check_decisions(const ParallelRead& read, const RecordedPolicies& policies,
-                                        const std::function<OpenEntry(unsigned thread)>& opener) {
+                                        const std::function<OpenSeal(unsigned thread)>& opener) {
   std::vector<std::unique_ptr<DecisionsCheck>> checks;
   const auto done = read_in_parallel(read, [&](unsigned thread) -> TakeEntry {
     DecisionsCheck& mine = *checks.emplace_back(std::make_unique<DecisionsCheck>(policies));

@@ -42,7 +42,7 @@ class DecisionsCheck {
  public:
   explicit DecisionsCheck(const RecordedPolicies& policies) : policies_(policies) {}
 
-  void take(std::uint64_t seq, std::string_view body, const OpenEntry& open);
+  void take(std::uint64_t seq, std::string_view body, const OpenSeal& open);
   [[nodiscard]] DecisionsReport& report() noexcept { return report_; }
 
  private:
@@ -71,6 +71,6 @@ class DecisionsCheck {
 /// Errors: missing, unreadable.
 [[nodiscard]] audit::Result<DecisionsReport> check_decisions(
     const ParallelRead& read, const RecordedPolicies& policies,
-    const std::function<OpenEntry(unsigned thread)>& opener);
+    const std::function<OpenSeal(unsigned thread)>& opener);
 
 }  // namespace tallygate::review

@@ -1,5 +1,6 @@
 #include "gateway/review/recorded_decision.hpp"
 
+#include "audit/journal/note.hpp"
 #include "gateway/review/entry_cursor.hpp"
 #include "gateway/review/recorded_parts.hpp"
 #include "policy/request/address.hpp"
@@ -38,7 +39,6 @@ void reset(RecordedDecision& out) {
   question.route.clear();
   out.resource.clear();
   out.shadow.reset();
-  out.subject.clear();
   out.cut.clear();
   out.headers.clear();
 }
@@ -66,17 +66,31 @@ void read_resource(EntryCursor& entry, RecordedDecision& out) {
   }
 }
 
-/// What is left of a seal is its subject once it was opened.
-void read_sealed(EntryCursor& entry, RecordedDecision& out) {
+bool read_base64(EntryCursor& entry, std::string& out) {
+  const auto raw = audit::base64_decode(entry.plain_text().value_or("?"));
+  if (raw) {
+    out.assign(raw->begin(), raw->end());
+  }
+  return raw.has_value();
+}
+
+/// What is left of a seal is its subject once it was opened. False where it is malformed.
+bool read_sealed(EntryCursor& entry, RecordedDecision& out) {
+  bool sound = true;
   std::string_view name;
   for (entry.enter_object(); entry.member(name);) {
     if (name == "subject") {
-      entry.text(out.subject);
+      entry.text(out.seal.subject);
+    } else if (name == "ct") {
+      out.sealed = true;
+      sound = read_base64(entry, out.seal.ct) && sound;
+    } else if (name == "iv") {
+      sound = read_base64(entry, out.seal.iv) && sound;
     } else {
-      out.sealed = out.sealed || name == "ct";
       entry.skip();
     }
   }
+  return sound;
 }
 
 void finish(RecordedDecision& out) {
@@ -114,6 +128,7 @@ ReadEntry read_decision(std::string_view body, RecordedDecision& out) {
   EntryCursor entry(body);
   std::string_view name;
   Seen seen;
+  bool sound = true;
   std::string_view kind;
   for (entry.enter_object(); entry.member(name);) {
     if (name == "actor") {
@@ -129,6 +144,8 @@ ReadEntry read_decision(std::string_view body, RecordedDecision& out) {
       read_device(entry, out);
     } else if (name == "gateway") {
       entry.text(out.gateway);
+    } else if (name == "id") {
+      entry.text(out.seal.id);
     } else if (name == "kind") {
       kind = entry.plain_text().value_or("");
       if (kind != "access.allow" && kind != "access.deny") {
@@ -140,7 +157,7 @@ ReadEntry read_decision(std::string_view body, RecordedDecision& out) {
     } else if (name == "resource") {
       read_resource(entry, out);
     } else if (name == "sealed") {
-      read_sealed(entry, out);
+      sound = read_sealed(entry, out);
     } else if (name == "time") {
       entry.text(out.time);
     } else if (name == "seq") {
@@ -152,14 +169,37 @@ ReadEntry read_decision(std::string_view body, RecordedDecision& out) {
     }
   }
   out.kind_allow = kind == "access.allow";
-  const bool whole = entry.at_end() && !kind.empty() && seen.decision && seen.request && !out.time.empty() &&
-                     (out.sealed || (seen.actor && seen.client));
+  const bool whole = sound && entry.at_end() && !kind.empty() && seen.decision && seen.request &&
+                     !out.time.empty() && (out.sealed || (seen.actor && seen.client));
   const bool asked_of_something = !out.asked || !out.question.request.path.matched.empty();
   if (!whole || !asked_of_something) {
     return ReadEntry::broken;
   }
   finish(out);
   return ReadEntry::decision;
+}
+
+bool open_recorded(RecordedDecision& decision, const OpenSeal& open) {
+  const auto opened = open(decision.seal);
+  if (!opened) {
+    return true;
+  }
+  EntryCursor cursor(*opened);
+  std::string_view name;
+  Seen seen;
+  for (cursor.enter_object(); cursor.member(name);) {
+    if (name == "actor") {
+      seen.actor = true;
+      read_actor(cursor, decision);
+    } else if (name == "client") {
+      seen.client = true;
+      read_client(cursor, decision);
+    } else {
+      cursor.skip();
+    }
+  }
+  decision.sealed = false;
+  return cursor.at_end() && seen.actor && seen.client;
 }
 
 std::vector<std::string> names_in(std::string_view list) {

@@ -1,8 +1,10 @@
 #pragma once
 /// A decision as an entry of the journal tells it (ARCHITECTURE.md, "What a request leaves behind").
+#include "audit/sealing/seal_event.hpp"
 #include "policy/replay/recorded.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,8 +44,8 @@ struct RecordedDecision {
   std::string resource;  ///< the route, or the host where there was none
   std::optional<RecordedShadow> shadow;
 
-  bool sealed = false;         ///< who it was is not to be read
-  std::string subject;         ///< of the seal
+  bool sealed = false;         ///< who it was is not known before open_recorded()
+  audit::PersonSeal seal;      ///< what the entry has instead; `subject` alone where it was opened before
   bool groups_partly = false;  ///< only those groups that its policy read are there
   bool claims_partly = false;
   std::string cut;           ///< what the policy may have read and was too long for the entry; empty: nothing
@@ -57,6 +59,14 @@ enum class ReadEntry : std::uint8_t { other_kind, decision, broken };
 /// Reads an entry. `broken`: it says that it is a decision, and lacks what a decision has. Allocates only
 /// where `out` has to grow. Pure.
 [[nodiscard]] ReadEntry read_decision(std::string_view body, RecordedDecision& out);
+
+/// Opens a seal, for whoever has the person's key; nothing for anybody else. Valid until the next call. One
+/// thread.
+using OpenSeal = std::function<std::optional<std::string_view>(const audit::PersonSeal& seal)>;
+
+/// Fills in who asked, from what was sealed. `decision` stays sealed where there is no key; false where what
+/// was sealed is not what a decision has.
+[[nodiscard]] bool open_recorded(RecordedDecision& decision, const OpenSeal& open);
 
 /// The names in `["a","b"]`.
 [[nodiscard]] std::vector<std::string> names_in(std::string_view list);

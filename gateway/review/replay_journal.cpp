@@ -74,13 +74,13 @@ bool Replayer::outside(std::string_view time) const noexcept {
   return (!from_.empty() && time < from_) || (!to_.empty() && time >= to_);
 }
 
-void Replayer::take(std::string_view body, const OpenEntry& open) {
+void Replayer::take(std::string_view body, const OpenSeal& open) {
   ReadEntry read = read_decision(body, decision_);
   if (read == ReadEntry::other_kind || (read == ReadEntry::decision && outside(decision_.time))) {
     return;
   }
-  if (read == ReadEntry::decision && decision_.sealed) {
-    read = read_decision(open(body), decision_);
+  if (read == ReadEntry::decision && decision_.sealed && !open_recorded(decision_, open)) {
+    read = ReadEntry::broken;
   }
   if (read == ReadEntry::broken) {
     groups_.add_lost("the entry is not well-formed", {decision_.seq, decision_.time});
@@ -96,8 +96,8 @@ void Replayer::decide(RecordedDecision& decision) {
     return;
   }
   if (decision.sealed) {
-    groups_.add_lost(policies_.erased(decision.subject) ? "erased: the person's key was destroyed"
-                                                        : "sealed: the person's key is not at hand",
+    groups_.add_lost(policies_.erased(decision.seal.subject) ? "erased: the person's key was destroyed"
+                                                             : "sealed: the person's key is not at hand",
                      where);
     return;
   }

@@ -11,17 +11,13 @@
 
 namespace tallygate::review {
 
-/// An entry with the person in the clear where the keys are at hand, else as it is; valid until the next
-/// call. One thread.
-using OpenEntry = std::function<std::string_view(std::string_view body)>;
-
 struct ReplayInput {
   ParallelRead read;
   std::shared_ptr<const policy::Program> program;  ///< what is decided under now
   const RecordedPolicies* policies = nullptr;      ///< of the same journal; outlives the replay
   std::optional<std::int64_t> from_ns;             ///< recorded at or after, since 1970
   std::optional<std::int64_t> to_ns;               ///< recorded before
-  std::function<OpenEntry(unsigned thread)> opener;
+  std::function<OpenSeal(unsigned thread)> opener;
 };
 
 /// Decides again the decisions of one thread's entries. Pure but for what it collects.
@@ -29,7 +25,7 @@ class Replayer {
  public:
   explicit Replayer(const ReplayInput& input);
 
-  void take(std::string_view body, const OpenEntry& open);
+  void take(std::string_view body, const OpenSeal& open);
   [[nodiscard]] policy::Groups& groups() noexcept { return groups_; }
 
  private:

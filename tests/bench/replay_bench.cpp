@@ -67,7 +67,7 @@ void replay(benchmark::State& state, const std::string& under) {
   input.program = testing::program_of(under);
   input.policies = &policies;
   Replayer replayer(input);
-  const OpenEntry open = [](std::string_view body) { return body; };
+  const OpenSeal open = [](const audit::PersonSeal&) { return std::optional<std::string_view>(); };
   std::size_t at = 0;
   std::size_t bytes = 0;
   for (auto _ : state) {
@@ -100,7 +100,7 @@ void CheckOfADecision(benchmark::State& state) {
   const std::vector<std::string> bodies = entries(gateway);
   const RecordedPolicies policies = RecordedPolicies::of({gateway.program});
   DecisionsCheck check(policies);
-  const OpenEntry open = [](std::string_view body) { return body; };
+  const OpenSeal open = [](const audit::PersonSeal&) { return std::optional<std::string_view>(); };
   std::size_t at = 0;
   for (auto _ : state) {
     check.take(at, bodies[at % bodies.size()], open);

@@ -93,8 +93,9 @@ class DecisionsTest : public ::testing::Test {
     const ParallelRead read{home.journal(), 2, 0, UINT64_MAX, {}};
     const auto policies = RecordedPolicies::read(read);
     EXPECT_TRUE(policies.has_value());
-    auto report =
-        check_decisions(read, *policies, [](unsigned) { return [](std::string_view body) { return body; }; });
+    auto report = check_decisions(read, *policies, [](unsigned) {
+      return [](const audit::PersonSeal&) { return std::optional<std::string_view>(); };
+    });
     EXPECT_TRUE(report.has_value());
     return std::move(*report);
   }

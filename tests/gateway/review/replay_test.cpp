@@ -124,7 +124,7 @@ class ReplayTest : public ::testing::Test {
     input.policies = &policies;
     Replayer replayer(input);
     for (const std::string& entry : entries) {
-      replayer.take(entry, [](std::string_view body) { return body; });
+      replayer.take(entry, [](const audit::PersonSeal&) { return std::optional<std::string_view>(); });
     }
     return std::move(replayer.groups());
   }
@@ -365,6 +365,34 @@ TEST_F(ReplayTest, SealedAndMalformedEntriesAreLost) {
   EXPECT_EQ(replay(R"({"kind":"policy.load","x":"\"kind\":\"access.allow\""})", policy_text).lost(), 0U);
 }
 
+TEST_F(ReplayTest, WhoAskedIsTakenFromWhatWasSealed) {
+  const std::string entry = gateway.entry();
+  const std::size_t actor = entry.find("\"actor\":") + 8;
+  const std::size_t client = entry.find("\"client\":");
+  const std::string person = entry.substr(actor, client - actor - 1);
+  std::string sealed = "{\"client\":{\"port\":1}," + entry.substr(entry.find("\"decision\":"));
+  sealed.insert(sealed.find("\"seq\""), R"("sealed":{"ct":"QUI=","iv":"Qw==","subject":"s"},)");
+  std::string opened = "{\"actor\":" + person + R"(,"client":{"address":"192.0.2.9"}})";
+  ReplayInput input;
+  input.program = gateway.program;
+  input.policies = &policies;
+  Replayer replayer(input);
+  const OpenSeal open = [&opened](const audit::PersonSeal& seal) {
+    EXPECT_EQ(seal.subject, "s");
+    EXPECT_EQ(seal.ct, "AB");
+    EXPECT_EQ(seal.iv, "C");
+    EXPECT_EQ(seal.id.size(), 36U);
+    return std::optional<std::string_view>(opened);
+  };
+  replayer.take(sealed, open);
+  EXPECT_EQ(replayer.groups().total(Change::same), 1U);
+  opened = R"({"client":{"address":"192.0.2.9"}})";
+  replayer.take(sealed, open);
+  EXPECT_EQ(replayer.groups().lost(), 1U) << "what was sealed has no actor";
+  replayer.take(replaced(sealed, "QUI=", "QUI"), open);
+  EXPECT_EQ(replayer.groups().lost(), 2U) << "a seal that is none";
+}
+
 TEST_F(ReplayTest, OnlyWhatWasRecordedInTimeIsReplayed) {
   ReplayInput input;
   input.program = gateway.program;
@@ -372,7 +400,7 @@ TEST_F(ReplayTest, OnlyWhatWasRecordedInTimeIsReplayed) {
   input.from_ns = std::chrono::nanoseconds(gateway.now.time_since_epoch()).count();
   input.to_ns = *input.from_ns + 1'000'000'000;
   Replayer replayer(input);
-  const auto open = [](std::string_view body) { return body; };
+  const auto open = [](const audit::PersonSeal&) { return std::optional<std::string_view>(); };
   replayer.take(gateway.entry(1, "2026-09-21T14:13:19.999999999Z"), open);
   replayer.take(gateway.entry(2, "2026-09-21T14:13:20.000000000Z"), open);
   replayer.take(gateway.entry(3, "2026-09-21T14:13:20.999999999Z"), open);
