@@ -13,6 +13,8 @@ namespace {
 /// Conditions and rules are known by their names' places in the old policy, or behind those in the new one.
 constexpr std::uint32_t only_new = std::uint32_t{1} << 31U;
 
+constexpr std::uint32_t login_number = ~std::uint32_t{0};
+
 /// Roles whose mixtures a reverse query shows.
 constexpr std::size_t mixed_roles_max = 6;
 
@@ -114,6 +116,9 @@ void ClassSurvey::make_requests() {
   for (std::size_t side = 0; side < requests_.size(); ++side) {
     (void)canonicalise(request, shared_.sides[side]->program(), requests_[side], scratch);
   }
+  const Where on_route{"", "/", "none", {}};
+  (void)canonicalise(written(on_route, member.methods.front()), shared_.sides[1]->program(), route_request_,
+                     scratch);
 }
 
 void ClassSurvey::find_roles() {
@@ -358,19 +363,22 @@ std::vector<ClassSurvey::Cell> ClassSurvey::cells_by_rules(const Persona& person
   return {cells.begin(), cells.end()};
 }
 
-ClassSurvey::Key ClassSurvey::decide(std::size_t side, const Principal& principal, const Context& context) {
+ClassSurvey::Key ClassSurvey::decide(std::size_t side, const CanonicalRequest& request,
+                                     const Principal& principal, const Context& context) {
   const RejectCode code = target_.sides[side].code;
   if (code != RejectCode::none) {
     return {static_cast<std::uint32_t>(CellOutcome::reject), static_cast<std::uint32_t>(code)};
   }
   const Program& program = shared_.sides[side]->program();
   const Program& old_program = shared_.sides[0]->program();
-  const Decision decision = evaluate(program, principal, requests_[side], context, shared_.scratches[side]);
+  const Decision decision = evaluate(program, principal, request, context, shared_.scratches[side]);
   Key key{decision.outcome == Outcome::allow     ? static_cast<std::uint32_t>(CellOutcome::allow)
           : decision.outcome == Outcome::step_up ? static_cast<std::uint32_t>(CellOutcome::step_up)
                                                  : static_cast<std::uint32_t>(CellOutcome::deny)};
   if (decision.outcome == Outcome::step_up) {
-    key.push_back(decision.login ? 1 : 0);
+    if (decision.login) {
+      key.push_back(login_number);
+    }
     for (const ConditionIndex condition : decision.step_up) {
       key.push_back(shared_number(old_program.find_condition(program.condition(condition).name), condition));
     }
@@ -381,6 +389,24 @@ ClassSurvey::Key ClassSurvey::decide(std::size_t side, const Principal& principa
   }
   std::sort(key.begin() + 1, key.end());
   return key;
+}
+
+bool ClassSurvey::is_seen_apart(const Transition& transition, const Witness& asked) {
+  if (!shared_.task.changes_only || asked.where.host.empty() || asked.where.route.empty()) {
+    return false;
+  }
+  const auto shown_by = [&](bool host, std::string_view route) {
+    const Context context = asked.around.context(asked.now, route);
+    for (std::size_t side = 0; side < requests_.size(); ++side) {
+      const Key key = decide(side, host ? requests_[side] : route_request_, asked.principal, context);
+      if (key.front() != (side == 0 ? transition.first : transition.second).front()) {
+        return false;
+      }
+    }
+    return true;
+  };
+  const bool refused = target_.sides[0].code != RejectCode::none || target_.sides[1].code != RejectCode::none;
+  return shown_by(true, "") || (!refused && shown_by(false, asked.where.route));
 }
 
 bool ClassSurvey::is_left_out(const Transition& transition) const {
@@ -412,9 +438,10 @@ void ClassSurvey::survey_person(const Personas& people, std::size_t person, cons
     const Witness asked = scenario(cell);
     const Context context = asked.around.context(asked.now, where.route);
     Transition transition;
-    transition.second = decide(1, asked.principal, context);
-    transition.first = shared_.task.changes_only ? decide(0, asked.principal, context) : transition.second;
-    if (!is_left_out(transition)) {
+    transition.second = decide(1, requests_[1], asked.principal, context);
+    transition.first =
+        shared_.task.changes_only ? decide(0, requests_[0], asked.principal, context) : transition.second;
+    if (!is_left_out(transition) && !is_seen_apart(transition, asked)) {
       cells[std::move(transition)].push_back(cell);
     }
   }

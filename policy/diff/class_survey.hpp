@@ -70,7 +70,10 @@ class ClassSurvey {
   [[nodiscard]] std::vector<Cell> cells_of(const Persona& persona, const std::vector<Dimension>& dims);
   [[nodiscard]] std::vector<Cell> cells_by_rules(const Persona& persona,
                                                  const std::vector<Dimension>& dims) const;
-  [[nodiscard]] Key decide(std::size_t side, const Principal& principal, const Context& context);
+  [[nodiscard]] Key decide(std::size_t side, const CanonicalRequest& request, const Principal& principal,
+                           const Context& context);
+  /// Whether the host alone, or the route alone, shows the same change of outcome.
+  [[nodiscard]] bool is_seen_apart(const Transition& transition, const Witness& asked);
   [[nodiscard]] bool is_left_out(const Transition& transition) const;
 
   /// What the epochs have in common: transition, circumstances, who.
@@ -82,6 +85,7 @@ class ClassSurvey {
   Shared& shared_;
   const TargetClass& target_;
   std::array<CanonicalRequest, 2> requests_;
+  CanonicalRequest route_request_;  ///< on a route and no host
   std::set<std::string> roles_;
   std::set<std::string> decisive_;
   std::map<std::pair<std::pair<Transition, Lines>, Lines>, Found> found_;

@@ -27,10 +27,10 @@ struct Way {
   std::vector<std::string> names;
 };
 
-/// The claims of a binding and the roles that they give.
-struct Clause {
-  const std::vector<Wanted>* wanted = nullptr;
+/// What bindings give to a name.
+struct Given {
   Held held;
+  std::size_t indirect = 0;  ///< roles that come by another one that includes them
 };
 
 /// A set of claims: what it gives, and how the conditions of the class read it.
@@ -81,7 +81,7 @@ class Finder {
           for (const std::size_t index : sides_[side]->bindings_of(giver)) {
             const Binding& binding = sides_[side]->policy().bindings[index];
             if (!binding.until || now < *binding.until) {
-              use(binding, number * 2 + side);
+              use(binding, number * 2 + side, giver == *role);
             }
           }
         }
@@ -89,11 +89,12 @@ class Finder {
     }
   }
 
-  void use(const Binding& binding, std::uint32_t role) {
+  void use(const Binding& binding, std::uint32_t role, bool direct) {
     // Roles come in rising order, so that each list stays sorted.
-    const auto give = [role](Held& held) {
-      if (held.empty() || held.back() != role) {
-        held.push_back(role);
+    const auto give = [role, direct](Given& given) {
+      if (given.held.empty() || given.held.back() != role) {
+        given.held.push_back(role);
+        given.indirect += direct ? 0 : 1;
       }
     };
     for (const std::string& user : binding.users) {
@@ -107,15 +108,18 @@ class Finder {
     }
   }
 
-  /// One way for each set of roles.
-  static std::vector<Way> ways_of(const std::map<std::string, Held>& roles) {
-    std::map<Held, std::string> first;
-    for (const auto& [name, held] : roles) {
-      first.try_emplace(held, name);
+  /// One way for each set of roles: the name that has most of them by bindings of their own.
+  static std::vector<Way> ways_of(const std::map<std::string, Given>& roles) {
+    std::map<Held, std::pair<std::size_t, std::string>> best;
+    for (const auto& [name, given] : roles) {
+      const auto [found, added] = best.try_emplace(given.held, given.indirect, name);
+      if (!added && given.indirect < found->second.first) {
+        found->second = {given.indirect, name};
+      }
     }
     std::vector<Way> out;
-    for (const auto& [held, name] : first) {
-      out.push_back({held, {name}});
+    for (const auto& [held, chosen] : best) {
+      out.push_back({held, {chosen.second}});
     }
     return out;
   }
@@ -127,7 +131,7 @@ class Finder {
         wanted[each.name].push_back(&each.any_of);
       }
     };
-    for (const auto& [clause, held] : clause_roles_) {
+    for (const auto& [clause, given] : clause_roles_) {
       want(*clause);
     }
     for (const Test* test : question_.claims) {
@@ -152,7 +156,7 @@ class Finder {
         }
       }
     }
-    for (const auto& [clause, held] : clause_roles_) {
+    for (const auto& [clause, given] : clause_roles_) {
       std::vector<Attribute> claims;
       for (const Wanted& each : *clause) {
         claims.push_back({each.name, {each.any_of.front()}});
@@ -183,9 +187,9 @@ class Finder {
 
   void add_claims(const std::vector<Attribute>& claims, const std::string& label) {
     ClaimSet set{{}, {}, claims, label};
-    for (const auto& [clause, held] : clause_roles_) {
+    for (const auto& [clause, given] : clause_roles_) {
       if (test_wanted(*clause, claims) == Truth::yes) {
-        set.held = together(set.held, held);
+        set.held = together(set.held, given.held);
       }
     }
     Principal principal;
@@ -232,6 +236,10 @@ class Finder {
     const std::vector<Way> unions = unions_of(groups_, mixtures_max / around);
     if (unions.empty()) {
       return false;
+    }
+    // A group tells more than the name of somebody who is given the same.
+    for (const Way& groups : unions) {
+      mix_with_users(groups, {});
     }
     for (const Way& groups : unions) {
       mix_with_users(groups, users_);
@@ -330,9 +338,9 @@ class Finder {
   std::array<const Side*, 2> sides_;
   const PersonaQuestion& question_;
   std::vector<std::string> names_;
-  std::map<std::string, Held> user_roles_;
-  std::map<std::string, Held> group_roles_;
-  std::map<const std::vector<Wanted>*, Held> clause_roles_;
+  std::map<std::string, Given> user_roles_;
+  std::map<std::string, Given> group_roles_;
+  std::map<const std::vector<Wanted>*, Given> clause_roles_;
   std::vector<Way> users_;
   std::vector<Way> groups_;
   std::vector<Dimension> dimensions_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -23,14 +24,18 @@ Answer begin(const Program& program, std::string question, TimePoint now) {
   return answer;
 }
 
-/// The request of a WrittenRequest, which read_request() made.
-Where where_of(const WrittenRequest& request, const RequestLine& line) {
+/// The place of a request that read_request() made; its target may be a URL.
+Where where_of(const WrittenRequest& request, std::string_view target) {
   Where where;
-  where.path = std::string(line.target);
   where.route = request.route;
   if (request.route.empty()) {
     where.host = request.hosts.front();
   }
+  UrlParts url;
+  if (split_url(target, url)) {
+    target = url.target;
+  }
+  where.path = (target.starts_with('/') ? "" : "/") + std::string(target);
   return where;
 }
 
@@ -84,7 +89,7 @@ Answer who_can(const Program& program, const WrittenRequest& request, TimePoint 
   }
   TargetClass only;
   only.sides = {met, met};
-  only.members.push_back({where_of(request, line), {std::string(line.method)}});
+  only.members.push_back({where_of(request, line.target), {std::string(line.method)}});
   only.count = 1;
   Targets targets;
   targets.classes.push_back(std::move(only));

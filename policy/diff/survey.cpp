@@ -37,10 +37,11 @@ class Rows {
   std::vector<Row> take() {
     for (Row& row : rows_) {
       const auto plain = [](const TargetClass::Member& member) {
-        return std::tuple(member.where.host.empty(),
-                          !member.where.host.empty() && !member.where.route.empty(),
-                          std::string_view(member.where.host), std::string_view(member.where.path),
-                          std::string_view(member.where.route));
+        const Where& where = member.where;
+        const bool slash = where.path.size() > 1 && where.path.ends_with('/');
+        return std::tuple(where.host.empty(), !where.host.empty() && !where.route.empty(),
+                          std::string_view(where.host), slash, where.path.size(),
+                          std::string_view(where.path), std::string_view(where.route));
       };
       std::sort(row.where.begin(), row.where.end(),
                 [&](const auto& left, const auto& right) { return plain(left) < plain(right); });

@@ -117,8 +117,11 @@ class Finder {
     }
     for (const Seen& route : routes_) {
       classify(route);
+    }
+    // Last, so that the first of a class is a host or a route alone where it has one.
+    for (const Seen& route : routes_) {
       for (const Seen& seen : alone) {
-        classify(both(seen, route));
+        classify_both(seen, route);
       }
     }
     for (auto& [key, found] : classes_) {
@@ -129,16 +132,26 @@ class Finder {
 
  private:
   using Views = std::array<View, 2>;
+  using Sides = std::array<ClassRules, 2>;
+  using ByRules = std::map<Sides, std::vector<std::string>>;
 
-  /// Resources that a changed rule names, a rule of a changed role, or that changed themselves.
+  /// Resources that a changed rule names, a rule of a changed role, or that changed themselves. A route in
+  /// question may be that of any host.
   [[nodiscard]] std::array<std::vector<bool>, 2> wanted() const {
     std::array<std::vector<bool>, 2> out = changes_.resources;
+    bool any_host = false;
     for (std::size_t side = 0; side < sides_.size(); ++side) {
       for (std::size_t i = 0; i < out[side].size(); ++i) {
         const auto& rules = sides_[side]->rules_of(static_cast<ResourceIndex>(i));
         out[side][i] = out[side][i] || std::any_of(rules.begin(), rules.end(), [&](RuleIndex rule) {
                          return concerns_change(side, rule);
                        });
+        any_host = any_host || (out[side][i] && !sides_[side]->policy().resources[i].route.empty());
+      }
+    }
+    for (std::vector<bool>& side : out) {
+      if (any_host) {
+        side.assign(side.size(), true);
       }
     }
     return out;
@@ -192,6 +205,11 @@ class Finder {
                            "; the rest was not compared");
     }
     for (std::string& path : paths.paths) {
+      if (++places_ > places_max) {
+        note_once("there are more than " + std::to_string(places_max) +
+                  " kinds of hosts and paths; the rest was not compared");
+        return;
+      }
       Where place{host, std::move(path), {}, {}};
       const WrittenRequest request = written(place, "GET");
       Views views{see(*sides_[0], resources[0], request, canonical_, scratch_),
@@ -221,15 +239,23 @@ class Finder {
     return out;
   }
 
-  static Seen both(const Seen& seen, const Seen& route) {
-    Seen out = seen;
-    out.place.route = route.place.route;
-    for (std::size_t side = 0; side < out.views.size(); ++side) {
-      out.views[side] = join(seen.views[side], route.views[side]);
+  /// A host on a route, with the methods for which each brings rules of its own: else one of them alone shows
+  /// the same.
+  void classify_both(const Seen& seen, const Seen& route) {
+    Where where = seen.place;
+    where.route = route.place.route;
+    where.resources.insert(where.resources.end(), route.place.resources.begin(), route.place.resources.end());
+    ByRules by_rules;
+    for (const std::string& method : out_.methods) {
+      const Sides of_host = rules_of_both(seen.views, method);
+      const Sides of_route = rules_of_both(route.views, method);
+      Sides together =
+          rules_of_both({join(seen.views[0], route.views[0]), join(seen.views[1], route.views[1])}, method);
+      if (together != of_host && together != of_route) {
+        by_rules[std::move(together)].push_back(method);
+      }
     }
-    out.place.resources.insert(out.place.resources.end(), route.place.resources.begin(),
-                               route.place.resources.end());
-    return out;
+    keep(where, by_rules);
   }
 
   [[nodiscard]] std::vector<std::string> names_of(const Views& views) const {
@@ -260,13 +286,19 @@ class Finder {
     return false;
   }
 
+  [[nodiscard]] Sides rules_of_both(const Views& views, const std::string& method) const {
+    return {rules_of(*sides_[0], views[0], method), rules_of(*sides_[1], views[1], method)};
+  }
+
   void classify(const Seen& seen) {
-    std::map<std::array<ClassRules, 2>, std::vector<std::string>> by_rules;
+    ByRules by_rules;
     for (const std::string& method : out_.methods) {
-      std::array<ClassRules, 2> sides{rules_of(*sides_[0], seen.views[0], method),
-                                      rules_of(*sides_[1], seen.views[1], method)};
-      by_rules[std::move(sides)].push_back(method);
+      by_rules[rules_of_both(seen.views, method)].push_back(method);
     }
+    keep(seen.place, by_rules);
+  }
+
+  void keep(const Where& where, ByRules& by_rules) {
     for (auto& [sides, methods] : by_rules) {
       if (!matters(sides)) {
         continue;
@@ -280,7 +312,7 @@ class Finder {
       found.sides = sides;
       ++found.count;
       if (found.members.size() < examples_max) {
-        found.members.push_back({seen.place, std::move(methods)});
+        found.members.push_back({where, std::move(methods)});
       }
     }
   }
@@ -295,8 +327,9 @@ class Finder {
   const Changes& changes_;
   Targets out_;
   std::vector<Seen> routes_;
+  std::size_t places_ = 0;
   std::map<Views, std::vector<Where>> groups_;
-  std::map<std::array<ClassRules, 2>, TargetClass> classes_;
+  std::map<Sides, TargetClass> classes_;
   CanonicalRequest canonical_;
   CanonicalScratch scratch_;
 };

@@ -14,6 +14,8 @@ namespace tallygate::policy::diff {
 
 /// Classes of one comparison.
 inline constexpr std::size_t classes_max = 50'000;
+/// Hosts and paths of one comparison.
+inline constexpr std::size_t places_max = 1'000'000;
 /// Requests that one class keeps to show what belongs to it.
 inline constexpr std::size_t examples_max = 64;
 
