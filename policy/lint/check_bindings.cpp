@@ -26,6 +26,7 @@ struct Way {
 
 std::vector<Way> ways(const Binding& binding) {
   std::vector<Way> out;
+  out.reserve(binding.users.size() + binding.groups.size() + 1);
   for (const std::string& user : binding.users) {
     out.push_back({"users", user});
   }

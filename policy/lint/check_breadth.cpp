@@ -51,6 +51,7 @@ class Breadth {
  public:
   Breadth(Study& study, const Rule& rule, const Resource& broad, ResourceIndex narrow)
       : study_(study), rule_(rule), broad_(broad), narrow_(study.program().resource(narrow)) {
+    own_.reserve(study.rules_of(narrow, Effect::allow).size());
     for (const RuleIndex number : study.rules_of(narrow, Effect::allow)) {
       own_.push_back(&study.policy().rules[number]);
     }
@@ -140,6 +141,7 @@ class Breadth {
   template <typename Try>
   std::optional<Leak> search(Try attempt) {
     std::vector<const Rule*> rules(own_);
+    rules.reserve(own_.size() + denies_.size());
     for (const RuleIndex number : denies_) {
       rules.push_back(&study_.policy().rules[number]);
     }
@@ -230,24 +232,27 @@ void compare(Study& study, const Rule& rule, const Resource& broad, ResourceInde
   }
 }
 
+/// One allow rule against all that its resources reach.
+void check_rule(Study& study, const Rule& rule) {
+  for (const std::string& name : rule.resources) {
+    const Resource& broad = study.resource(name);
+    for (const ResourceIndex other : study.overlaps().of(broad)) {
+      const std::string& narrow = study.program().resource(other).name;
+      if (!std::binary_search(rule.resources.begin(), rule.resources.end(), narrow) && study.spend()) {
+        compare(study, rule, broad, other);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void check_breadth(Study& study) {
   study.begin("L9");
   const auto& rules = study.policy().rules;
   for (RuleIndex number = 0; number < rules.size() && study.spend(); ++number) {
-    const Rule& rule = rules[number];
-    if (rule.effect == Effect::deny || study.dead(number)) {
-      continue;
-    }
-    for (const std::string& name : rule.resources) {
-      const Resource& broad = study.resource(name);
-      for (const ResourceIndex other : study.overlaps().of(broad)) {
-        const std::string& narrow = study.program().resource(other).name;
-        if (!std::binary_search(rule.resources.begin(), rule.resources.end(), narrow) && study.spend()) {
-          compare(study, rule, broad, other);
-        }
-      }
+    if (rules[number].effect == Effect::allow && !study.dead(number)) {
+      check_rule(study, rules[number]);
     }
   }
 }

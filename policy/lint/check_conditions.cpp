@@ -19,6 +19,7 @@ struct Clause {
 
 std::vector<Clause> clauses_of(const Rule& rule) {
   std::vector<Clause> out;
+  out.reserve(rule.when.size() + rule.unless.size());
   for (const std::string& name : rule.when) {
     out.push_back({name, false});
   }

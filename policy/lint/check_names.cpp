@@ -67,6 +67,7 @@ std::vector<bool> leading_to_rules(const Program& program) {
 void check_unused_roles(Study& study) {
   const Program& program = study.program();
   std::vector<RoleIndex> bound;
+  bound.reserve(study.policy().bindings.size());
   for (const Binding& binding : study.policy().bindings) {
     bound.push_back(known(program.find_role(binding.role)));
   }
@@ -206,6 +207,7 @@ class CaseTable {
 template <typename Items, typename Name>
 void check_case(Study& study, const std::string& kind, const Items& items, Name name) {
   std::vector<std::pair<Place, std::string>> sorted;
+  sorted.reserve(items.size());
   for (const auto& item : items) {
     sorted.emplace_back(item.place, name(item));
   }

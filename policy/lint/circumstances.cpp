@@ -1,7 +1,6 @@
 #include "policy/lint/circumstances.hpp"
 
-#include "policy/lint/states.hpp"
-#include "policy/program/known.hpp"
+#include "policy/lint/condition_tree.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,13 +8,6 @@
 
 namespace tallygate::policy::lint {
 namespace {
-
-/// How a condition is made: of atoms that must all hold (a map of two claims is two atoms), or of others.
-struct Node {
-  enum class Kind : std::uint8_t { atoms, all, any, negated };
-  Kind kind = Kind::atoms;
-  std::vector<std::size_t> parts;  ///< atoms, or conditions
-};
 
 /// Of every pair from two sets, what `both` or `either` makes of it.
 template <typename Join>
@@ -60,55 +52,6 @@ Truths negated(Truths truths) noexcept {
                              ((truths & is_yes) != 0 ? is_no : 0));
 }
 
-/// Takes tests apart into atoms.
-class AtomMaker {
- public:
-  explicit AtomMaker(std::vector<Atom>& atoms) : atoms_(atoms) {}
-
-  std::vector<std::size_t> operator()(const IpIn& test) {
-    return {add({.thing = Thing::address, .networks = &test})};
-  }
-  std::vector<std::size_t> operator()(const MfaWithin& test) {
-    return {add({.thing = Thing::mfa_age, .limit = test.limit})};
-  }
-  std::vector<std::size_t> operator()(const AuthWithin& test) {
-    return {add({.thing = Thing::auth_age, .limit = test.limit})};
-  }
-  std::vector<std::size_t> operator()(const DeviceIs& test) { return wanted(Thing::device, test.attributes); }
-  std::vector<std::size_t> operator()(const ClaimsAre& test) { return wanted(Thing::claim, test.claims); }
-  std::vector<std::size_t> operator()(const TimeWindow& test) {
-    return {add({.thing = Thing::time, .window = &test})};
-  }
-  std::vector<std::size_t> operator()(const MethodIn& test) {
-    return {add({.thing = Thing::method, .methods = &test})};
-  }
-  std::vector<std::size_t> operator()(const HeadersAre& test) {
-    std::vector<std::size_t> parts;
-    for (const HeaderWanted& header : test.headers) {
-      parts.push_back(add({.thing = Thing::header, .name = header.name, .header = &header}));
-    }
-    return parts;
-  }
-  std::vector<std::size_t> operator()(const AllOf&) { return {}; }
-  std::vector<std::size_t> operator()(const AnyOf&) { return {}; }
-  std::vector<std::size_t> operator()(const NotOf&) { return {}; }
-
- private:
-  std::size_t add(Atom atom) {
-    atoms_.push_back(std::move(atom));
-    return atoms_.size() - 1;
-  }
-  std::vector<std::size_t> wanted(Thing thing, const std::vector<Wanted>& all) {
-    std::vector<std::size_t> parts;
-    for (const Wanted& one : all) {
-      parts.push_back(add({.thing = thing, .name = one.name, .wanted = &one}));
-    }
-    return parts;
-  }
-
-  std::vector<Atom>& atoms_;
-};
-
 /// The clauses of a rule as conditions.
 struct Clauses {
   std::vector<std::size_t> when;
@@ -116,58 +59,17 @@ struct Clauses {
   Truths wanted = is_yes;
 };
 
-}  // namespace
-
-struct Circumstances::Compiled {
-  explicit Compiled(const Program& program) : source(program) {
-    const auto index = [&](const std::string& name) -> std::size_t {
-      return known(program.find_condition(name));
-    };
-    for (const Condition& condition : program.policy().conditions) {
-      Node& node = nodes.emplace_back();
-      if (const auto* all = std::get_if<AllOf>(&condition.test)) {
-        node.kind = Node::Kind::all;
-        std::transform(all->names.begin(), all->names.end(), std::back_inserter(node.parts), index);
-      } else if (const auto* any = std::get_if<AnyOf>(&condition.test)) {
-        node.kind = Node::Kind::any;
-        std::transform(any->names.begin(), any->names.end(), std::back_inserter(node.parts), index);
-      } else if (const auto* negative = std::get_if<NotOf>(&condition.test)) {
-        node.kind = Node::Kind::negated;
-        node.parts.push_back(index(negative->name));
-      } else {
-        node.parts = std::visit(AtomMaker(atoms), condition.test);
-      }
-    }
-  }
-
-  [[nodiscard]] std::vector<std::size_t> indexes(const std::vector<std::string>& names) const {
-    std::vector<std::size_t> out;
-    for (const std::string& name : names) {
-      out.push_back(known(source.find_condition(name)));
-    }
-    std::sort(out.begin(), out.end());
-    return out;
-  }
-
-  const Program& source;
-  std::vector<Node> nodes;  ///< as the policy's conditions
-  std::vector<Atom> atoms;
-};
-
-namespace {
-
 /// One question: a search with what is not decided yet as a set of truths, so that whole branches are seen to
 /// be hopeless, or good enough, at once.
-template <typename Compiled>
 class Search {
  public:
-  Search(const Compiled& compiled, const std::vector<Clauses>& demands, const Known& circumstances)
-      : compiled_(compiled),
+  Search(const ConditionTree& tree, const std::vector<Clauses>& demands, const Known& circumstances)
+      : tree_(tree),
         demands_(demands),
         circumstances_(circumstances),
-        truths_(compiled.atoms.size(), any_truth),
-        seen_(compiled.nodes.size(), 0),
-        values_(compiled.nodes.size(), any_truth) {}
+        truths_(tree.atoms.size(), any_truth),
+        seen_(tree.nodes.size(), 0),
+        values_(tree.nodes.size(), any_truth) {}
 
   [[nodiscard]] Possible run() {
     collect();
@@ -177,7 +79,7 @@ class Search {
  private:
   /// The atoms that the demands are made of, one list for each thing.
   void collect() {
-    std::vector<bool> met(compiled_.nodes.size());
+    std::vector<bool> met(tree_.nodes.size());
     std::vector<std::size_t> open;
     for (const Clauses& demand : demands_) {
       open.insert(open.end(), demand.when.begin(), demand.when.end());
@@ -190,7 +92,7 @@ class Search {
         continue;
       }
       met[index] = true;
-      const Node& node = compiled_.nodes[index];
+      const Node& node = tree_.nodes[index];
       if (node.kind != Node::Kind::atoms) {
         open.insert(open.end(), node.parts.begin(), node.parts.end());
         continue;
@@ -201,17 +103,18 @@ class Search {
     }
     for (Variable& variable : variables_) {
       std::vector<const Atom*> atoms;
+      atoms.reserve(variable.atoms.size());
       for (const std::size_t atom : variable.atoms) {
-        atoms.push_back(&compiled_.atoms[atom]);
+        atoms.push_back(&tree_.atoms[atom]);
       }
       variable.states = states_of(atoms, circumstances_);
     }
   }
 
   void put(std::size_t index) {
-    const Atom& atom = compiled_.atoms[index];
+    const Atom& atom = tree_.atoms[index];
     const auto found = std::find_if(variables_.begin(), variables_.end(), [&](const Variable& variable) {
-      const Atom& other = compiled_.atoms[variable.atoms.front()];
+      const Atom& other = tree_.atoms[variable.atoms.front()];
       return other.thing == atom.thing && other.name == atom.name;
     });
     if (found == variables_.end()) {
@@ -284,7 +187,7 @@ class Search {
     if (seen_[index] == round_) {
       return values_[index];
     }
-    const Node& node = compiled_.nodes[index];
+    const Node& node = tree_.nodes[index];
     Truths result = node.kind == Node::Kind::any ? is_no : is_yes;
     for (const std::size_t part : node.parts) {
       switch (node.kind) {
@@ -307,7 +210,7 @@ class Search {
     return result;
   }
 
-  const Compiled& compiled_;
+  const ConditionTree& tree_;
   const std::vector<Clauses>& demands_;
   Known circumstances_;
   std::vector<Variable> variables_;
@@ -334,15 +237,16 @@ std::string key_of(const std::vector<Clauses>& demands, const Known& known) {
 
 }  // namespace
 
-Circumstances::Circumstances(const Program& program) : compiled_(std::make_unique<Compiled>(program)) {}
+Circumstances::Circumstances(const Program& program) : tree_(std::make_unique<ConditionTree>(program)) {}
 
 Circumstances::~Circumstances() = default;
 
 Possible Circumstances::possible(std::span<const Demand> demands, const Known& known) {
   std::vector<Clauses> clauses;
+  clauses.reserve(demands.size());
   for (const Demand& demand : demands) {
     clauses.push_back(
-        {compiled_->indexes(demand.rule->when), compiled_->indexes(demand.rule->unless), demand.truths});
+        {tree_->indexes(demand.rule->when), tree_->indexes(demand.rule->unless), demand.truths});
   }
   const auto less = [](const Clauses& a, const Clauses& b) {
     return std::tie(a.wanted, a.when, a.unless) < std::tie(b.wanted, b.when, b.unless);
@@ -352,7 +256,7 @@ Possible Circumstances::possible(std::span<const Demand> demands, const Known& k
   clauses.erase(std::unique(clauses.begin(), clauses.end(), same), clauses.end());
   const auto [answer, added] = answers_.try_emplace(key_of(clauses, known), Possible::undecided);
   if (added) {
-    answer->second = Search(*compiled_, clauses, known).run();
+    answer->second = Search(*tree_, clauses, known).run();
   }
   return answer->second;
 }

@@ -15,6 +15,8 @@
 
 namespace tallygate::policy::lint {
 
+struct ConditionTree;  // policy/lint/condition_tree.hpp
+
 /// A set of truths.
 using Truths = std::uint8_t;
 inline constexpr Truths is_no = 1;
@@ -59,8 +61,7 @@ class Circumstances {
   [[nodiscard]] Possible possible(std::span<const Demand> demands, const Known& known);
 
  private:
-  struct Compiled;
-  std::unique_ptr<const Compiled> compiled_;
+  std::unique_ptr<const ConditionTree> tree_;
   boost::unordered_flat_map<std::string, Possible> answers_;
 };
 

@@ -65,7 +65,7 @@ struct Report {
 /// Findings of one id that are kept; of more the last says how many.
 inline constexpr std::size_t findings_max = 500;
 /// Steps that the checks on reach (L4 to L6, L9 to L12, L20, C07) take at most, each: a pair of rules
-/// compared, or a path looked at. A policy of 10,000 rules on hosts of their own takes some 100,000.
+/// compared, or a path looked at. Rules that share hosts but no paths need a few each.
 inline constexpr std::size_t steps_max = 2'000'000;
 
 /// Looks for everything. `files` are those that the program was loaded from, in the same order: places and

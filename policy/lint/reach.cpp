@@ -155,6 +155,24 @@ bool methods_meet(const Rule& allow, const Rule& deny) {
                      [&](const std::string& method) { return deny.methods.match(method, true); });
 }
 
+std::vector<const Resource*> resources_of(const Study& study, const Rule& rule) {
+  std::vector<const Resource*> out;
+  out.reserve(rule.resources.size());
+  for (const std::string& name : rule.resources) {
+    out.push_back(&study.resource(name));
+  }
+  return out;
+}
+
+std::vector<RuleIndex> rules_near(const Study& study, const Rule& rule, Effect effect) {
+  std::set<RuleIndex> out;
+  for (const std::string& name : rule.resources) {
+    const auto rules = study.rules_near(study.resource(name), effect);
+    out.insert(rules.begin(), rules.end());
+  }
+  return {out.begin(), out.end()};
+}
+
 std::vector<const Resource*> resources_of(const Study& study, std::span<const RuleIndex> rules) {
   std::set<const Resource*> out;
   for (const RuleIndex rule : rules) {

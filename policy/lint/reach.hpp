@@ -68,6 +68,11 @@ using VisitTarget = std::function<bool(const Target&, const PathReadings&)>;
 /// The resources that some rules name, each once.
 [[nodiscard]] std::vector<const Resource*> resources_of(const Study& study, std::span<const RuleIndex> rules);
 
+/// Those that one rule names.
+[[nodiscard]] std::vector<const Resource*> resources_of(const Study& study, const Rule& rule);
+/// The rules of one effect on resources that overlap with some resource of the rule, in order of id.
+[[nodiscard]] std::vector<RuleIndex> rules_near(const Study& study, const Rule& rule, Effect effect);
+
 /// One request, as far as it is known without its conditions.
 struct Question {
   const Rule& allow;

@@ -57,6 +57,7 @@ States addresses(const Atoms& atoms) {
     }
   }
   States states;
+  states.reserve(places.size());
   for (const Address& address : places) {
     states.push_back(state_by(atoms, [&](const Atom& atom) {
       const auto& networks = atom.networks->networks;
@@ -74,6 +75,7 @@ States ages(const Atoms& atoms) {
   }
   limits.insert(*limits.rbegin() + std::chrono::seconds(1));
   States states;
+  states.reserve(limits.size());
   for (const auto age : limits) {
     states.push_back(state_by(atoms, [&](const Atom& atom) { return age <= atom.limit; }));
   }
@@ -82,6 +84,7 @@ States ages(const Atoms& atoms) {
 
 States methods(const Atoms& atoms) {
   States states;
+  states.reserve(4);
   for (const AuthMethod method : {AuthMethod::oidc, AuthMethod::mtls, AuthMethod::token, AuthMethod::local}) {
     states.push_back(state_by(atoms, [&](const Atom& atom) {
       const auto& listed = atom.methods->methods;
@@ -98,6 +101,7 @@ States single_values(const Atoms& atoms) {
     values.insert(atom->wanted->any_of.begin(), atom->wanted->any_of.end());
   }
   States states{all_same(atoms, is_no)};
+  states.reserve(values.size() + 1);
   for (const Value& value : values) {
     states.push_back(state_by(atoms, [&](const Atom& atom) {
       const auto& wanted = atom.wanted->any_of;
@@ -164,8 +168,10 @@ std::optional<States> claims(const Atoms& atoms) {
     return std::nullopt;
   }
   States states{all_same(atoms, is_no)};
+  states.reserve(lists->size() + 1);
   for (const Lists& list : *lists) {
     State state;
+    state.reserve(atoms.size());
     for (std::size_t i = 0; i < atoms.size(); ++i) {
       state.push_back(truths_of(bit(list.some, i)));
     }
@@ -187,8 +193,10 @@ std::optional<States> headers(const Atoms& atoms) {
     return std::nullopt;
   }
   States states{all_same(atoms, is_no)};
+  states.reserve(lists->size() + 1);
   for (const Lists& list : *lists) {
     State state;
+    state.reserve(atoms.size());
     for (std::size_t i = 0; i < atoms.size(); ++i) {
       state.push_back(bit(list.only, i) ? is_yes : bit(list.some, i) ? is_unknown : is_no);
     }

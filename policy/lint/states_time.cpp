@@ -44,6 +44,7 @@ std::set<Offsets> offsets_of(const std::vector<const Atom*>& atoms) {
   for (date::sys_seconds now = first; now < last;) {
     date::sys_seconds next = last;
     Offsets offsets;
+    offsets.reserve(atoms.size());
     for (const Atom* atom : atoms) {
       const date::sys_info info = atom->window->rules->get_info(now);
       offsets.push_back(static_cast<int>(std::chrono::floor<std::chrono::minutes>(info.offset).count()));
@@ -74,6 +75,7 @@ std::vector<State> states_of_time(const std::vector<const Atom*>& atoms) {
     }
     for (const int minute : minutes) {
       State state;
+      state.reserve(atoms.size());
       for (std::size_t i = 0; i < atoms.size(); ++i) {
         state.push_back(inside(*atoms[i]->window, in_week(minute + offsets[i])) ? is_yes : is_no);
       }
