@@ -392,18 +392,20 @@ ClassSurvey::Key ClassSurvey::decide(std::size_t side, const CanonicalRequest& r
 }
 
 bool ClassSurvey::is_seen_apart(const Transition& transition, const Witness& asked) {
-  if (!shared_.task.changes_only || asked.where.host.empty() || asked.where.route.empty()) {
+  if (asked.where.host.empty() || asked.where.route.empty()) {
     return false;
   }
+  const auto alike = [this](const Key& left, const Key& right) {
+    return shared_.task.changes_only ? left.front() == right.front() : left == right;
+  };
   const auto shown_by = [&](bool host, std::string_view route) {
     const Context context = asked.around.context(asked.now, route);
-    for (std::size_t side = 0; side < requests_.size(); ++side) {
-      const Key key = decide(side, host ? requests_[side] : route_request_, asked.principal, context);
-      if (key.front() != (side == 0 ? transition.first : transition.second).front()) {
-        return false;
-      }
-    }
-    return true;
+    const auto decided = [&](std::size_t side) {
+      return decide(side, host ? requests_[side] : route_request_, asked.principal, context);
+    };
+    const Transition apart{decided(0), decided(1)};
+    const bool changes = apart.first != apart.second || !shared_.task.changes_only;
+    return changes && alike(apart.first, transition.first) && alike(apart.second, transition.second);
   };
   const bool refused = target_.sides[0].code != RejectCode::none || target_.sides[1].code != RejectCode::none;
   return shown_by(true, "") || (!refused && shown_by(false, asked.where.route));

@@ -72,7 +72,8 @@ class ClassSurvey {
                                                  const std::vector<Dimension>& dims) const;
   [[nodiscard]] Key decide(std::size_t side, const CanonicalRequest& request, const Principal& principal,
                            const Context& context);
-  /// Whether the host alone, or the route alone, shows the same change of outcome.
+  /// Whether the host alone, or the route alone, shows the same change of outcome; in a query about one
+  /// policy, the same decision.
   [[nodiscard]] bool is_seen_apart(const Transition& transition, const Witness& asked);
   [[nodiscard]] bool is_left_out(const Transition& transition) const;
 

@@ -185,6 +185,14 @@ TEST(PolicyDiff, ComparesAHostOnARouteWhereNeitherAloneShowsTheChange) {
   EXPECT_NE(to_text(report, {}).find("a suite can't ask a host on a route"), std::string::npos);
 }
 
+TEST(PolicyDiff, ShowsAnotherRuleOnARouteWhereTheHostAloneChangesNothing) {
+  const Report report =
+      difference("", "  - {id: open, effect: allow, roles: [viewer], resources: [record], methods: [GET]}\n");
+  EXPECT_NE(lines(report).find("opens: deny default -> allow open\n"), std::string::npos) << lines(report);
+  EXPECT_NE(lines(report).find("other-rule: allow read -> allow open, read\n"), std::string::npos)
+      << lines(report);
+}
+
 TEST(PolicyDiff, MixesManyRolesOnlyAsFarAsTheyMatter) {
   std::string roles = "version: 1\npolicy: p\nroles: {chosen: {}";
   std::string bindings = "}\nbindings:\n  - {role: chosen, groups: [chosen]}\n";
