@@ -222,7 +222,7 @@ void Tables::seal() {
     principal_names_.add(each.name);
   }
   for (const PrincipalGroup& each : suite_.groups) {
-    principal_names_.push_back(each.name);
+    principal_names_.add(each.name);
   }
   for (const WrittenRequest& each : suite_.requests) {
     request_names_.add(each.label);
