@@ -1,45 +1,10 @@
 // Counts allocations of the whole program, so it stands alone in caring where they come from.
 #include "tests/policy/evaluate/support.hpp"
-
-#include <cstdlib>
-#include <new>
-
-namespace {
-
-// Plain counters, because operator new can't be given anything.
-thread_local std::size_t allocations = 0;
-
-void* counted(std::size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) {
-    throw std::bad_alloc();
-  }
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return counted(size);
-}
-void* operator new[](std::size_t size) {
-  return counted(size);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "tests/support/allocations.hpp"
 
 namespace tallygate::policy::test {
+
+using tallygate::testing::allocations;
 
 TEST(Evaluate, AllocatesNothingWhateverTheOutcome) {
   const auto program = compile(

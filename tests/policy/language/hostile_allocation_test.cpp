@@ -1,61 +1,19 @@
 // Files made to cost much: each is an error, and what is allocated on the way is counted. Stands alone in
 // caring where memory comes from.
 #include "policy/language/loader.hpp"
+#include "tests/support/allocations.hpp"
 
 #include <gtest/gtest.h>
-#include <malloc.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <functional>
-#include <new>
-
-namespace {
-
-// Plain counters, because operator new can't be given anything.
-thread_local std::size_t live = 0;
-thread_local std::size_t most = 0;
-thread_local std::size_t calls = 0;
-
-void* counted(std::size_t size) {
-  void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) {
-    throw std::bad_alloc();
-  }
-  live += malloc_usable_size(memory);
-  most = std::max(most, live);
-  ++calls;
-  return memory;
-}
-
-void returned(void* memory) noexcept {
-  live -= std::min(live, malloc_usable_size(memory));
-  std::free(memory);
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return counted(size);
-}
-void* operator new[](std::size_t size) {
-  return counted(size);
-}
-void operator delete(void* memory) noexcept {
-  returned(memory);
-}
-void operator delete[](void* memory) noexcept {
-  returned(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  returned(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  returned(memory);
-}
+#include <memory>
 
 namespace tallygate::policy {
 namespace {
+
+using tallygate::testing::allocations;
+using tallygate::testing::live_bytes;
+using tallygate::testing::most_bytes;
 
 constexpr std::size_t ten_megabytes = 10'000'000;
 constexpr std::size_t megabyte = 1'000'000;
@@ -88,11 +46,11 @@ struct Cost {
 
 Cost cost_of(std::string text) {
   const yaml::SourceFile file{"f", std::move(text)};
-  most = live;
-  const std::size_t before = live;
-  const std::size_t calls_before = calls;
+  most_bytes = live_bytes;
+  const std::size_t before = live_bytes;
+  const std::size_t calls_before = allocations;
   const auto policy = load(file);
-  return {policy ? "ok" : to_string(policy.error().front()), most - before, calls - calls_before};
+  return {policy ? "ok" : to_string(policy.error().front()), most_bytes - before, allocations - calls_before};
 }
 
 struct Hostile {
@@ -206,9 +164,9 @@ TEST(HostileFiles, GetHintsOnlyWhileTheyAreCheap) {
 }
 
 TEST(HostileFiles, AreCountedAtAll) {
-  const std::size_t before = live;
+  const std::size_t before = live_bytes;
   const auto block = std::make_unique<std::string>(1000, 'x');
-  EXPECT_GE(live, before + 1000);
+  EXPECT_GE(live_bytes, before + 1000);
 }
 
 }  // namespace tallygate::policy

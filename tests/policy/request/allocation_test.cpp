@@ -1,33 +1,15 @@
 // Counts every allocation of this executable, to hold canonicalise() to its promise.
 #include "policy/request/canonical.hpp"
+#include "tests/support/allocations.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
-namespace {
-std::atomic<std::size_t> allocations{0};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
-}
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) {
-    return memory;
-  }
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace tallygate::policy {
 namespace {
+
+using tallygate::testing::allocations;
 
 class Everything final : public PathOptionsSource {
  public:
