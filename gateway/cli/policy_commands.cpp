@@ -96,6 +96,7 @@ void add_mutate(CLI::App& policy, int& exit_code) {
       "Change the policy of the suites in small ways: each change must break a test. Lists survivors");
   mutate->add_option("FILE", options->files, "Suites; each names its policy")->required();
   std::vector<std::string> names;
+  names.reserve(policy::mutate::changes.size());
   for (const policy::mutate::Change change : policy::mutate::changes) {
     names.emplace_back(to_string(change));
   }
