@@ -102,22 +102,27 @@ audit::WriterLog log_to(const tg_host* host) {
 
 constexpr std::chrono::hours retention_every{1};
 
-// What the rules say is over goes, on the gateway's own schedule.
+// What the rules say is over goes, on the gateway's own schedule; a segment at a time, each judged anew, so
+// that a hold which arrives meanwhile is in time for the rest.
 audit::ControlTick retention(const Plugin& plugin, const JournalConfig& config, const audit::WriterLog& log) {
   if (config.keep.empty()) {
     return {};
   }
-  boost::json::object request{{"act", "retire"}, {"apply", true}, {"rules", config.keep}, {"rule", "keep"}};
+  boost::json::object request{{"act", "retire"}, {"apply", true},  {"at_most", 1},
+                              {"from", 0},       {"rule", "keep"}, {"rules", config.keep}};
   if (!config.archive.empty()) {
     request["archive"] = config.archive;
   }
   return {retention_every,
-          [custodian = plugin.custodian.get(), request, log, closing = plugin.closing.get_token()] {
+          [custodian = plugin.custodian.get(), request, log, closing = plugin.closing.get_token()]() mutable {
             const auto done = custodian->handle(request, {::geteuid()});
             const std::string why = done ? audit::why_not_retired(*done) : done.error().message;
             if (!why.empty() && log && !closing.stop_requested()) {
               log(audit::WriterMessage::error, "segments cannot be retired: " + why);
             }
+            const auto* next = done ? done->if_contains("next") : nullptr;
+            request["from"] = next != nullptr ? *next : boost::json::value(0);
+            return next != nullptr && !closing.stop_requested();
           }};
 }
 
@@ -169,9 +174,9 @@ tg_status open_checked(const tg_host* host, std::string_view json, void** self, 
     error = journal.error().message;
     return journal.error().kind == audit::FailureKind::invalid ? TG_INVALID : TG_UNWRITABLE;
   }
-  for (const std::string& sentence : (*journal)->cleared()) {
+  for (const audit::Leftover& left : (*journal)->leftovers()) {
     if (const auto log = log_to(host)) {
-      log(audit::WriterMessage::info, sentence);
+      log(left.grave ? audit::WriterMessage::error : audit::WriterMessage::info, left.told);
     }
   }
   auto plugin = std::make_unique<Plugin>();

@@ -168,14 +168,12 @@ ControlServer::~ControlServer() {
 void ControlServer::run() {
   std::array<pollfd, 2> waiting = {{{stop_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}}};
   using Steady = std::chrono::steady_clock;
+  const bool ticks = tick_.every.count() > 0;
   auto next = Steady::now();
+  int served = 0;  // since the last piece
   for (;;) {
-    if (tick_.every.count() > 0 && Steady::now() >= next) {
-      tick_.run();
-      next = Steady::now() + tick_.every;
-    }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Steady::now()).count();
-    const int patience = tick_.every.count() > 0 ? static_cast<int>(std::max<std::int64_t>(left, 0)) : -1;
+    const int patience = ticks ? static_cast<int>(std::max<std::int64_t>(left, 0)) : -1;
     const int ready = ::poll(waiting.data(), waiting.size(), patience);
     if (ready < 0 && errno != EINTR) {
       return;
@@ -183,14 +181,26 @@ void ControlServer::run() {
     if (ready > 0 && waiting[0].revents != 0) {
       return;
     }
-    if (ready > 0 && waiting[1].revents != 0) {
-      const FileDescriptor peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      if (peer) {
-        serve(peer);
-      } else {
-        ::poll(waiting.data(), 1, accept_pause_ms);  // no descriptors, most likely: unless it is time to stop
-      }
+    const bool asked = ready > 0 && waiting[1].revents != 0;
+    if (asked) {
+      answer_next(waiting[0]);
+      ++served;
     }
+    // Whoever waits comes first, but not for ever.
+    if (ticks && Steady::now() >= next && (!asked || served >= backlog)) {
+      served = 0;
+      const bool more = tick_.run();
+      next = Steady::now() + (more ? std::chrono::milliseconds(0) : tick_.every);
+    }
+  }
+}
+
+void ControlServer::answer_next(pollfd& stop) {
+  const FileDescriptor peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (peer) {
+    serve(peer);
+  } else {
+    ::poll(&stop, 1, accept_pause_ms);  // no descriptors, most likely: unless it is time to stop
   }
 }
 

@@ -6,6 +6,7 @@
 #include "audit/journal/file.hpp"
 
 #include <boost/json/object.hpp>
+#include <poll.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -30,10 +31,11 @@ struct Requester {
 using ControlHandler =
     std::function<Result<boost::json::object>(const boost::json::object& request, Requester who)>;
 
-/// Something to be done on the server's thread now and then.
+/// Something to be done on the server's thread now and then. It is done piece by piece: requests that came
+/// meanwhile are answered before the next piece, so that they can still bear on it.
 struct ControlTick {
   std::chrono::milliseconds every{0};  ///< zero: never
-  std::function<void()> run;
+  std::function<bool()> run;           ///< does a piece; whether there is another one
 };
 
 /// The socket of the journal whose `head` this is.
@@ -57,6 +59,7 @@ class ControlServer {
   ControlServer(std::filesystem::path path, FileDescriptor listener, FileDescriptor stop,
                 ControlHandler handler, ControlTick tick);
   void run();
+  void answer_next(pollfd& stop);
   void serve(const FileDescriptor& peer);
   [[nodiscard]] boost::json::object answer(const std::string& line, Requester who) const;
 

@@ -25,7 +25,9 @@ namespace tallygate::audit {
 ///   revoke {key, size}                    granted; where the key is in force a new one takes its place first
 ///   enrol {writer, role, key}             granted: a writer or reader (enrolments.hpp)
 ///   revoke-writer {writer}                granted: the same, by its name
-///   retire {rules, apply, archive}        granted where it is sooner than the charter's retention
+///   retire {rules, apply, archive}        granted where it is sooner than the charter's retention; with
+///     from and at_most no more segments than that are retired, and none that begins before: the answer's
+///     `next` is where to go on, if there is more to do
 ///   erase {user, apply}                   granted where it applies; else it says what would be erased
 ///   note {kind, members}                  journal.read, journal.export, journal.verify: what was done with
 ///   the record
@@ -62,10 +64,13 @@ class Custodian {
   Result<boost::json::object> rotate(const std::string& by);
   Result<boost::json::object> seal(const std::string& by);
   Result<boost::json::object> retire(const boost::json::object& request, const std::string& by);
-  Result<void> retire_one(const SegmentStanding& segment, const boost::json::object& request,
-                          const std::string& by);
-  Result<void> record_retirement(const SegmentStanding& segment, const Digest& stub,
-                                 const boost::json::object& request, const std::string& by);
+  boost::json::object retire_if_due(SegmentStanding& segment, const KeepRules& rules,
+                                    const boost::json::object& request, const std::string& by);
+  Result<void> retire_one(const SegmentStanding& segment, const KeepRules& rules,
+                          const boost::json::object& request, const std::string& by);
+  Result<void> finish_retirement(const SegmentStanding& segment);
+  [[nodiscard]] Result<Order> order_retirement(const SegmentStanding& segment, const Digest& stub,
+                                               const boost::json::object& request) const;
   Result<boost::json::object> erase(const boost::json::object& request, const std::string& by);
   Result<std::string> erase_now(Journal& journal, const Order& order, const std::string& subject) const;
   Result<boost::json::object> record(Order order, const boost::json::object& request, const std::string& by);

@@ -99,12 +99,14 @@ Result<std::string> Custodian::erase_now(Journal& journal, const Order& order,
   if (auto begun = journal.begin_erasure(subject); !begun) {
     return begun.error();
   }
+  // Before the entry: where its acknowledgement fails nobody here learns that it is on record after all. In
+  // this act nobody is given a key, after a failure neither; where nothing came of it the key is read again.
+  if (forget_) {
+    forget_(subject);
+  }
   auto seq = append_object(journal, order.kind, order.members);
   if (!seq && !journal.good()) {
     return seq;  // whether it is on record shows when the journal is opened again
-  }
-  if (seq && forget_) {
-    forget_(subject);
   }
   if (auto settled = journal.settle_erasures(); !settled) {
     return settled.error();

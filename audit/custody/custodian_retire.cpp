@@ -8,6 +8,11 @@
 
 #include <boost/json/array.hpp>
 
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
 namespace tallygate::audit {
 namespace {
 
@@ -70,6 +75,53 @@ bool names(const json::object& request, const SegmentStanding& segment) {
   return first == nullptr || (first->to_number<std::uint64_t>(error) == segment.seal.first && !error);
 }
 
+// A number that need not be there.
+Result<std::uint64_t> whole_number(const json::object& request, std::string_view name,
+                                   std::uint64_t otherwise) {
+  const auto* value = request.if_contains(name);
+  json::error_code error;
+  const auto number = value == nullptr ? otherwise : value->to_number<std::uint64_t>(error);
+  return error ? Result<std::uint64_t>(fail(FailureKind::invalid,
+                                            "\"" + std::string(name) + "\" must be a whole number from 0 on"))
+               : number;
+}
+
+// Whether the request may retire it.
+void look_at_grant(SegmentStanding& segment, const json::object& request) {
+  if (segment.shortened && !request.contains("grant")) {
+    segment.due = false;
+    segment.why_not = "the charter promises to keep it longer: it needs a grant of the kind journal.retire";
+  }
+  if (!segment.faulty && !names(request, segment)) {
+    segment.due = false;
+    segment.why_not = "the grant is for another segment";
+  }
+}
+
+// How long the entry is kept that is kept longest.
+class LongestKeep {
+ public:
+  explicit LongestKeep(const KeepRules& rules)
+      : rules_(rules), longest_(rules.kinds.empty() && rules.routes.empty() ? rules.keep : seconds(0)) {}
+
+  void take(std::string_view body) {
+    if (rules_.kinds.empty() && rules_.routes.empty()) {
+      return;
+    }
+    EntryClass one = class_of(body);
+    if (!before_ || one != *before_) {  // most entries are of the class of the one before
+      longest_ = std::max(longest_, keep_of(rules_, one));
+      before_ = std::move(one);
+    }
+  }
+  [[nodiscard]] seconds longest() const { return longest_; }
+
+ private:
+  const KeepRules& rules_;
+  seconds longest_;
+  std::optional<EntryClass> before_;
+};
+
 }  // namespace
 
 Result<json::object> Custodian::retire(const json::object& request, const std::string& by) {
@@ -77,34 +129,47 @@ Result<json::object> Custodian::retire(const json::object& request, const std::s
   if (!rules) {
     return rules.error();
   }
-  auto segments = judge_retention(journal_, *rules, clock_(), retention_, stop_);
+  const auto from = whole_number(request, "from", 0);
+  const auto at_most = whole_number(request, "at_most", UINT64_MAX);
+  if (!from || !at_most) {
+    return from ? at_most.error() : from.error();
+  }
+  auto segments = judge_retention(journal_, *rules, clock_(), retention_, stop_, *from);
   if (!segments) {
     return segments.error();
   }
   const bool apply = member_flag(request, "apply");
+  json::object answer{{"applied", apply}};
   json::array list;
+  std::uint64_t tried = 0;
   for (SegmentStanding& segment : *segments) {
-    if (segment.shortened && !request.contains("grant")) {
-      segment.due = false;
-      segment.why_not = "the charter promises to keep it longer: it needs a grant of the kind journal.retire";
+    look_at_grant(segment, request);
+    if (apply && segment.due && tried == *at_most) {
+      answer["next"] = segment.seal.first;  // judged anew then
+      break;
     }
-    if (!names(request, segment)) {
-      segment.due = false;
-      segment.why_not = "the grant is for another segment";
-    }
-    // One that cannot be retired keeps no other.
-    const bool now = apply && segment.due && !stop_.stop_requested();
-    const auto done = now ? retire_one(segment, request, by) : Result<void>();
-    if (!done) {
-      segment.why_not = done.error().message;
-    } else if (apply && segment.due && !now) {
-      segment.why_not = "the journal is being closed: it is retired another time";
-    }
-    json::object one = describe(segment, now && done);
-    one["failed"] = !done && !stop_.stop_requested();
-    list.push_back(std::move(one));
+    tried += apply && segment.due ? 1 : 0;
+    list.push_back(retire_if_due(segment, *rules, request, by));
   }
-  return json::object{{"segments", std::move(list)}, {"applied", apply}};
+  answer["segments"] = std::move(list);
+  return answer;
+}
+
+// Gives what became of the segment. One that cannot be retired keeps no other.
+json::object Custodian::retire_if_due(SegmentStanding& segment, const KeepRules& rules,
+                                      const json::object& request, const std::string& by) {
+  const bool wanted = member_flag(request, "apply") && segment.due;
+  const bool now = wanted && !stop_.stop_requested();
+  const auto done = now ? retire_one(segment, rules, request, by) : Result<void>();
+  if (!done) {
+    retention_.forget_classes(segment.seal.first);  // what was read of it may be of another file
+    segment.why_not = done.error().message;
+  } else if (wanted && !now) {
+    segment.why_not = "the journal is being closed: it is retired another time";
+  }
+  json::object one = describe(segment, now && done);
+  one["failed"] = segment.faulty || (!done && !stop_.stop_requested());
+  return one;
 }
 
 std::string why_not_retired(const json::object& answer) {
@@ -119,29 +184,65 @@ std::string why_not_retired(const json::object& answer) {
   return why;
 }
 
-Result<void> Custodian::retire_one(const SegmentStanding& segment, const json::object& request,
-                                   const std::string& by) {
-  const auto stub = write_stub(segment.file.path, segment.seal, stop_);
+Result<void> Custodian::retire_one(const SegmentStanding& segment, const KeepRules& rules,
+                                   const json::object& request, const std::string& by) {
+  if (segment.recorded) {
+    return finish_retirement(segment);
+  }
+  const auto& path = segment.file.path;
+  // Judged once more by what goes: what was remembered of the segment was read of its file some time ago.
+  LongestKeep keep(rules);
+  const auto stub = write_stub(path, segment.seal,
+                               {stop_, retention_.tree_before(segment.seal.first),
+                                [&keep](std::string_view body) { keep.take(body); }});
   if (!stub) {
     return stub.error();
   }
-  if (segment.recorded && *stub != segment.stub) {
-    drop_stub(segment.file.path);
-    return fail(FailureKind::tampered, segment.file.path.string() +
-                                           ": its stub is not the one that was recorded when it was retired");
+  if (clock_() - segment.sealed < keep.longest()) {
+    drop_stub(path);
+    return fail(FailureKind::tampered,
+                path.string() + ": it holds an entry that is kept longer than was found before");
   }
-  if (!segment.recorded) {
-    if (auto recorded = record_retirement(segment, *stub, request, by); !recorded) {
-      drop_stub(segment.file.path);
-      return recorded;
+  auto order = order_retirement(segment, *stub, request);
+  if (!order) {
+    drop_stub(path);
+    return order.error();
+  }
+  if (const auto recorded = record(std::move(*order), request, by); !recorded) {
+    // Where the journal failed the entry may be on record all the same, and names this very file.
+    if (recorded.error().kind != FailureKind::unreadable) {
+      drop_stub(path);
     }
+    return recorded.error();
   }
-  return place_stub(segment.file.path);
+  return place_stub(path);
 }
 
-// Archives the segment where that is asked for, and then says that its bodies go.
-Result<void> Custodian::record_retirement(const SegmentStanding& segment, const Digest& stub,
-                                          const json::object& request, const std::string& by) {
+// It is on record that the bodies are gone, but the stub never took the segment's place.
+Result<void> Custodian::finish_retirement(const SegmentStanding& segment) {
+  const auto& path = segment.file.path;
+  const auto ready = is_stub_ready(path, segment.seal, segment.stub, stop_);
+  if (!ready) {
+    return ready.error();
+  }
+  if (*ready) {
+    return place_stub(path);
+  }
+  const auto stub = write_stub(path, segment.seal, {stop_, retention_.tree_before(segment.seal.first), {}});
+  if (!stub) {
+    return stub.error();
+  }
+  if (*stub != segment.stub) {
+    drop_stub(path);
+    return fail(FailureKind::tampered,
+                path.string() + ": its stub is not the one that was recorded when it was retired");
+  }
+  return place_stub(path);
+}
+
+// Archives the segment where that is asked for; then it may be said that its bodies go.
+Result<Custodian::Order> Custodian::order_retirement(const SegmentStanding& segment, const Digest& stub,
+                                                     const json::object& request) const {
   Order order{{{"first", segment.seal.first}, {"last", segment.seal.last}, {"stub", to_hex(stub)}},
               "journal.retire",
               segment.shortened};
@@ -156,8 +257,7 @@ Result<void> Custodian::record_retirement(const SegmentStanding& segment, const 
     }
     order.members["archive"] = {{"file", to.filename().string()}, {"sha256", to_hex(*archived)}};
   }
-  const auto recorded = record(std::move(order), request, by);
-  return recorded ? Result<void>() : recorded.error();
+  return order;
 }
 
 }  // namespace tallygate::audit

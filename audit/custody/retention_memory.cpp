@@ -3,12 +3,15 @@
 #include "audit/custody/custodian.hpp"
 #include "audit/custody/scan.hpp"
 #include "audit/journal/canonical_json.hpp"
+#include "audit/journal/file.hpp"
 #include "audit/journal/time_text.hpp"
-#include "audit/search/reader.hpp"
+#include "audit/proof/segment_reader.hpp"
 
 #include <array>
+#include <iterator>
 #include <set>
 #include <string_view>
+#include <utility>
 
 namespace tallygate::audit {
 namespace {
@@ -16,13 +19,49 @@ namespace {
 // Kinds times routes; a segment with more is read each time.
 constexpr std::size_t classes_max = 4'096;
 
-Failure stopped(const std::filesystem::path& journal) {
-  return fail(FailureKind::unreadable, journal.string() + ": reading it was stopped");
+Failure stopped(const std::filesystem::path& path) {
+  return fail(FailureKind::unreadable, path.string() + ": reading it was stopped");
 }
 
 std::string text_of(std::string_view json) {
   return json_string(json).value_or(std::string());
 }
+
+// The classes of the entries of the very file that was sealed.
+Result<std::set<EntryClass>> read_classes(const std::filesystem::path& file, const Seal& seal,
+                                          const std::stop_token& stop) {
+  const auto before = identify(file);
+  const auto sha256 = before ? file_sha256(file, stop) : Result<Digest>(before.error());
+  auto database = sha256 ? open_final(file) : Result<Database>(sha256.error());
+  if (!database) {
+    return database.error();
+  }
+  auto rows = database->prepare("SELECT body FROM entry");
+  if (!rows) {
+    return rows.error();
+  }
+  std::set<EntryClass> found;
+  EntryClass last;  // most entries are of the class of the one before
+  int rc = SQLITE_ROW;
+  while (!stop.stop_requested() && (rc = rows->step()) == SQLITE_ROW) {
+    EntryClass one = class_of(rows->text(0));
+    if (found.empty() || one != last) {
+      found.insert(one);
+      last = std::move(one);
+    }
+  }
+  if (rc != SQLITE_DONE) {
+    return stop.stop_requested() ? stopped(file) : database->failure("cannot read the entries");
+  }
+  const auto after = identify(file);
+  if (*sha256 != seal.sha256 || !after || *after != *before) {
+    return fail(FailureKind::tampered,
+                file.string() + ": it is not the file that was sealed; run tallygate audit verify");
+  }
+  return found;
+}
+
+}  // namespace
 
 EntryClass class_of(std::string_view body) {
   std::array<WantedMember, 2> members = {WantedMember{"kind", {}}, WantedMember{"resource", {}}};
@@ -36,8 +75,6 @@ EntryClass class_of(std::string_view body) {
   }
   return found;
 }
-
-}  // namespace
 
 void RetentionMemory::take(std::uint64_t seq, std::string_view body, const boost::json::object& entry) {
   const std::string_view kind = member_text(entry, "kind");
@@ -84,31 +121,30 @@ Result<void> RetentionMemory::follow(const std::filesystem::path& journal, const
   return {};
 }
 
-Result<std::vector<EntryClass>> RetentionMemory::classes(JournalReader& reader, std::uint64_t first,
-                                                         const std::stop_token& stop) {
+Result<std::vector<EntryClass>> RetentionMemory::classes(const std::filesystem::path& file,
+                                                         std::uint64_t first, const std::stop_token& stop) {
   SealedSegment& segment = segments_.at(first);
   if (segment.classes) {
     return *segment.classes;
   }
-  std::set<EntryClass> found;
-  EntryClass before;  // most entries are of the class of the one before
-  const auto read =
-      reader.up(segment.seal.first, segment.seal.last + 1, [&](std::uint64_t, std::string_view body) {
-        EntryClass one = class_of(body);
-        if (found.empty() || one != before) {
-          found.insert(one);
-          before = std::move(one);
-        }
-        return !stop.stop_requested();
-      });
-  if (!read || stop.stop_requested()) {
-    return read ? fail(FailureKind::unreadable, "reading the segment's entries was stopped") : read.error();
+  const auto found = read_classes(file, segment.seal, stop);
+  if (!found) {
+    return found.error();
   }
-  std::vector<EntryClass> classes(found.begin(), found.end());
+  std::vector<EntryClass> classes(found->begin(), found->end());
   if (classes.size() <= classes_max) {
     segment.classes = classes;
   }
   return classes;
+}
+
+std::optional<CompactRange> RetentionMemory::tree_before(std::uint64_t first) const {
+  const auto next = segments_.lower_bound(first);
+  if (next == segments_.begin()) {
+    return std::nullopt;
+  }
+  const Seal& seal = std::prev(next)->second.seal;
+  return seal.last + 1 == first ? tree_after(seal) : std::nullopt;
 }
 
 void RetentionMemory::forget_classes(std::uint64_t first) {

@@ -7,6 +7,7 @@
 #include "audit/journal/failure.hpp"
 #include "audit/journal/hash.hpp"
 #include "audit/journal/seal.hpp"
+#include "audit/journal/tree.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -22,8 +23,6 @@
 
 namespace tallygate::audit {
 
-class JournalReader;
-
 /// What rules tell entries apart by.
 struct EntryClass {
   std::string kind;
@@ -31,6 +30,9 @@ struct EntryClass {
 
   friend auto operator<=>(const EntryClass&, const EntryClass&) = default;
 };
+
+/// By what rules an entry is told apart; what is no entry is of the class that no rule names.
+[[nodiscard]] EntryClass class_of(std::string_view body);
 
 /// A segment of which `journal.seal` speaks.
 struct SealedSegment {
@@ -41,8 +43,9 @@ struct SealedSegment {
 };
 
 /// A sealed segment never changes, and the record only grows: so of what was read nothing needs to be read
-/// again. Nothing is believed for it that a retirement rests on: the file is held against its seal before any
-/// body goes. One thread.
+/// again. Bodies are read of the file that was sealed alone; and nothing is believed for what is remembered
+/// that a retirement rests on, since the file is held against its seal, and its entries against the rules,
+/// before any body goes. One thread.
 class RetentionMemory {
  public:
   /// Reads what was recorded since the last call; all of it at the first. Errors: missing, unreadable (also:
@@ -50,14 +53,18 @@ class RetentionMemory {
   [[nodiscard]] Result<void> follow(const std::filesystem::path& journal, const std::stop_token& stop);
 
   /// The kinds and routes of a segment's entries, each once; its bodies are read at the first call only,
-  /// unless there are too many to remember. Errors: unreadable (also: stopped).
-  [[nodiscard]] Result<std::vector<EntryClass>> classes(JournalReader& reader, std::uint64_t first,
-                                                        const std::stop_token& stop);
-  /// For a segment whose bodies are gone.
+  /// unless there are too many to remember. Errors: missing, unreadable (also: stopped), tampered (`file` is
+  /// not the one that was sealed); then nothing is remembered.
+  [[nodiscard]] Result<std::vector<EntryClass>> classes(const std::filesystem::path& file,
+                                                        std::uint64_t first, const std::stop_token& stop);
+  /// For a segment whose bodies are gone, or of which something was not as it was sealed.
   void forget_classes(std::uint64_t first);
 
   [[nodiscard]] const std::map<std::uint64_t, SealedSegment>& segments() const { return segments_; }
   [[nodiscard]] const std::vector<Hold>& holds() const { return holds_; }
+  /// The tree before a segment, as the seal before it has it: to be believed where the root that was sealed
+  /// follows from it. Nothing where it is not known.
+  [[nodiscard]] std::optional<CompactRange> tree_before(std::uint64_t first) const;
   /// After follow() had succeeded.
   [[nodiscard]] const Charter& charter() const { return *charter_; }
 

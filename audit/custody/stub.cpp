@@ -5,11 +5,15 @@
 #include "audit/journal/hash.hpp"
 #include "audit/journal/schema.hpp"
 #include "audit/journal/sqlite.hpp"
+#include "audit/proof/segment_reader.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -47,8 +51,14 @@ Failure stopped(const std::filesystem::path& file) {
   return fail(FailureKind::unreadable, file.string() + ": its retirement was stopped");
 }
 
+Failure altered(const std::filesystem::path& file) {
+  return fail(FailureKind::tampered,
+              file.string() +
+                  ": it is not the file that was sealed, and stays as evidence; run tallygate audit verify");
+}
+
 // Leaf hashes of all entries, and the bodies that stay.
-Result<void> copy_entries(Database& from, Database& to, const std::stop_token& stop,
+Result<void> copy_entries(Database& from, Database& to, const Seal& seal, const StubOptions& options,
                           const std::filesystem::path& file) {
   auto rows = from.prepare("SELECT seq, body FROM entry ORDER BY seq");
   auto leaf = to.prepare("INSERT INTO leaf VALUES (?1, ?2)");
@@ -57,14 +67,21 @@ Result<void> copy_entries(Database& from, Database& to, const std::stop_token& s
     return !rows ? rows.error() : !leaf ? leaf.error() : entry.error();
   }
   Sha256 sha;
+  std::optional<CompactRange> tree = seal.first == 0 ? CompactRange() : options.before;
   int rc = SQLITE_ROW;
   while ((rc = rows->step()) == SQLITE_ROW) {
-    if (stop.stop_requested()) {
+    if (options.stop.stop_requested()) {
       return stopped(file);
     }
     const auto body = rows->blob(1);
     const std::string_view text(reinterpret_cast<const char*>(body.data()), body.size());
     const Digest hash = sha.leaf(text);
+    if (tree) {
+      tree->append(sha, hash);
+    }
+    if (options.each) {
+      options.each(text);
+    }
     leaf->bind(1, rows->integer(0));
     leaf->bind(2, std::span<const std::uint8_t>(hash));
     if (auto done = run(to, *leaf); !done) {
@@ -78,7 +95,11 @@ Result<void> copy_entries(Database& from, Database& to, const std::stop_token& s
       }
     }
   }
-  return rc == SQLITE_DONE ? Result<void>() : from.failure("cannot read the entries");
+  if (rc != SQLITE_DONE) {
+    return from.failure("cannot read the entries");
+  }
+  // The hash of the file may be of another one that bore its name just before.
+  return !tree || tree->root(sha) == seal.root ? Result<void>() : altered(file);
 }
 
 Result<void> copy_rest(Database& from, Database& to) {
@@ -109,8 +130,8 @@ Result<void> copy_rest(Database& from, Database& to) {
 }
 
 Result<void> write_tables(const std::filesystem::path& file, const std::filesystem::path& fresh,
-                          const std::stop_token& stop) {
-  auto from = Database::open(file, SQLITE_OPEN_READONLY);
+                          const Seal& seal, const StubOptions& options) {
+  auto from = open_final(file);
   auto to = Database::open(fresh, SQLITE_OPEN_READWRITE);
   if (!from || !to) {
     return from ? to.error() : from.error();
@@ -123,7 +144,7 @@ Result<void> write_tables(const std::filesystem::path& file, const std::filesyst
   if (auto done = to->execute(script.c_str()); !done) {
     return done;
   }
-  if (auto done = copy_entries(*from, *to, stop, file); !done) {
+  if (auto done = copy_entries(*from, *to, seal, options, file); !done) {
     return done;
   }
   if (auto done = copy_rest(*from, *to); !done) {
@@ -141,32 +162,47 @@ void drop_stub(const std::filesystem::path& file) {
   std::filesystem::remove(fresh.string() + "-journal", error);
 }
 
-Result<Digest> write_stub(const std::filesystem::path& file, const Seal& seal, const std::stop_token& stop) {
-  const auto sha256 = file_sha256(file);
+Result<Digest> write_stub(const std::filesystem::path& file, const Seal& seal, const StubOptions& options) {
+  const auto sha256 = file_sha256(file, options.stop);
   if (!sha256) {
     return sha256.error();
   }
   if (*sha256 != seal.sha256) {
-    return fail(
-        FailureKind::tampered,
-        file.string() +
-            ": it is not the file that was sealed, and stays as evidence; run tallygate audit verify");
+    return altered(file);
   }
   const auto fresh = fresh_name(file);
   drop_stub(file);
   if (auto created = create_file(fresh, {}, 0640); !created) {
     return created.error();
   }
-  if (auto written = write_tables(file, fresh, stop); !written) {
+  if (auto written = write_tables(file, fresh, seal, options); !written) {
     drop_stub(file);
     return written.error();
   }
   const FileDescriptor opened(::open(fresh.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!opened || ::fchmod(opened.get(), stub_mode) != 0) {
+  if (!opened || ::fchmod(opened.get(), stub_mode) != 0 || ::fsync(opened.get()) != 0) {
+    const std::string why = errno_text(errno);
     drop_stub(file);
-    return fail(FailureKind::unreadable, fresh.string() + ": cannot be made final: " + errno_text(errno));
+    return fail(FailureKind::unreadable, fresh.string() + ": cannot be made final: " + why);
   }
-  return file_sha256(fresh);
+  auto stub = file_sha256(fresh, options.stop);
+  if (!stub) {
+    drop_stub(file);
+  }
+  return stub;
+}
+
+Result<bool> is_stub_ready(const std::filesystem::path& file, const Seal& seal, const Digest& stub,
+                           const std::stop_token& stop) {
+  const auto fresh = file_sha256(fresh_name(file), stop);
+  if (!fresh || *fresh != stub) {
+    return fresh || fresh.error().kind == FailureKind::missing ? Result<bool>(false) : fresh.error();
+  }
+  const auto sha256 = file_sha256(file, stop);
+  if (!sha256) {
+    return sha256.error();
+  }
+  return *sha256 == seal.sha256 ? Result<bool>(true) : altered(file);
 }
 
 Result<void> place_stub(const std::filesystem::path& file) {
@@ -180,7 +216,7 @@ Result<void> place_stub(const std::filesystem::path& file) {
 }
 
 Result<bool> is_stub(const std::filesystem::path& file) {
-  auto database = Database::open(file, SQLITE_OPEN_READONLY);
+  auto database = open_final(file);
   if (!database) {
     return database.error();
   }

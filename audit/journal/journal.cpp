@@ -3,7 +3,6 @@
 #include "audit/journal/canonical_json.hpp"
 #include "audit/journal/charter.hpp"
 #include "audit/journal/keyring.hpp"
-#include "audit/journal/leftovers.hpp"
 #include "audit/journal/provision.hpp"
 #include "audit/journal/schema.hpp"
 #include "audit/journal/uuid.hpp"
@@ -102,7 +101,7 @@ Result<void> Journal::prepare() {
     return recorded;
   }
   // Only now is it known that nothing in the folder is evidence of a tampering.
-  cleared_ = clear_leftovers(options_.journal);
+  leftovers_ = clear_leftovers(options_.journal, segment_first_);
   return {};
 }
 

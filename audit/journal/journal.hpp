@@ -5,6 +5,7 @@
 #include "audit/journal/failure.hpp"
 #include "audit/journal/head.hpp"
 #include "audit/journal/kek.hpp"
+#include "audit/journal/leftovers.hpp"
 #include "audit/journal/lock.hpp"
 #include "audit/journal/segment.hpp"
 #include "audit/journal/signing_keys.hpp"
@@ -177,8 +178,8 @@ class Journal {
   [[nodiscard]] const std::string& origin() const { return keys_->signer().name(); }
   /// The vkey of the signing key in force.
   [[nodiscard]] std::string vkey() const { return keys_->signer().vkey(); }
-  /// What a crash had left in the folder and the opening took away: a sentence for each file, for a log.
-  [[nodiscard]] const std::vector<std::string>& cleared() const { return cleared_; }
+  /// What a crash had left in the folder, and what the opening did about it, for a log.
+  [[nodiscard]] const std::vector<Leftover>& leftovers() const { return leftovers_; }
   /// seq of the first entry of the open segment.
   [[nodiscard]] std::uint64_t segment_first() const { return segment_first_; }
 
@@ -227,7 +228,7 @@ class Journal {
   std::chrono::seconds heartbeat_{0};
   bool failed_ = false;
   std::vector<Receipt> own_receipts_;
-  std::vector<std::string> cleared_;
+  std::vector<Leftover> leftovers_;
 };
 
 }  // namespace tallygate::audit

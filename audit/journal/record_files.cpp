@@ -20,11 +20,6 @@ Result<RecordFiles> RecordFiles::open(const std::filesystem::path& folder, const
     return fail(FailureKind::tampered,
                 folder.string() + ": the first segment, " + segment_name(0) + ", is missing");
   }
-  for (const SegmentFile& file : *files) {
-    if (auto finished = finish_sealing(file.path); !finished) {
-      return finished.error();
-    }
-  }
   auto segment = Segment::open(files->back().path, origin, vfs);
   if (!segment) {
     return segment.error();
@@ -38,6 +33,13 @@ Result<RecordFiles> RecordFiles::open(const std::filesystem::path& folder, const
   if (record.open_empty_ && record.files_.size() == 1) {
     return fail(FailureKind::tampered,
                 record.files_.back().path.string() + ": the journal has no entry, not even its charter");
+  }
+  // Only that one can be on its way to being sealed. A copy beside any other was not made by a sealing, and
+  // takes nothing's place.
+  if (const auto unsealed = record.unsealed()) {
+    if (auto finished = finish_sealing(unsealed->path); !finished) {
+      return finished.error();
+    }
   }
   return record;
 }

@@ -229,7 +229,7 @@ Result<Digest> seal_file(const std::filesystem::path& file, const std::string& v
   return file_sha256(file);
 }
 
-Result<Digest> file_sha256(const std::filesystem::path& file) {
+Result<Digest> file_sha256(const std::filesystem::path& file, const std::stop_token& stop) {
   FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!opened) {
     return fail(errno == ENOENT ? FailureKind::missing : FailureKind::unreadable,
@@ -239,6 +239,9 @@ Result<Digest> file_sha256(const std::filesystem::path& file) {
   Sha256 sha;
   sha.begin();
   for (;;) {
+    if (stop.stop_requested()) {
+      return fail(FailureKind::unreadable, file.string() + ": reading it was stopped");
+    }
     const ssize_t got = ::read(opened.get(), piece.data(), piece.size());
     if (got < 0 && errno == EINTR) {
       continue;

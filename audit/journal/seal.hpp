@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,7 +52,7 @@ struct SealMembers {
 /// none. Errors: unreadable.
 [[nodiscard]] Result<void> finish_sealing(const std::filesystem::path& file);
 
-/// SHA-256 of a file as it stands. Errors: missing, unreadable.
-[[nodiscard]] Result<Digest> file_sha256(const std::filesystem::path& file);
+/// SHA-256 of a file as it stands. Errors: missing, unreadable (also: `stop` was requested).
+[[nodiscard]] Result<Digest> file_sha256(const std::filesystem::path& file, const std::stop_token& stop = {});
 
 }  // namespace tallygate::audit

@@ -123,14 +123,20 @@ Result<void> Segment::create(const std::filesystem::path& file, std::string_view
     return fail(FailureKind::exists, file.string() + ": the segment exists already");
   }
   const std::filesystem::path fresh = file.string() + ".new";
-  for (const char* suffix : {"", "-wal", "-shm"}) {
-    std::filesystem::remove(fresh.string() + suffix, error);
-  }
+  const auto remove_fresh = [&fresh] {
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+      std::error_code ignored;  // whether it is gone, SQLite says
+      std::filesystem::remove(fresh.string() + suffix, ignored);
+    }
+  };
+  remove_fresh();
   if (auto written = write_empty(fresh, origin, first, vfs); !written) {
+    remove_fresh();
     return written.error();
   }
   std::filesystem::rename(fresh, file, error);
   if (error) {
+    remove_fresh();
     return fail(FailureKind::unreadable, file.string() + ": cannot be put in place: " + error.message());
   }
   return sync_folder(file.parent_path().empty() ? std::filesystem::path(".") : file.parent_path());

@@ -88,6 +88,7 @@ PipelineOutcome Pipeline::run() {
   ids_.finish([this](std::uint64_t seq, std::uint64_t before) {
     outcome_.findings.add(seq, "id-repeated", "its id is that of entry " + std::to_string(before));
   });
+  state_.finish();
   outcome_.keys = state_.keys();
   outcome_.abandoned = state_.abandoned();
   judge_unknown_signers();

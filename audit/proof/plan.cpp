@@ -217,14 +217,20 @@ Result<VerifyPlan> make_plan(const VerifyOptions& options, Findings& findings) {
   return plan;
 }
 
-bool still_stands(const VerifyPlan& plan, const std::filesystem::path& journal) {
+FilesNow files_now(const VerifyPlan& plan, const std::filesystem::path& journal) {
   const auto files = list_segments(journal);
-  return files && std::equal(files->begin(), files->end(), plan.segments.begin(), plan.segments.end(),
-                             [](const SegmentFile& file, const PlannedSegment& planned) {
-                               const auto now = identify(file.path);
-                               return file.first == planned.file.first &&
-                                      (now ? std::optional(*now) : std::nullopt) == planned.identity;
-                             });
+  if (!files || files->size() < plan.segments.size()) {
+    return FilesNow::replaced;
+  }
+  const bool same = std::equal(plan.segments.begin(), plan.segments.end(), files->begin(),
+                               [](const PlannedSegment& planned, const SegmentFile& file) {
+                                 const auto now = identify(file.path);
+                                 return file.first == planned.file.first &&
+                                        (now ? std::optional(*now) : std::nullopt) == planned.identity;
+                               });
+  return !same                                  ? FilesNow::replaced
+         : files->size() > plan.segments.size() ? FilesNow::longer
+                                                : FilesNow::same;
 }
 
 }  // namespace tallygate::audit

@@ -48,8 +48,13 @@ struct VerifyPlan {
 /// Looks at folder, files and charter. Errors: missing, unreadable (the folder).
 [[nodiscard]] Result<VerifyPlan> make_plan(const VerifyOptions& options, Findings& findings);
 
-/// Whether the folder still has the segments of the plan, each the very file that was looked at. A retirement
-/// puts a stub in a segment's place, and who read the folder before takes that for an attack.
-[[nodiscard]] bool still_stands(const VerifyPlan& plan, const std::filesystem::path& journal);
+/// What became of the files of a plan. A retirement puts a stub in a segment's place, and who read the folder
+/// before takes that for an attack.
+enum class FilesNow {
+  same,      ///< each is the very file that was looked at
+  longer,    ///< and there are further segments behind them
+  replaced,  ///< one is another file, or gone; or the folder cannot be read
+};
+[[nodiscard]] FilesNow files_now(const VerifyPlan& plan, const std::filesystem::path& journal);
 
 }  // namespace tallygate::audit

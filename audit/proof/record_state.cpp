@@ -60,8 +60,9 @@ void RecordState::take(const ChunkFacts& chunk, const Fetch& fetch) {
     if (chunk.times_ns[i] != no_time && chunk.settled) {
       settled_clock(chunk.times_ns[i], is_noted ? next->role : Role::ordinary);
     } else if (chunk.times_ns[i] != no_time) {
-      clock(seq, chunk.times_ns[i], is_noted ? next->role : Role::ordinary);
+      clock(seq, chunk.times_ns[i], is_noted ? next->role : Role::ordinary, fetch);
     } else {
+      report_gaps();
       last_ns_ = no_time;  // what is not there may have been recorded at any time
     }
     if (is_noted) {
@@ -78,7 +79,7 @@ void RecordState::settled_clock(std::int64_t time_ns, Role role) {
   last_ns_ = no_time;
 }
 
-void RecordState::clock(std::uint64_t seq, std::int64_t time_ns, Role role) {
+void RecordState::clock(std::uint64_t seq, std::int64_t time_ns, Role role, const Fetch& fetch) {
   if (newest_ns_ != no_time && time_ns < newest_ns_ - clock_back_max_ns) {
     findings_.add(seq, "time-backward",
                   "entry " + std::to_string(seq) + " is " + seconds(newest_ns_ - time_ns) +
@@ -86,18 +87,47 @@ void RecordState::clock(std::uint64_t seq, std::int64_t time_ns, Role role) {
   }
   const std::int64_t limit = terms_.heartbeat_ns + heartbeat_grace_ns + terms_.heartbeat_ns / 10;
   if (beating_ && terms_.heartbeat_ns > 0 && last_ns_ != no_time && time_ns - last_ns_ > limit) {
-    const std::string gap =
-        seconds(time_ns - last_ns_) + " without an entry before entry " + std::to_string(seq);
-    if (role != Role::open && role != Role::recover) {
-      findings_.add(seq, "heartbeat-gap",
-                    gap + "; the charter promises one every " + seconds(terms_.heartbeat_ns));
-    } else if (remarks_.size() < remarks_max) {
-      remarks_.push_back(gap + ": the writer ended without gateway.stop");
-    }
+    gaps_.push_back(
+        {seq, seconds(time_ns - last_ns_) + " without an entry before entry " + std::to_string(seq)});
+  }
+  if (!gaps_.empty() && (role == Role::open || role == Role::recover)) {
+    forgive_gaps();
+  } else if (!gaps_.empty() && !may_begin(seq, role, fetch)) {
+    report_gaps();
   }
   beating_ = role == Role::open || (beating_ && role != Role::stop);
   newest_ns_ = std::max(newest_ns_, time_ns);
   last_ns_ = time_ns;
+}
+
+// Whether a writer may record that before it says that it took the journal up: that the segment before was
+// sealed, which a crash had cut short, and the key that a grant lets sign.
+bool RecordState::may_begin(std::uint64_t seq, Role role, const Fetch& fetch) const {
+  if (role != Role::rotate) {
+    return role == Role::seal;
+  }
+  const auto body = fetch(seq);
+  return body && has_member(*body, "grant");
+}
+
+void RecordState::forgive_gaps() {
+  for (const Gap& gap : std::exchange(gaps_, {})) {
+    if (remarks_.size() < remarks_max) {
+      remarks_.push_back(gap.text + ": the writer ended without gateway.stop");
+    }
+  }
+}
+
+void RecordState::report_gaps() {
+  for (const Gap& gap : std::exchange(gaps_, {})) {
+    findings_.add(gap.seq, "heartbeat-gap",
+                  gap.text + "; the charter promises one every " + seconds(terms_.heartbeat_ns));
+  }
+}
+
+// Where the record ends between these entries, its writer ended once more, and that is no other matter.
+void RecordState::finish() {
+  forgive_gaps();
 }
 
 void RecordState::noted(const NotedEntry& entry, std::int64_t time_ns, const Fetch& fetch) {

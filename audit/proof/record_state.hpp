@@ -83,13 +83,18 @@ class RecordState {
   [[nodiscard]] const std::vector<RetireClaim>& retired() const noexcept { return retired_; }
   /// All that was given up so far.
   [[nodiscard]] const std::vector<Abandoned>& abandoned() const noexcept { return abandoned_; }
+  /// To be called after the last chunk: what depended on the entries that follow is settled.
+  void finish();
   [[nodiscard]] Findings take_findings() { return std::exchange(findings_, {}); }
   [[nodiscard]] std::vector<std::string> take_remarks() { return std::exchange(remarks_, {}); }
   /// Time of the newest entry read; no_time before the first.
   [[nodiscard]] std::int64_t last_time_ns() const noexcept { return last_ns_; }
 
  private:
-  void clock(std::uint64_t seq, std::int64_t time_ns, Role role);
+  void clock(std::uint64_t seq, std::int64_t time_ns, Role role, const Fetch& fetch);
+  [[nodiscard]] bool may_begin(std::uint64_t seq, Role role, const Fetch& fetch) const;
+  void forgive_gaps();
+  void report_gaps();
   void settled_clock(std::int64_t time_ns, Role role);
   void noted(const NotedEntry& entry, std::int64_t time_ns, const Fetch& fetch);
   void rotate(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
@@ -106,6 +111,12 @@ class RecordState {
   std::int64_t newest_ns_ = no_time;
   std::int64_t last_ns_ = no_time;
   bool beating_ = false;  // between journal.open and gateway.stop
+  // Before entries with which a journal may be taken up: whether it was, only what follows tells.
+  struct Gap {
+    std::uint64_t seq = 0;
+    std::string text;
+  };
+  std::vector<Gap> gaps_;
   std::vector<RequiredCheckpoint> required_;
   struct Held {
     std::uint64_t first = 0;

@@ -152,6 +152,17 @@ Result<SettledCopy> settle_copy(const fs::path& file) {
   return SettledCopy{std::move(*folder), copy};
 }
 
+Result<Database> open_final(const fs::path& file) {
+  for (const char* suffix : {"-wal", "-journal"}) {
+    if (size_of(beside(file, suffix)) > 0) {
+      return fail(FailureKind::tampered, file.string() + ": it is final, and " +
+                                             beside(file, suffix).filename().string() +
+                                             " stands beside it; run tallygate audit verify");
+    }
+  }
+  return connect(file, SegmentAccess::immutable, file);
+}
+
 std::optional<SegmentReader::Stamp> SegmentReader::stamp(const fs::path& file) {
   std::error_code error;
   Stamp stamp;

@@ -51,6 +51,11 @@ enum class SegmentAccess {
   copied      ///< a WAL without an index: nobody writes; both are copied to a temporary folder and read there
 };
 
+/// Opens a segment that is final, sealed or a stub, to be read as its file alone stands: no WAL, no rollback
+/// journal, no lock. Errors: missing, unreadable, tampered (something that is not empty stands beside it,
+/// which SQLite would take up elsewhere).
+[[nodiscard]] Result<Database> open_final(const std::filesystem::path& file);
+
 /// Extent of what a segment holds. Empty tables have no first and last.
 struct SegmentExtent {
   std::optional<std::int64_t> entry_first;

@@ -6,6 +6,7 @@
 #include "audit/proof/chunk.hpp"
 #include "audit/proof/pipeline.hpp"
 #include "audit/proof/plan.hpp"
+#include "audit/proof/superseded.hpp"
 
 #include <date/date.h>
 
@@ -180,10 +181,10 @@ VerifyReport verify_plan(const VerifyOptions& options, const Sources& sources, c
   return report;
 }
 
-// The report, and whether the files are still those that it is about.
+// The report, and what became of the files that it is about.
 struct Reading {
   VerifyReport report;
-  bool stands = true;
+  FilesNow files = FilesNow::same;
 };
 
 Result<Reading> read_once(const VerifyOptions& options, const Sources& sources) {
@@ -199,35 +200,47 @@ Result<Reading> read_once(const VerifyOptions& options, const Sources& sources) 
   if (plan->settled_end > 0) {
     VerifyReport report = verify_plan(options, sources, *plan, findings);
     if (goes_on(report)) {
-      return Reading{std::move(report), still_stands(*plan, options.journal)};
+      return Reading{std::move(report), files_now(*plan, options.journal)};
     }
     plan->settled_end = 0;  // it is not the record that was verified then: nothing about it is settled
   }
   VerifyReport report = verify_plan(options, sources, *plan, std::move(findings));
-  return Reading{std::move(report), still_stands(*plan, options.journal)};
+  return Reading{std::move(report), files_now(*plan, options.journal)};
 }
 
-// What is found while a segment is sealed or retired may be found of a file that is gone. So it is read anew;
-// nothing that was found is forgotten unless the files that are there now are without it.
+// What is found while a segment is sealed or retired may be found of a file that is gone, and so may what is
+// found to be whole. So it is read anew. Segments that were begun meanwhile are not what was to be verified.
+bool must_be_read_again(const Reading& reading) {
+  return reading.files == FilesNow::replaced || (reading.files == FilesNow::longer && !reading.report.ok);
+}
+
 Result<VerifyReport> read_until_settled(const VerifyOptions& options, const Sources& sources) {
+  Superseded earlier;
   for (int reading = 1;; ++reading) {
     auto read = read_once(options, sources);
+    if (!read && earlier.with_findings()) {
+      VerifyReport report = *earlier.with_findings();
+      report.remarks.push_back(
+          "segments were replaced while the record was read, and then it could not be "
+          "read again: " +
+          read.error().message);
+      return report;
+    }
     if (!read) {
       return read.error();
     }
-    const bool again = !read->report.ok && !read->stands;
+    const bool again = must_be_read_again(*read);
     if (again && reading < readings_max) {
+      earlier.take(std::move(read->report));
       continue;
     }
     if (again) {
       read->report.remarks.push_back("segments were begun or replaced each of the " +
                                      std::to_string(readings_max) +
-                                     " times that the record was read: what is found may be of files that "
+                                     " times that the record was read: what is told may be of files that "
                                      "are gone; verify it again when no retirement is under way");
-    } else if (reading > 1) {
-      read->report.remarks.emplace_back(
-          "segments were begun or replaced while the record was read: it was read again from its beginning");
     }
+    earlier.join(read->report);
     return std::move(read->report);
   }
 }

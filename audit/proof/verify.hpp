@@ -49,8 +49,9 @@ struct VerifyOptions {
 
 /// Reads every byte of the record that is evidence and reports what it finds; never stops at the first
 /// finding. Changes nothing in the folder, and may run while the journal is written: what was committed when
-/// it began is verified; where segments were begun or replaced meanwhile (a retirement) and something was
-/// found, it is read again, a few times at most, and a remark says so. Memory does not grow with the record.
+/// it began is verified; where a segment was replaced meanwhile (a retirement), or one was begun and
+/// something was found, it is read again, a few times at most, and a remark says so and what had been found.
+/// What no sealing and no retirement can have shown stays a finding. Memory does not grow with the record.
 ///
 /// With `since` the caller says that the record was whole up to that checkpoint. Every body is read and
 /// hashed all the same, and the record must give the checkpoint's root at its size, signed by the key in

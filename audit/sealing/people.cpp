@@ -1,6 +1,5 @@
 #include "audit/sealing/people.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace tallygate::audit {
@@ -22,8 +21,11 @@ void People::put(const std::string& name, KnownPerson person) {
     entries_.splice(entries_.begin(), entries_, found->second);
     return;
   }
-  entries_.push_front({name, std::move(person)});
-  by_name_.emplace(entries_.front().name, entries_.begin());
+  // Entry and index both, or neither: an entry that no name leads to would keep its key.
+  std::list<Entry> fresh;
+  fresh.push_front({name, std::move(person)});
+  by_name_.emplace(fresh.front().name, fresh.begin());
+  entries_.splice(entries_.begin(), fresh);
   while (entries_.size() > limit_) {
     by_name_.erase(entries_.back().name);
     entries_.pop_back();
@@ -32,11 +34,13 @@ void People::put(const std::string& name, KnownPerson person) {
 
 void People::forget(std::string_view uuid) {
   const std::lock_guard lock(mutex_);
-  const auto found = std::find_if(entries_.begin(), entries_.end(),
-                                  [&](const Entry& entry) { return entry.person->uuid == uuid; });
-  if (found != entries_.end()) {
-    by_name_.erase(found->name);
-    entries_.erase(found);
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    if (entry->person->uuid == uuid) {
+      by_name_.erase(entry->name);
+      entry = entries_.erase(entry);
+    } else {
+      ++entry;
+    }
   }
 }
 

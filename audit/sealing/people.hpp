@@ -27,8 +27,9 @@ class People {
 
   /// Null where the person is not at hand.
   [[nodiscard]] KnownPerson find(const std::string& name);
+  /// Where there is no memory for it nothing has changed (std::bad_alloc).
   void put(const std::string& name, KnownPerson person);
-  /// Lets go of the person that entries call `uuid`.
+  /// Lets go of the person that entries call `uuid`, under whatever names.
   void forget(std::string_view uuid);
   [[nodiscard]] std::size_t size() const;
 

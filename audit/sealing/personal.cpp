@@ -151,6 +151,16 @@ std::string person_of(std::span<const WantedMember> names) {
   return found == names.end() ? std::string() : name_in(found->json);
 }
 
+// Whether an actor has a name as text and as bytes: then it is two people's, and erasing one would leave the
+// name under the other's key.
+bool is_said_twice(std::span<const WantedMember> names) {
+  const auto is_there = [&names](std::string_view name) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](const WantedMember& one) { return one.name == name && !one.json.empty(); });
+  };
+  return (is_there("subject") && is_there("subject_bytes")) || (is_there("user") && is_there("user_bytes"));
+}
+
 // A member that was found, as it is written: its name needs no escapes.
 std::string_view whole(const WantedMember& member) {
   constexpr std::size_t before_value = 3;  // two quotes and a colon
@@ -232,6 +242,9 @@ Result<Personal> take_apart(const Event& event) {
       (client && check_canonical_object(*client, taken, member_depth_max)) ||
       (user && check_canonical(*user, member_depth_max))) {
     return invalid("actor, client and user must be canonical JSON, and the first two objects");
+  }
+  if (is_said_twice(names)) {
+    return invalid("actor must not have both subject and subject_bytes, nor both user and user_bytes");
   }
   Personal parts;
   parts.sealed.reserve(size_of(actor) + size_of(client) + size_of(user) + sealed_overhead);

@@ -22,7 +22,8 @@ struct Personal {
 /// Takes an event apart: `actor` as a whole, of `client` the addresses, the certificate and the user agent,
 /// and `user` of a login that failed are sealed together under the person's name (actor.subject, else
 /// actor.user, else `user`). Names that a `journal.suppress` counts under `accounts` are no single person's:
-/// each is replaced by its subject (with_subjects()). Errors: invalid (a member is not canonical JSON).
+/// each is replaced by its subject (with_subjects()). Errors: invalid (a member is not canonical JSON; an
+/// actor has one name as text and as bytes).
 [[nodiscard]] Result<Personal> take_apart(const Event& event);
 
 /// Whether an event has anything that take_apart() might find; cheap.

@@ -6,7 +6,6 @@
 #include <array>
 #include <exception>
 #include <iterator>
-#include <set>
 #include <utility>
 
 namespace tallygate::audit {
@@ -155,32 +154,34 @@ void Sealer::take_up(std::vector<Waiting>& batch) {
 }
 
 // The keys of everybody in a batch. They are put at hand in the writer's act, as an erasure is: a key that
-// was destroyed cannot come back.
+// was destroyed cannot come back. For the same reason all are looked up again there: the act waits for its
+// turn, perhaps behind an erasure.
 Result<std::map<std::string, KnownPerson>> Sealer::learn(const std::vector<Waiting>& batch) {
   std::map<std::string, KnownPerson> known;
-  std::set<std::string> strangers;
   for (const Waiting& waiting : batch) {
-    for_each_name(waiting.parts, [&](const std::string& name) {
-      if (auto person = people_.find(name)) {
-        known.emplace(name, std::move(person));
-      } else {
-        strangers.insert(name);
-      }
-    });
+    for_each_name(waiting.parts,
+                  [&](const std::string& name) { known.try_emplace(name, people_.find(name)); });
   }
-  if (strangers.empty()) {
+  const auto is_stranger = [](const auto& one) { return one.second == nullptr; };
+  if (std::none_of(known.begin(), known.end(), is_stranger)) {
     return known;
   }
-  const std::vector<std::string> names(strangers.begin(), strangers.end());
   const auto made = writer_.perform([&](Journal& journal) -> Result<std::string> {
-    auto keys = journal.make_subjects(names);
+    std::vector<std::string> strangers;
+    for (auto& [name, person] : known) {
+      person = people_.find(name);
+      if (!person) {
+        strangers.push_back(name);
+      }
+    }
+    auto keys = journal.make_subjects(strangers);
     if (!keys) {
       return keys.error();
     }
-    for (std::size_t i = 0; i < names.size(); ++i) {
+    for (std::size_t i = 0; i < strangers.size(); ++i) {
       auto person = std::make_shared<const SubjectKey>(std::move((*keys)[i]));
-      people_.put(names[i], person);
-      known[names[i]] = std::move(person);
+      people_.put(strangers[i], person);
+      known[strangers[i]] = std::move(person);
     }
     return std::string();
   });

@@ -163,7 +163,7 @@ int recover(const RecoverArguments& arguments) {
   if (!journal) {
     return advise(*options, journal.error(), known);
   }
-  tell_cleared(**journal);
+  tell_leftovers(**journal);
   const std::uint64_t size = (*journal)->size();
   if (const auto closed = (*journal)->close(); !closed) {
     return report(closed.error());

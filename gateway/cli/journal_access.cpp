@@ -127,9 +127,9 @@ Result<audit::JournalOptions> journal_options(const JournalArguments& arguments)
   return options;
 }
 
-void tell_cleared(const audit::Journal& journal) {
-  for (const std::string& sentence : journal.cleared()) {
-    fmt::print(stderr, "{}\n", audit::inert_text(sentence));
+void tell_leftovers(const audit::Journal& journal) {
+  for (const audit::Leftover& left : journal.leftovers()) {
+    fmt::print(stderr, "{}\n", audit::inert_text(left.told));
   }
 }
 
@@ -147,7 +147,7 @@ Result<boost::json::object> act_on_journal(const audit::JournalOptions& options,
   if (!journal) {
     return journal.error();
   }
-  tell_cleared(**journal);
+  tell_leftovers(**journal);
   audit::Custodian custodian(options.journal, audit::system_clock(),
                              [&](const audit::Custodian::Act& act) { return act(**journal); });
   auto answer = custodian.handle(request, {::getuid()});

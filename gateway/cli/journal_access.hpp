@@ -43,7 +43,7 @@ void add_journal_options(CLI::App& command, JournalArguments& arguments);
 [[nodiscard]] audit::KekSource to_audit(const KekSource& kek);
 
 /// Says on stderr what the opening of a journal took away of what a crash had left in its folder.
-void tell_cleared(const audit::Journal& journal);
+void tell_leftovers(const audit::Journal& journal);
 
 /// Has an act done (audit/custody/custodian.hpp): by the process that writes the journal, or here, with the
 /// journal opened for it. Errors: those of ask_control(), Journal::open() and the act.

@@ -15,6 +15,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 namespace tallygate::audit {
 namespace {
@@ -130,11 +131,50 @@ TEST_F(Control, TicksAtItsStartAndBetweenRequests) {
                                      const std::lock_guard lock(mutex);
                                      ++ticks;
                                      changed.notify_all();
+                                     return false;
                                    }});
   std::unique_lock lock(mutex);
   EXPECT_TRUE(changed.wait_for(lock, std::chrono::seconds(60), [&] { return ticks >= 3; }));
   lock.unlock();
   EXPECT_TRUE(ask_control(socket_, {}).value());
+}
+
+TEST_F(Control, WhatIsAskedMeanwhileIsAnsweredBeforeTheNextPieceOfATick) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::string order;
+  const auto note = [&](const char* what) {
+    const std::lock_guard lock(mutex);
+    order += what;
+    changed.notify_all();
+  };
+  // A peer asks while the first piece is done; nobody answers before that is over.
+  const FileDescriptor peer(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto ask = [&] {
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    const std::string path = socket_.string();
+    std::copy(path.begin(), path.end(), std::begin(name.sun_path));
+    EXPECT_EQ(::connect(peer.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+    EXPECT_EQ(::send(peer.get(), "{}\n", 3, MSG_NOSIGNAL), 3);
+  };
+  int pieces = 0;
+  const auto server = serve(
+      [&](const json::object& request, Requester who) {
+        note("asked ");
+        return echo(request, who);
+      },
+      {std::chrono::hours(1), [&] {
+         note("piece ");
+         if (++pieces == 1) {
+           ask();
+         }
+         return pieces < 3;
+       }});
+  std::unique_lock lock(mutex);
+  const std::string_view expected = "piece asked piece piece ";
+  changed.wait_for(lock, std::chrono::seconds(60), [&] { return order.size() >= expected.size(); });
+  EXPECT_EQ(order, expected);
 }
 
 }  // namespace

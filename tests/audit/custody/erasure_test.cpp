@@ -14,9 +14,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cerrno>
+#include <chrono>
 #include <fstream>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace tallygate::audit {
@@ -34,7 +40,11 @@ class Erasure : public ::testing::Test {
   ~Erasure() override { close(); }
 
   void open() {
-    auto journal = Journal::open(home_.options());
+    auto options = home_.options();
+    options.head_write = [this](int file, std::span<const char> bytes, std::int64_t at) {
+      return head_fails_.exchange(false) ? EIO : write_through()(file, bytes, at);
+    };
+    auto journal = Journal::open(options);
     ASSERT_TRUE(journal) << journal.error().message;
     const std::string origin = (*journal)->origin();
     writer_ = std::make_unique<Writer>(std::move(*journal), WriterOptions{}, collector_);
@@ -46,17 +56,37 @@ class Erasure : public ::testing::Test {
     writer_.reset();
   }
 
-  std::uint64_t visit(const std::string& who) {
+  // Gives the entry's seq; nothing where the journal cannot write just now.
+  std::optional<std::uint64_t> try_visit(const std::string& who) {
     const std::string id = time_uuid(system_clock()()).value();
     const std::string actor =
         R"({"email":")" + who + R"(@mail.test","groups":["g"],"subject":")" + who + "\"}";
     const std::string client = R"({"address":"2001:db8::)" + std::to_string(who.size()) +
                                R"(","user_agent":"agent-of-)" + who + "\"}";
     const std::array<Member, 2> members = {{{"actor", actor}, {"client", client}}};
-    EXPECT_FALSE(sealer_->submit({"access.allow", id, members}, Collector::ticket(++number_), true).value());
+    if (sealer_->submit({"access.allow", id, members}, Collector::ticket(++number_), true).value()) {
+      return std::nullopt;
+    }
     const auto answer = collector_.wait(number_);
-    EXPECT_EQ(answer.outcome, Outcome::durable) << answer.reason;
-    return answer.receipt.seq;
+    return answer.outcome == Outcome::durable ? std::optional(answer.receipt.seq) : std::nullopt;
+  }
+
+  std::uint64_t visit(const std::string& who) {
+    const auto seq = try_visit(who);
+    EXPECT_TRUE(seq);
+    return seq.value_or(0);
+  }
+
+  // As visit(), but waits until the writer has opened its journal again.
+  std::uint64_t visit_once_writable(const std::string& who) {
+    const auto until = std::chrono::steady_clock::now() + Collector::patience;
+    auto seq = try_visit(who);
+    while (!seq && std::chrono::steady_clock::now() < until) {
+      std::this_thread::yield();
+      seq = try_visit(who);
+    }
+    EXPECT_TRUE(seq);
+    return seq.value_or(0);
   }
 
   Result<json::object> ask(const json::object& request) {
@@ -125,6 +155,7 @@ class Erasure : public ::testing::Test {
   }
 
   Home home_;
+  std::atomic<bool> head_fails_{false};  // once
   Collector collector_;
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Sealer> sealer_;
@@ -256,6 +287,23 @@ TEST_F(Erasure, IsTakenBackAtTheNextOpeningWhereACrashCameBeforeItsEntry) {
   open();
   EXPECT_EQ(subject_of("mallory"), uuid);
   EXPECT_THAT(Keyring::open(home_.keyring()).value().begun_erasures().value(), IsEmpty());
+}
+
+// The entry is durable and its acknowledgement is not: the writer opens the journal again, finds the entry,
+// and destroys the key.
+TEST_F(Erasure, WhoseAcknowledgementFailsLeavesNobodyUnderTheKeyThatIsDestroyed) {
+  visit("mallory");
+  const std::string uuid = subject_of("mallory");
+  head_fails_ = true;
+  ASSERT_FALSE(erase("mallory", uuid));
+  EXPECT_FALSE(head_fails_) << "the fault was injected";
+  const auto seq = visit_once_writable("mallory");
+  EXPECT_THAT(body(seq), ::testing::Not(HasSubstr(uuid)));
+  auto unsealer = Unsealer::open(home_.keyring(), home_.options().kek).value();
+  EXPECT_THAT(unsealer.unseal(body(seq)).value_or(""), HasSubstr("mallory@mail.test"));
+  close();
+  EXPECT_THAT(files_with(uuid), ::testing::Not(::testing::Contains("keyring.db")));
+  EXPECT_THAT(findings(), IsEmpty());
 }
 
 TEST_F(Erasure, AReaderLetsGoOfAKeyThatWasDestroyedMeanwhile) {

@@ -94,7 +94,7 @@ TEST_F(Remembering, TheBodiesOfASegmentAreReadOnce) {
   grow(500 * day);
   RetentionMemory memory;
   ASSERT_FALSE(judge(memory).at(0).due);  // its requests are kept for 600 days
-  // The same file without its requests: who reads it again finds nothing that is kept so long.
+  // Another file in its place: who reads it again sees that.
   const auto other = home_.folder() / "other.db";
   std::filesystem::copy_file(home_.segment(), other);
   std::filesystem::permissions(other, std::filesystem::perms::owner_write,
@@ -105,9 +105,32 @@ TEST_F(Remembering, TheBodiesOfASegmentAreReadOnce) {
         "DROP TRIGGER entry_delete; DELETE FROM entry WHERE instr(CAST(body AS TEXT), 'access.')"));
   }
   std::filesystem::rename(other, home_.segment());
-  EXPECT_FALSE(judge(memory).at(0).due);
+  EXPECT_THAT(judge(memory).at(0).why_not, ::testing::HasSubstr("kept for 600 d"));
   RetentionMemory fresh;
-  EXPECT_TRUE(judge(fresh).at(0).due);
+  EXPECT_THAT(judge(fresh).at(0).why_not, ::testing::HasSubstr("not the file that was sealed"));
+}
+
+TEST_F(Remembering, OfAnotherFileInTheSegmentsPlaceNothingStays) {
+  grow(500 * day);
+  const auto kept = home_.folder() / "kept.db";
+  std::filesystem::rename(home_.segment(), kept);
+  std::filesystem::copy_file(kept, home_.segment());
+  std::filesystem::permissions(home_.segment(), std::filesystem::perms::owner_write,
+                               std::filesystem::perm_options::add);
+  {
+    auto database = Database::open(home_.segment(), SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(database.execute(
+        "DROP TRIGGER entry_delete; DELETE FROM entry WHERE instr(CAST(body AS TEXT), 'access.')"));
+  }
+  RetentionMemory memory;
+  const auto swapped = judge(memory);
+  ASSERT_THAT(swapped, SizeIs(1));
+  EXPECT_FALSE(swapped[0].due);
+  EXPECT_TRUE(swapped[0].faulty);
+  std::filesystem::rename(kept, home_.segment());
+  const auto back = judge(memory);
+  EXPECT_FALSE(back.at(0).faulty);
+  EXPECT_THAT(back.at(0).why_not, ::testing::HasSubstr("kept for 600 d"));
 }
 
 TEST_F(Remembering, AStoppedReadingBeginsAnew) {

@@ -4,6 +4,8 @@
 #include "audit/custody/custodian.hpp"
 #include "audit/custody/stub.hpp"
 #include "audit/journal/journal.hpp"
+#include "audit/journal/schema.hpp"
+#include "audit/journal/segment.hpp"
 #include "audit/proof/verify.hpp"
 #include "tests/audit/support/home.hpp"
 
@@ -11,6 +13,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -29,6 +32,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::Home;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 using namespace std::chrono_literals;
 
@@ -120,6 +124,32 @@ class Retirement : public ::testing::Test {
       }
     }
     return found;
+  }
+
+  // Without touching the first segment, beside which something may lie.
+  std::size_t count_retirements() {
+    auto database = Database::open(newest_segment(), SQLITE_OPEN_READONLY).value();
+    return std::stoull(
+        database
+            .value(R"(SELECT count(*) FROM entry WHERE instr(CAST(body AS TEXT), '"kind":"journal.retire"'))")
+            .value());
+  }
+
+  std::filesystem::path newest_segment() { return list_segments(home_.journal()).value().back().path; }
+
+  // What the first entry of each segment but the first says, in order.
+  std::vector<Seal> all_seals() {
+    std::vector<Seal> seals;
+    for (const SegmentFile& file : list_segments(home_.journal()).value()) {
+      const auto body = Database::open(file.path, SQLITE_OPEN_READONLY)
+                            .value()
+                            .value("SELECT CAST(body AS TEXT) FROM entry ORDER BY seq LIMIT 1")
+                            .value();
+      if (const auto seal = parse_seal(body)) {
+        seals.push_back(*seal);
+      }
+    }
+    return seals;
   }
 
   Home home_;
@@ -220,6 +250,82 @@ TEST_F(Retirement, WhatWasAlteredStaysAsEvidence) {
   EXPECT_EQ(count("journal.retire"), 0U);
 }
 
+// SQLite takes up any WAL that lies there: what it says would go into the stub in place of what was sealed.
+TEST_F(Retirement, AWalOrRollbackJournalBesideASealedSegmentKeepsItAsEvidence) {
+  grow(401 * day);
+  const auto other = home_.folder() / "other.db";
+  std::filesystem::copy_file(home_.segment(), other);
+  std::filesystem::permissions(other, std::filesystem::perms::owner_write,
+                               std::filesystem::perm_options::add);
+  const std::string wal = home_.segment().string() + "-wal";
+  {
+    auto database = Database::open(other, SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(
+        database.execute("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; DROP TRIGGER entry_update;"
+                         R"(UPDATE entry SET body = CAST('{"kind":"x"}' AS BLOB) WHERE seq = 7)"));
+    std::filesystem::copy_file(other.string() + "-wal", wal);
+  }
+  const auto stays = [&] {
+    const auto answer = retire(400 * day).value();
+    const auto& one = answer.at("segments").at(0).as_object();
+    EXPECT_FALSE(one.at("retired").as_bool());
+    EXPECT_TRUE(one.at("failed").as_bool());
+    EXPECT_THAT(std::string(one.at("why").as_string()), HasSubstr("stands beside it"));
+    EXPECT_EQ(count_retirements(), 0U);
+    EXPECT_FALSE(std::filesystem::exists(home_.segment().string() + ".new"));
+    EXPECT_FALSE(std::filesystem::exists(home_.segment().string() + "-shm"));
+  };
+  stays();
+  std::filesystem::rename(wal, home_.segment().string() + "-journal");
+  stays();
+  std::filesystem::remove(home_.segment().string() + "-journal");
+  EXPECT_TRUE(retire(400 * day).value().at("segments").at(0).at("retired").as_bool());
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Retirement, TheBodiesOfAStubGiveTheRootThatWasSealed) {
+  grow(1 * day);
+  grow(401 * day);
+  const auto seals = all_seals();
+  ASSERT_EQ(seals.size(), 2U);
+  const auto second = home_.journal() / "000000000022.db";
+  StubOptions options;
+  options.before = tree_after(seals[0]);
+  ASSERT_TRUE(options.before);
+  EXPECT_TRUE(write_stub(second, seals[1], options));
+  drop_stub(second);
+  Seal other = seals[1];
+  other.root = seals[0].root;
+  const auto refused = write_stub(second, other, options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, FailureKind::tampered);
+  EXPECT_FALSE(std::filesystem::exists(second.string() + ".new"));
+}
+
+// One look at another file must not decide what is done with the right one.
+TEST_F(Retirement, AFileThatIsSwappedForOneLookDoesNotShortenHowLongItIsKept) {
+  grow(500 * day);
+  const json::object rules{{"rules", {{"keep", 86'400 * 400}, {"kinds", {{"access", 86'400 * 3'000}}}}}};
+  Custodian gateway(home_.journal(), home_.options().clock,
+                    [this](const Custodian::Act& act) { return act(*journal_); });
+  const json::object request{{"act", "retire"}, {"apply", true}, {"rules", rules.at("rules")}};
+  const auto kept = home_.folder() / "kept.db";
+  std::filesystem::copy_file(home_.segment(), kept);
+  replace_segment([](const std::filesystem::path& file) {
+    auto database = Database::open(file, SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(database.execute(
+        "DROP TRIGGER entry_delete; DELETE FROM entry WHERE instr(CAST(body AS TEXT), 'access.')"));
+  });
+  const auto first = gateway.handle(request, {1000}).value();
+  EXPECT_TRUE(first.at("segments").at(0).at("failed").as_bool());
+  std::filesystem::rename(kept, home_.segment());
+  const auto second = gateway.handle(request, {1000}).value();
+  EXPECT_FALSE(second.at("segments").at(0).at("retired").as_bool());
+  EXPECT_THAT(std::string(second.at("segments").at(0).at("why").as_string()), HasSubstr("kept for 3000 d"));
+  EXPECT_FALSE(is_stub(home_.segment()).value());
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
 TEST_F(Retirement, ACrashBetweenEntryAndFileIsFinishedWithoutASecondEntry) {
   grow(401 * day);
   const auto kept = home_.folder() / "kept";
@@ -229,6 +335,66 @@ TEST_F(Retirement, ACrashBetweenEntryAndFileIsFinishedWithoutASecondEntry) {
   ASSERT_FALSE(is_stub(home_.segment()).value());
   EXPECT_TRUE(retire(400 * day).value().at("segments").at(0).at("retired").as_bool());
   EXPECT_TRUE(is_stub(home_.segment()).value());
+  EXPECT_EQ(count("journal.retire"), 1U);
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+// SQLite writes its own version into a file: after an upgrade the same stub has another hash.
+TEST_F(Retirement, AStubThatIsOnRecordTakesItsPlaceWhateverMadeIt) {
+  grow(401 * day);
+  const Seal seal = all_seals().at(0);
+  ASSERT_TRUE(write_stub(home_.segment(), seal));
+  const auto fresh = home_.segment().string() + ".new";
+  std::filesystem::permissions(fresh, std::filesystem::perms::owner_write,
+                               std::filesystem::perm_options::add);
+  constexpr int version_at = 96;  // SQLite, "Database File Format" §1.3
+  std::fstream(fresh, std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(version_at)
+      .write("\x00\x00\x00\x07", 4);
+  const std::string stub = '"' + to_hex(file_sha256(fresh).value()) + '"';
+  const std::string last = std::to_string(seal.last);
+  const std::array<Member, 3> members = {{{"first", "0"}, {"last", last}, {"stub", stub}}};
+  ASSERT_TRUE(journal_->append_own("journal.retire", members));
+  ASSERT_TRUE(journal_->close());
+  open();
+  EXPECT_TRUE(retire(400 * day).value().at("segments").at(0).at("retired").as_bool());
+  EXPECT_TRUE(is_stub(home_.segment()).value());
+  EXPECT_EQ(count("journal.retire"), 1U);
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Retirement, AStubDoesNotTakeThePlaceOfASegmentThatWasAlteredSince) {
+  grow(401 * day);
+  const Seal seal = all_seals().at(0);
+  const std::string stub = '"' + to_hex(write_stub(home_.segment(), seal).value()) + '"';
+  const std::string last = std::to_string(seal.last);
+  const std::array<Member, 3> members = {{{"first", "0"}, {"last", last}, {"stub", stub}}};
+  ASSERT_TRUE(journal_->append_own("journal.retire", members));
+  replace_segment([](const std::filesystem::path& file) {
+    std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(-100, std::ios::end).put('x');
+  });
+  const auto answer = retire(400 * day).value();
+  EXPECT_TRUE(answer.at("segments").at(0).at("failed").as_bool());
+  EXPECT_FALSE(is_stub(home_.segment()).value());
+}
+
+TEST_F(Retirement, WhoseAcknowledgementFailedKeepsTheFileThatTheEntryNames) {
+  grow(401 * day);
+  Custodian custodian(home_.journal(), home_.options().clock,
+                      [this](const Custodian::Act& act) -> Result<std::string> {
+                        const auto done = act(*journal_);
+                        return done ? fail(FailureKind::unreadable, "head cannot be written") : done.error();
+                      });
+  const json::object request{{"act", "retire"}, {"apply", true}, {"rules", {{"keep", 86'400 * 400}}}};
+  const auto answer = custodian.handle(request, {1000}).value();
+  EXPECT_FALSE(answer.at("segments").at(0).at("retired").as_bool());
+  const auto fresh = home_.segment().string() + ".new";
+  ASSERT_TRUE(std::filesystem::exists(fresh));
+  const auto named = file_sha256(fresh).value();
+  ASSERT_TRUE(journal_->close());
+  open();
+  EXPECT_TRUE(retire(400 * day).value().at("segments").at(0).at("retired").as_bool());
+  EXPECT_EQ(file_sha256(home_.segment()).value(), named);
   EXPECT_EQ(count("journal.retire"), 1U);
   EXPECT_THAT(findings(), IsEmpty());
 }
@@ -246,13 +412,7 @@ TEST_F(Retirement, ArchivesTheWholeSegmentFirst) {
 
 TEST_F(Retirement, AStubThatNoEntrySpeaksOfIsFound) {
   grow(401 * day);
-  const auto body = Database::open(home_.journal() / "000000000022.db", SQLITE_OPEN_READONLY)
-                        .value()
-                        .value("SELECT CAST(body AS TEXT) FROM entry ORDER BY seq LIMIT 1")
-                        .value();
-  const auto seal = parse_seal(body);
-  ASSERT_TRUE(seal) << body;
-  ASSERT_TRUE(write_stub(home_.segment(), *seal));
+  ASSERT_TRUE(write_stub(home_.segment(), all_seals().at(0)));
   ASSERT_TRUE(place_stub(home_.segment()));
   EXPECT_THAT(findings(), ElementsAre("bodies-missing"));
 }
@@ -309,6 +469,79 @@ TEST_F(Retirement, AFileThatIsReplacedWhileItIsVerifiedIsJudgedByWhatTookItsPlac
   EXPECT_THAT(found, Contains("segment-altered"));
 }
 
+TEST_F(Retirement, AFileThatIsReplacedAtTheVeryEndOfAReadingThatFoundNothingIsReadToo) {
+  grow_long();
+  bool replaced = false;
+  const auto found = findings([&](const VerifyProgress& progress) {
+    if (progress.entries_done == progress.entries_total && !std::exchange(replaced, true)) {
+      replace_segment([](const std::filesystem::path& file) {
+        std::fstream(file, std::ios::in | std::ios::out | std::ios::binary)
+            .seekp(-100, std::ios::end)
+            .put('x');
+      });
+    }
+  });
+  EXPECT_TRUE(replaced);
+  EXPECT_THAT(found, Contains("segment-altered"));
+  EXPECT_THAT(remarks_, Contains(HasSubstr("it was read again")));
+}
+
+// Whoever alters a record and puts the right file back while it is verified is found all the same.
+TEST_F(Retirement, WhatNoRetirementCanShowStaysAFindingWhereTheFileIsPutBackInTime) {
+  grow_long();
+  const auto kept = home_.folder() / "kept.db";
+  std::filesystem::copy_file(home_.segment(), kept);
+  replace_segment([](const std::filesystem::path& file) {
+    auto database = Database::open(file, SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(database.execute(
+        "DROP TRIGGER entry_update; UPDATE entry SET body = CAST('{}' AS BLOB) WHERE seq = 7"));
+  });
+  bool back = false;
+  const auto found = findings([&](const VerifyProgress& progress) {
+    if (progress.entries_done > 4'096 && !std::exchange(back, true)) {
+      std::filesystem::rename(kept, home_.segment());
+    }
+  });
+  EXPECT_TRUE(back);
+  EXPECT_THAT(found, Contains("trigger-missing"));
+  EXPECT_THAT(found, Contains("entry-malformed"));
+  EXPECT_THAT(found, Not(Contains("segment-altered"))) << "the file that is there now is the right one";
+  EXPECT_THAT(remarks_, Contains(HasSubstr("entry-malformed at entry 7")));
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Retirement, WhatWasFoundIsToldWhereTheFolderCannotBeReadAgain) {
+  grow_long();
+  replace_segment([](const std::filesystem::path& file) {
+    std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(-100, std::ios::end).put('x');
+  });
+  const auto away = home_.folder() / "away";
+  bool gone = false;
+  const auto found = findings([&](const VerifyProgress& progress) {
+    if (progress.entries_done == progress.entries_total && !std::exchange(gone, true)) {
+      std::filesystem::rename(home_.journal(), away);
+    }
+  });
+  EXPECT_TRUE(gone);
+  EXPECT_THAT(found, Contains("segment-altered"));
+  EXPECT_THAT(remarks_, Contains(HasSubstr("could not be read again")));
+  std::filesystem::rename(away, home_.journal());
+}
+
+TEST_F(Retirement, ASegmentThatIsBegunWhileAWholeRecordIsVerifiedIsNoReasonToReadItAgain) {
+  grow_long();
+  bool begun = false;
+  const auto found = findings([&](const VerifyProgress& progress) {
+    if (progress.entries_done == progress.entries_total && !std::exchange(begun, true)) {
+      const std::uint64_t next = journal_->size();
+      ASSERT_TRUE(Segment::create(home_.journal() / segment_name(next), journal_->origin(), next));
+    }
+  });
+  EXPECT_TRUE(begun);
+  EXPECT_THAT(found, IsEmpty());
+  EXPECT_THAT(remarks_, Not(Contains(HasSubstr("read again"))));
+}
+
 TEST_F(Retirement, AFileThatIsReplacedWheneverItIsReadIsAFindingInTheEnd) {
   grow_long();
   int replaced = 0;
@@ -361,8 +594,38 @@ TEST_F(Retirement, ThatIsStoppedLeavesNeitherArchiveNorStubBehind) {
   stop.request_stop();
   EXPECT_FALSE(archive_file(home_.segment(), archive / "0.zst", seal.sha256, stop.get_token()));
   EXPECT_TRUE(std::filesystem::is_empty(archive));
-  EXPECT_FALSE(write_stub(home_.segment(), seal, stop.get_token()));
+  EXPECT_FALSE(write_stub(home_.segment(), seal, {stop.get_token()}));
   EXPECT_FALSE(std::filesystem::exists(home_.segment().string() + ".new"));
+}
+
+TEST_F(Retirement, AHoldThatArrivesBetweenTwoSegmentsIsInTimeForTheSecond) {
+  grow(1 * day);
+  grow(401 * day);
+  const auto first = retire(400 * day, true, {{"at_most", 1}}).value();
+  ASSERT_EQ(first.at("segments").as_array().size(), 1U);
+  EXPECT_TRUE(first.at("segments").at(0).at("retired").as_bool());
+  const auto next = first.at("next").to_number<std::uint64_t>();
+  EXPECT_EQ(next, 22U);
+  ASSERT_TRUE(ask({{"act", "hold"}, {"hold", "case-17"}, {"first", next}, {"last", next + 1}}));
+  const auto second = retire(400 * day, true, {{"at_most", 1}, {"from", next}}).value();
+  EXPECT_FALSE(second.at("segments").at(0).at("retired").as_bool());
+  EXPECT_THAT(std::string(second.at("segments").at(0).at("why").as_string()), HasSubstr("case-17"));
+  EXPECT_FALSE(second.contains("next"));
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Retirement, OneThatFailsAtATimeDoesNotKeepTheOthersFromTheirTurn) {
+  grow(1 * day);
+  grow(401 * day);
+  replace_segment([](const std::filesystem::path& file) {
+    std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(-100, std::ios::end).put('x');
+  });
+  const auto first = retire(400 * day, true, {{"at_most", 1}}).value();
+  EXPECT_TRUE(first.at("segments").at(0).at("failed").as_bool());
+  const auto second = retire(400 * day, true, {{"at_most", 1}, {"from", first.at("next")}}).value();
+  ASSERT_EQ(second.at("segments").as_array().size(), 1U);
+  EXPECT_TRUE(second.at("segments").at(0).at("retired").as_bool());
+  EXPECT_FALSE(second.contains("next"));
 }
 
 TEST_F(Retirement, AHoldThatIsSaidAgainDoesNotBecomeSmaller) {

@@ -39,6 +39,22 @@ class Leftovers : public ::testing::Test {
     EXPECT_TRUE(journal) << journal.error().message;
     return journal ? std::move(*journal) : nullptr;
   }
+  static std::vector<std::string> told(const Journal& journal) {
+    std::vector<std::string> all;
+    for (const Leftover& left : journal.leftovers()) {
+      all.push_back(left.told);
+    }
+    return all;
+  }
+  // Two segments sealed, of 22 and some entries; the third is open.
+  void seal_two() {
+    auto journal = open();
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_TRUE(append(*journal, 20));
+      ASSERT_TRUE(journal->seal());
+    }
+    ASSERT_TRUE(journal->close());
+  }
   std::vector<Finding> findings() {
     VerifyOptions options{home_.journal(), load_root_key(home_.root().vkey()).value(), {}, {}, {}, {}, 1, {}};
     options.head = home_.head();
@@ -66,22 +82,34 @@ TEST_F(Leftovers, OfACrashAreClearedAtTheNextOpeningWhichSaysSo) {
   for (const std::string& name : names) {
     EXPECT_FALSE(there(name)) << name;
   }
-  EXPECT_THAT(journal->cleared(),
+  EXPECT_THAT(told(*journal),
               ElementsAre(HasSubstr(names[0] + ", which a crash left, was removed"), HasSubstr(names[1]),
                           HasSubstr(names[2]), HasSubstr(names[3]), HasSubstr(names[4])));
+  EXPECT_FALSE(journal->leftovers().front().grave);
   ASSERT_TRUE(journal->close());
-  EXPECT_THAT(open()->cleared(), IsEmpty());
+  EXPECT_THAT(told(*open()), IsEmpty());
   EXPECT_THAT(findings(), IsEmpty());
 }
 
-TEST_F(Leftovers, AStubThatNeverTookItsPlaceIsOne) {
+// Whether a retirement is on record that names it the custodian knows.
+TEST_F(Leftovers, AWholeStubIsLeftToTheRetirementAndHalfAStubIsNone) {
   auto journal = open();
   ASSERT_TRUE(append(*journal, 20));
   ASSERT_TRUE(journal->seal());
   ASSERT_TRUE(journal->close());
   const auto sha256 = file_sha256(home_.segment()).value();
-  ASSERT_TRUE(write_stub(home_.segment(), Seal{0, 21, {}, sha256, {}}));
-  ASSERT_TRUE(there("000000000000.db.new"));
+  const auto body = Database::open(home_.journal() / "000000000022.db", SQLITE_OPEN_READONLY)
+                        .value()
+                        .value("SELECT CAST(body AS TEXT) FROM entry ORDER BY seq LIMIT 1")
+                        .value();
+  const Seal seal = parse_seal(body).value();
+  ASSERT_TRUE(write_stub(home_.segment(), seal));
+  journal = open();
+  EXPECT_TRUE(there("000000000000.db.new"));
+  EXPECT_THAT(told(*journal), ElementsAre(HasSubstr("it is a stub")));
+  EXPECT_FALSE(journal->leftovers().front().grave);
+  ASSERT_TRUE(journal->close());
+  put("000000000000.db.new-journal");  // which would undo what was written
   journal = open();
   EXPECT_FALSE(there("000000000000.db.new"));
   EXPECT_EQ(file_sha256(home_.segment()).value(), sha256);
@@ -97,13 +125,40 @@ TEST_F(Leftovers, NothingThatIsNotOurOwnIsTouchedAndNoLinkIsFollowed) {
   }
   fs::create_symlink(target, home_.journal() / "000000000030.db.new");
   fs::create_directory(home_.journal() / "000000000040.db.new");
-  EXPECT_THAT(open()->cleared(), IsEmpty());
+  EXPECT_THAT(told(*open()), IsEmpty());
   for (const char* name :
        {"notes.new", "0.db.new", "000000000021.db.new.old", "000000000021.db.new-wal2", "index.db.new",
         "000000000021.new", "x000000000021.db.new", "000000000030.db.new", "000000000040.db.new"}) {
     EXPECT_TRUE(there(name)) << name;
   }
   EXPECT_TRUE(fs::exists(target));
+}
+
+TEST_F(Leftovers, ThatMayBeTheOnlyCopyOfASealedSegmentStayAndTheLogSaysSo) {
+  seal_two();
+  const std::string name = "000000000022.db";
+  ASSERT_TRUE(there(name));
+  fs::rename(home_.journal() / name, home_.journal() / (name + ".new"));
+  const auto journal = open();
+  EXPECT_TRUE(there(name + ".new"));
+  ASSERT_THAT(told(*journal), ElementsAre(HasSubstr("its own, " + name + ", is missing")));
+  EXPECT_TRUE(journal->leftovers().front().grave);
+  ASSERT_TRUE(journal->close());
+  fs::rename(home_.journal() / (name + ".new"), home_.journal() / name);
+  EXPECT_THAT(findings(), IsEmpty()) << "nothing was lost";
+}
+
+TEST_F(Leftovers, ACopyBesideASegmentThatWasSealedLongAgoTakesNothingsPlace) {
+  seal_two();
+  put("000000000000.db.sealed.new");
+  put("000000000043.db.sealed.new");
+  ASSERT_TRUE(there("000000000043.db"));
+  const auto sealed = file_sha256(home_.segment()).value();
+  ASSERT_TRUE(open()->close());
+  EXPECT_EQ(file_sha256(home_.segment()).value(), sealed);
+  EXPECT_TRUE(there("000000000000.db.sealed.new"));
+  EXPECT_TRUE(there("000000000043.db.sealed.new"));
+  EXPECT_THAT(findings(), IsEmpty());
 }
 
 TEST_F(Leftovers, StayWhereTheRecordIsRefusedSinceTheyMayBeEvidence) {

@@ -619,6 +619,50 @@ TEST_F(Verify, AGapInTheHeartbeatIsFoundWhileTheJournalIsOpen) {
   EXPECT_THAT(report.remarks, Contains(testing::HasSubstr("without gateway.stop")));
 }
 
+// A crash while a segment is sealed: the next start says first what became of it.
+TEST_F(Verify, ASealThatAStartFinishesIsNoGapButOneThatNoStartFollowsIs) {
+  journal_.requests(4);
+  journal_.clock_s += 5'000;
+  journal_.seal();
+  journal_.add("journal.open");
+  journal_.requests(4);
+  journal_.clock_s += 6'000;
+  journal_.seal();
+  const std::uint64_t seal = journal_.bodies.size() - 1;
+  journal_.requests(4);
+  journal_.clock_s += 7'000;
+  journal_.seal();
+  journal_.checkpoint();
+  journal_.write();
+  const VerifyReport report = verify();
+  EXPECT_THAT(found(report), ElementsAre("heartbeat-gap@" + std::to_string(seal)));
+  EXPECT_THAT(report.remarks, Contains(testing::HasSubstr("5001 s without an entry")));
+  EXPECT_THAT(report.remarks, Contains(testing::HasSubstr("7001 s without an entry")));
+}
+
+TEST_F(Verify, AKeyOutOfTurnByGrantAndItsSealAfterALongExaminationAreNoGaps) {
+  journal_.requests(4);
+  journal_.checkpoint();
+  journal_.clock_s += 5'000;
+  journal_.rotate_by_grant("new", "n1");
+  journal_.clock_s += 2'000;
+  journal_.seal();
+  journal_.add("journal.open");
+  journal_.checkpoint();
+  journal_.write();
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Verify, AKeyThatFollowsInTurnIsNoReasonForAGap) {
+  journal_.requests(4);
+  journal_.clock_s += 5'000;
+  journal_.rotate("next");
+  journal_.add("journal.open");
+  journal_.checkpoint();
+  journal_.write();
+  EXPECT_THAT(found(verify()), ElementsAre(HasSubstr("heartbeat-gap@")));
+}
+
 TEST_F(Verify, ARecordThatIsTooOldIsFoundWhereAnAgeIsAsked) {
   write_plain();
   VerifyOptions with = options();

@@ -145,6 +145,15 @@ TEST(SealedEvent, ThePersonIsTheSubjectElseTheUserElseNobody) {
   EXPECT_EQ(who(R"({"subject":)" + cut + "}"), cut);
 }
 
+TEST(SealedEvent, AnActorWithOneNameAsTextAndAsBytesIsRefused) {
+  for (const std::string_view json :
+       {R"({"subject":"alice","subject_bytes":"bob"})", R"({"user":"alice","user_bytes":"bob"})",
+        R"({"subject":"carol","user":"alice","user_bytes":"bob"})"}) {
+    const std::array<Member, 1> one = {{{"actor", json}}};
+    EXPECT_FALSE(take_apart({"access.deny", id, one})) << json;
+  }
+}
+
 TEST(SealedEvent, TheNameOfALoginThatFailedIsSealedForThatPerson) {
   const std::array<Member, 2> login = {{{"client", R"({"address":"192.0.2.7"})"}, {"user", "\"carol\""}}};
   const auto parts = take_apart({"session.reject", id, login}).value();

@@ -17,6 +17,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 
 namespace tallygate::audit {
 namespace {
@@ -215,6 +216,57 @@ TEST_F(Sealing, AnErasedPersonsKeyIsNowhereInMemory) {
     return std::string();
   }));
   EXPECT_EQ(key.in_memory(), 0U);
+}
+
+// The event names somebody whose key is at hand, and a newcomer, for whom it has to wait.
+TEST_F(Sealing, WhoIsErasedWhileAnEventWaitsForAnotherPersonIsNotCalledByTheOldName) {
+  start();
+  ASSERT_FALSE(submit(1, "mallory").value());
+  ASSERT_EQ(collector_.wait(1).outcome, Outcome::durable);
+  const std::string uuid = unsealer().subject_of("mallory").value().value();
+  std::promise<void> release;
+  std::promise<void> entered;
+  thread_ = std::thread([&] {
+    static_cast<void>(writer_->perform([&](Journal& journal) -> Result<std::string> {
+      entered.set_value();
+      release.get_future().wait();
+      const std::string member = '"' + uuid + '"';
+      const std::array<Member, 1> members = {{{"subject", member}}};
+      EXPECT_TRUE(journal.begin_erasure(uuid));
+      sealer_->forget(uuid);
+      EXPECT_TRUE(journal.append_own("journal.erase", members));
+      EXPECT_TRUE(journal.settle_erasures());
+      return std::string();
+    }));
+  });
+  entered.get_future().wait();
+  const std::string id = time_uuid(system_clock()()).value();
+  const std::array<Member, 1> flood = {
+      {{"accounts", R"([{"count":1,"user":"mallory"},{"count":2,"user":"newcomer"}])"}}};
+  ASSERT_FALSE(sealer_->submit({"journal.suppress", id, flood}, Collector::ticket(2), true).value());
+  for (int i = 0; i < 10'000; ++i) {
+    std::this_thread::yield();  // so that the sealer has most likely looked for both and waits for its turn
+  }
+  release.set_value();
+  const auto answer = collector_.wait(2);
+  ASSERT_EQ(answer.outcome, Outcome::durable) << answer.reason;
+  EXPECT_THAT(body(answer.receipt.seq), ::testing::Not(HasSubstr(uuid)));
+  EXPECT_THAT(body(answer.receipt.seq), HasSubstr(unsealer().subject_of("mallory").value().value()));
+}
+
+TEST(People, WhoIsForgottenIsForgottenUnderEveryName) {
+  People people;
+  const auto person = [](const char* uuid) {
+    return std::make_shared<const SubjectKey>(SubjectKey{uuid, AesKey::random().value()});
+  };
+  people.put("alice", person("u-1"));
+  people.put("bob", person("u-2"));
+  people.put("alice@example.com", person("u-1"));
+  people.forget("u-1");
+  EXPECT_EQ(people.size(), 1U);
+  EXPECT_FALSE(people.find("alice"));
+  EXPECT_FALSE(people.find("alice@example.com"));
+  EXPECT_TRUE(people.find("bob"));
 }
 
 TEST_F(Sealing, AnEventThatIsNotAcceptableIsRefusedAtOnce) {
