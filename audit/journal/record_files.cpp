@@ -34,14 +34,28 @@ Result<RecordFiles> RecordFiles::open(const std::filesystem::path& folder, const
     return fail(FailureKind::tampered,
                 record.files_.back().path.string() + ": the journal has no entry, not even its charter");
   }
-  // Only that one can be on its way to being sealed. A copy beside any other was not made by a sealing, and
-  // takes nothing's place.
-  if (const auto unsealed = record.unsealed()) {
-    if (auto finished = finish_sealing(unsealed->path); !finished) {
-      return finished.error();
-    }
+  if (auto finished = record.finish_newest_sealing(); !finished) {
+    return finished.error();
   }
   return record;
+}
+
+// Only the newest one but the open can have been on its way to being sealed; once its seal is on record, the
+// copy must be what that names. Any other copy was not made by a sealing, and takes nothing's place.
+Result<void> RecordFiles::finish_newest_sealing() {
+  if (files_.size() < 2) {
+    return {};
+  }
+  std::optional<Digest> sha256;
+  if (!open_empty_) {
+    const auto body = open_.body(files_.back().first);
+    const auto seal = body ? parse_seal(*body) : std::nullopt;
+    if (!seal) {
+      return {};  // the record is judged elsewhere
+    }
+    sha256 = seal->sha256;
+  }
+  return finish_sealing(files_[files_.size() - 2].path, sha256);
 }
 
 // A crash while the newest sealed segment left WAL mode may have left a rollback journal, which only a writer

@@ -53,6 +53,7 @@ class RecordFiles {
  private:
   RecordFiles(std::vector<SegmentFile> files, Segment open, std::string vfs)
       : files_(std::move(files)), open_(std::move(open)), vfs_(std::move(vfs)) {}
+  Result<void> finish_newest_sealing();
   Result<Database> read(const SegmentFile& file) const;
   Result<void> leaves_of(std::size_t index, std::uint64_t from,
                          const std::function<void(const Digest&)>& each);

@@ -143,11 +143,17 @@ Result<void> leave_wal(const std::filesystem::path& file, const std::string& vfs
 
 }  // namespace
 
-Result<void> finish_sealing(const std::filesystem::path& file) {
+Result<void> finish_sealing(const std::filesystem::path& file, const std::optional<Digest>& sha256) {
   const auto copy = beside(file, copy_suffix);
   std::error_code error;
   if (!std::filesystem::exists(copy, error)) {
     return {};
+  }
+  if (sha256) {
+    const auto found = file_sha256(copy);
+    if (!found || *found != *sha256) {
+      return found ? Result<void>() : found.error();
+    }
   }
   if (auto removed = remove_wal(file); !removed) {
     return removed.error();

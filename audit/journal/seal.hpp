@@ -49,8 +49,9 @@ struct SealMembers {
 [[nodiscard]] Result<Digest> seal_file(const std::filesystem::path& file, const std::string& vfs = {});
 
 /// Puts a whole copy, which a crash kept from it, in the segment's place. Nothing happens where there is
-/// none. Errors: unreadable.
-[[nodiscard]] Result<void> finish_sealing(const std::filesystem::path& file);
+/// none, or where its hash is not `sha256`, if that is known. Errors: unreadable.
+[[nodiscard]] Result<void> finish_sealing(const std::filesystem::path& file,
+                                          const std::optional<Digest>& sha256 = {});
 
 /// SHA-256 of a file as it stands. Errors: missing, unreadable (also: `stop` was requested).
 [[nodiscard]] Result<Digest> file_sha256(const std::filesystem::path& file, const std::stop_token& stop = {});

@@ -148,15 +148,21 @@ TEST_F(Leftovers, ThatMayBeTheOnlyCopyOfASealedSegmentStayAndTheLogSaysSo) {
   EXPECT_THAT(findings(), IsEmpty()) << "nothing was lost";
 }
 
-TEST_F(Leftovers, ACopyBesideASegmentThatWasSealedLongAgoTakesNothingsPlace) {
+TEST_F(Leftovers, ACopyThatNoSealingMadeTakesNothingsPlace) {
   seal_two();
-  put("000000000000.db.sealed.new");
-  put("000000000043.db.sealed.new");
+  const std::vector<std::string> segments = {"000000000000.db", "000000000022.db"};
+  std::vector<Digest> sealed;
+  for (const std::string& segment : segments) {
+    sealed.push_back(file_sha256(home_.journal() / segment).value());
+    put(segment + ".sealed.new");
+  }
+  put("000000000043.db.sealed.new");  // the open one
   ASSERT_TRUE(there("000000000043.db"));
-  const auto sealed = file_sha256(home_.segment()).value();
   ASSERT_TRUE(open()->close());
-  EXPECT_EQ(file_sha256(home_.segment()).value(), sealed);
-  EXPECT_TRUE(there("000000000000.db.sealed.new"));
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    EXPECT_EQ(file_sha256(home_.journal() / segments[i]).value(), sealed[i]) << segments[i];
+    EXPECT_TRUE(there(segments[i] + ".sealed.new"));
+  }
   EXPECT_TRUE(there("000000000043.db.sealed.new"));
   EXPECT_THAT(findings(), IsEmpty());
 }

@@ -632,7 +632,6 @@ TEST_F(Verify, ASealThatAStartFinishesIsNoGapButOneThatNoStartFollowsIs) {
   journal_.requests(4);
   journal_.clock_s += 7'000;
   journal_.seal();
-  journal_.checkpoint();
   journal_.write();
   const VerifyReport report = verify();
   EXPECT_THAT(found(report), ElementsAre("heartbeat-gap@" + std::to_string(seal)));
@@ -642,7 +641,6 @@ TEST_F(Verify, ASealThatAStartFinishesIsNoGapButOneThatNoStartFollowsIs) {
 
 TEST_F(Verify, AKeyOutOfTurnByGrantAndItsSealAfterALongExaminationAreNoGaps) {
   journal_.requests(4);
-  journal_.checkpoint();
   journal_.clock_s += 5'000;
   journal_.rotate_by_grant("new", "n1");
   journal_.clock_s += 2'000;
