@@ -148,9 +148,10 @@ TEST_F(Control, WhatIsAskedMeanwhileIsAnsweredBeforeTheNextPieceOfATick) {
     order += what;
     changed.notify_all();
   };
-  // A peer asks while the first piece is done; nobody answers before that is over.
-  const FileDescriptor peer(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const auto ask = [&] {
+  // Two peers ask while the first piece is done; nobody answers before that is over.
+  const FileDescriptor one(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const FileDescriptor other(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto ask = [&](const FileDescriptor& peer) {
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
     const std::string path = socket_.string();
@@ -167,12 +168,13 @@ TEST_F(Control, WhatIsAskedMeanwhileIsAnsweredBeforeTheNextPieceOfATick) {
       {std::chrono::hours(1), [&] {
          note("piece ");
          if (++pieces == 1) {
-           ask();
+           ask(one);
+           ask(other);
          }
          return pieces < 3;
        }});
   std::unique_lock lock(mutex);
-  const std::string_view expected = "piece asked piece piece ";
+  const std::string_view expected = "piece asked asked piece piece ";
   changed.wait_for(lock, std::chrono::seconds(60), [&] { return order.size() >= expected.size(); });
   EXPECT_EQ(order, expected);
 }

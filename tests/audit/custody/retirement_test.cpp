@@ -592,6 +592,7 @@ TEST_F(Retirement, ThatIsStoppedLeavesNeitherArchiveNorStubBehind) {
   const Seal seal{0, 21, {}, file_sha256(home_.segment()).value(), {}};
   std::stop_source stop;
   stop.request_stop();
+  EXPECT_FALSE(file_sha256(home_.segment(), stop.get_token())) << "a large one is not read to its end";
   EXPECT_FALSE(archive_file(home_.segment(), archive / "0.zst", seal.sha256, stop.get_token()));
   EXPECT_TRUE(std::filesystem::is_empty(archive));
   EXPECT_FALSE(write_stub(home_.segment(), seal, {stop.get_token()}));

@@ -158,7 +158,9 @@ TEST_F(Leftovers, ACopyThatNoSealingMadeTakesNothingsPlace) {
   }
   put("000000000043.db.sealed.new");  // the open one
   ASSERT_TRUE(there("000000000043.db"));
-  ASSERT_TRUE(open()->close());
+  const auto journal = open();
+  ASSERT_TRUE(journal);
+  ASSERT_TRUE(journal->close());
   for (std::size_t i = 0; i < segments.size(); ++i) {
     EXPECT_EQ(file_sha256(home_.journal() / segments[i]).value(), sealed[i]) << segments[i];
     EXPECT_TRUE(there(segments[i] + ".sealed.new"));
