@@ -90,6 +90,8 @@ std::optional<std::string> read_line(yaml::Map& map, yaml::Errors& errors) {
 /// Names compared for "did you mean" in one run: what makes messages better may not make them late.
 constexpr std::size_t comparisons_max = 1'000'000;
 
+}  // namespace
+
 std::optional<std::size_t> find_name(const yaml::Node& node, NameTable& table, std::string_view what,
                                      yaml::Errors& errors) {
   const std::optional<std::string> name = yaml::text(node, "a " + std::string(what), errors);
@@ -108,8 +110,6 @@ std::optional<std::size_t> find_name(const yaml::Node& node, NameTable& table, s
   yaml::add(errors, node, "unknown " + std::string(what) + " " + quoted(*name) + hint);
   return std::nullopt;
 }
-
-}  // namespace
 
 Principal read_principal(const yaml::Node& node, yaml::Errors& errors) {
   Principal principal;

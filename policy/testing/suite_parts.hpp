@@ -43,6 +43,10 @@ struct NameTable {
   void add(const std::string& name);
 };
 
+/// The place of a name in its table. None after an error, which names the nearest one.
+[[nodiscard]] std::optional<std::size_t> find_name(const yaml::Node& node, NameTable& table,
+                                                   std::string_view what, yaml::Errors& errors);
+
 /// What a test may name, grown by what it writes in place.
 class Tables {
  public:

@@ -5,6 +5,8 @@
 #include "policy/testing/suite_keys.hpp"
 #include "policy/testing/suite_parts.hpp"
 
+#include <boost/unordered/unordered_flat_set.hpp>
+
 #include <algorithm>
 #include <optional>
 #include <set>
@@ -34,34 +36,35 @@ void read_section(yaml::Map& map, std::string_view key, std::string_view what, y
   }
 }
 
-/// `principal_groups:` one entry: a list of principals.
-void read_principal_group(std::string name, const yaml::Node& node, Suite& suite, yaml::Errors& errors) {
-  std::vector<std::string> names;
-  names.reserve(suite.principals.size());
-  for (const NamedPrincipal& each : suite.principals) {
-    names.push_back(each.name);
-  }
+/// `principal_groups:` one entry: a list of principals, which `principals` holds.
+void read_principal_group(std::string name, const yaml::Node& node, NameTable& principals, Suite& suite,
+                          yaml::Errors& errors) {
   PrincipalGroup group{std::move(name), {}};
-  if (std::find(names.begin(), names.end(), group.name) != names.end()) {
+  if (principals.places.contains(group.name)) {
     yaml::add(errors, node, "'" + group.name + "' is a principal already; call the group otherwise");
   }
+  boost::unordered_flat_set<std::size_t> seen;
   for (const yaml::Node& item : yaml::list(node, "a group of principals", errors)) {
-    const std::optional<std::string> member = yaml::text(item, "a principal", errors);
-    if (!member) {
-      continue;
-    }
-    const auto found = std::find(names.begin(), names.end(), *member);
-    const auto index = static_cast<std::size_t>(found - names.begin());
-    if (found == names.end()) {
-      yaml::add(errors, item,
-                "unknown principal '" + printable(*member) + "'" + did_you_mean(*member, names));
-    } else if (std::find(group.members.begin(), group.members.end(), index) != group.members.end()) {
-      yaml::add(errors, item, "principal '" + *member + "' stands twice; each once");
-    } else {
-      group.members.push_back(index);
+    const std::optional<std::size_t> member = find_name(item, principals, "principal", errors);
+    if (member && !seen.insert(*member).second) {
+      yaml::add(errors, item, "principal '" + item.scalar() + "' stands twice; each once");
+    } else if (member) {
+      group.members.push_back(*member);
     }
   }
   suite.groups.push_back(std::move(group));
+}
+
+/// `principal_groups:`, after `principals:`.
+void read_principal_groups(yaml::Map& map, Suite& suite, yaml::Errors& errors) {
+  NameTable principals;
+  for (const NamedPrincipal& each : suite.principals) {
+    principals.add(each.name);
+  }
+  read_section(map, "principal_groups", "group of principals", errors,
+               [&](std::string name, const yaml::Node& node) {
+                 read_principal_group(std::move(name), node, principals, suite, errors);
+               });
 }
 
 void read_policy_paths(yaml::Map& map, Suite& suite, yaml::Errors& errors) {
@@ -120,6 +123,9 @@ void read_tests(yaml::Map& map, TimePoint now, Suite& suite, yaml::Errors& error
   std::set<std::string> names;
   std::size_t cells = 0;
   for (const yaml::Node& item : items) {
+    if (errors.full()) {
+      return;
+    }
     std::optional<SuiteTest> test = read_test(item, now, tables, suite, errors);
     if (!test) {
       continue;
@@ -160,10 +166,7 @@ yaml::Result<Suite> read_suite(const yaml::SourceFile& file) {
     read_section(map, "principals", "principal", errors, [&](std::string name, const yaml::Node& node) {
       suite.principals.push_back({std::move(name), read_principal(node, errors)});
     });
-    read_section(map, "principal_groups", "group of principals", errors,
-                 [&](std::string name, const yaml::Node& node) {
-                   read_principal_group(std::move(name), node, suite, errors);
-                 });
+    read_principal_groups(map, suite, errors);
     read_section(map, "contexts", "context", errors, [&](std::string name, const yaml::Node& node) {
       suite.contexts.push_back({std::move(name), read_circumstances(node, errors)});
     });
@@ -199,20 +202,17 @@ yaml::SyntaxErrors check_names(const Suite& suite, const Policy& policy) {
 
 yaml::SyntaxErrors find_warnings(const Suite& suite, const Policy& policy) {
   yaml::Errors warnings;
-  std::vector<std::string> routes;
+  std::vector<std::string> routes;  // for a hint
   for (const Resource& resource : policy.resources) {
     if (!resource.route.empty()) {
       routes.push_back(resource.route);
     }
   }
-  std::set<std::string> seen;
+  std::set<std::string> seen(routes.begin(), routes.end());
   for (const SuiteTest& test : suite.tests) {
     for (const Cell& cell : test.cells) {
       const std::string& route = suite.requests[cell.request].route;
-      if (route.empty() || std::find(routes.begin(), routes.end(), route) != routes.end()) {
-        continue;
-      }
-      if (!seen.insert(route).second) {
+      if (route.empty() || !seen.insert(route).second) {
         continue;
       }
       warnings.add(

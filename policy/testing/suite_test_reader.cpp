@@ -26,10 +26,25 @@ std::vector<std::optional<std::size_t>> read_columns(const yaml::Node& node, Tab
 void check_once(const yaml::Node& at, const std::vector<std::size_t>& principals, const Suite& suite,
                 std::set<std::size_t>& seen, yaml::Errors& errors) {
   for (const std::size_t principal : principals) {
+    if (errors.full()) {
+      return;
+    }
     if (!seen.insert(principal).second) {
       yaml::add(errors, at, "principal '" + suite.principals[principal].name + "' stands twice; each once");
     }
   }
+}
+
+/// Whether so many more cells are too many; then nothing may be made of them. A few names can ask for a great
+/// many cells.
+bool too_many(const yaml::Node& at, std::size_t principals, std::size_t requests, const SuiteTest& test,
+              yaml::Errors& errors) {
+  // Neither count is more than the values of a file, so the product overflows nothing.
+  const bool too_many = principals * requests > cells_max - std::min(test.cells.size(), cells_max);
+  if (too_many) {
+    yaml::add(errors, at, "a suite has at most " + std::to_string(cells_max) + " cells; split it");
+  }
+  return too_many;
 }
 
 void read_row(const yaml::Node& key, const yaml::Node& row, const std::vector<std::size_t>& principals,
@@ -40,6 +55,9 @@ void read_row(const yaml::Node& key, const yaml::Node& row, const std::vector<st
               "row '" + printable(key.scalar()) + "' has " + std::to_string(cells.size()) +
                   " cells, the table has " + std::to_string(columns.size()) +
                   " columns; every row has every column");
+    return;
+  }
+  if (too_many(row, principals.size(), cells.size(), test, errors)) {
     return;
   }
   std::vector<std::optional<Expectation>> expected;
@@ -107,6 +125,9 @@ std::vector<std::size_t> read_principals(const yaml::Node& node, const Tables& t
   std::vector<std::size_t> principals;
   std::set<std::size_t> seen;
   for (const yaml::Node& item : yaml::list(node, "'principals'", errors)) {
+    if (errors.full()) {
+      break;  // a group that is named again and again would be copied as often
+    }
     const std::vector<std::size_t> found = tables.find_principals(item, errors);
     check_once(item, found, suite, seen, errors);
     principals.insert(principals.end(), found.begin(), found.end());
@@ -158,8 +179,11 @@ Lists read_lists(yaml::Map& map, Tables& tables, Suite& suite, yaml::Errors& err
   return lists;
 }
 
-void add_list_cells(Lists lists, const std::optional<Expectation>& expected, yaml::Mark mark, Tables& tables,
-                    SuiteTest& test) {
+void add_list_cells(const yaml::Node& node, Lists lists, const std::optional<Expectation>& expected,
+                    yaml::Mark mark, Tables& tables, SuiteTest& test, yaml::Errors& errors) {
+  if (too_many(node, lists.principals.size(), lists.requests.size() + lists.raw.size(), test, errors)) {
+    return;
+  }
   std::vector<Cell> columns;
   for (const std::size_t request : lists.requests) {
     if (expected) {
@@ -234,7 +258,7 @@ std::optional<SuiteTest> read_test(const yaml::Node& node, TimePoint now, Tables
   if (const auto expect = map.find("expect")) {
     mark = expect->mark();
   }
-  add_list_cells(std::move(lists), expected, mark, tables, test);
+  add_list_cells(node, std::move(lists), expected, mark, tables, test, errors);
   map.finish();
   return test;
 }

@@ -266,6 +266,43 @@ TEST(SuiteReader, RefusesContextsItCanNotRead) {
   EXPECT_EQ(errors_of(with_context("{}")), "");
 }
 
+/// A suite of many principals, all of them in one group.
+std::string with_crowd(std::size_t size, const std::string& rest) {
+  std::string text = "suite: s\npolicy: p.yaml\nnow: \"2026-03-04T10:00:00Z\"\nprincipals:\n";
+  std::string names;
+  for (std::size_t i = 0; i < size; ++i) {
+    text += "  p" + std::to_string(i) + ": {}\n";
+    names += (i == 0 ? "p" : ", p") + std::to_string(i);
+  }
+  return text + "principal_groups:\n  all: [" + names + "]\n" + rest;
+}
+
+TEST(SuiteReader, MakesNoCellsBeyondTheirLimit) {
+  std::string requests;
+  std::string cells;
+  for (std::size_t i = 0; i < 2000; ++i) {
+    requests += (i == 0 ? "" : ", ") + ("\"GET https://wiki.test/" + std::to_string(i)) + "\"";
+    cells += i == 0 ? "deny" : ", deny";
+  }
+  const std::string list = with_crowd(
+      2000, "tests:\n  - {name: t, principals: [all], requests: [" + requests + "], expect: deny}\n");
+  const std::string table =
+      with_crowd(2000, "tests:\n  - {name: t, table: {columns: [" + requests + "], all: [" + cells + "]}}\n");
+  for (const std::string& text : {list, table}) {
+    EXPECT_NE(errors_of(text).find("at most 1000000 cells"), std::string::npos);
+  }
+}
+
+TEST(SuiteReader, CopiesAGroupThatIsNamedAgainNoMoreThanItHasErrorsToTell) {
+  std::string names = "all";
+  for (std::size_t i = 0; i < 100'000; ++i) {
+    names += ", all";
+  }
+  const std::string text = with_crowd(2000, "tests:\n  - {name: t, principals: [" + names +
+                                                "], requests: [\"GET https://wiki.test/\"], expect: deny}\n");
+  EXPECT_NE(errors_of(text).find("stands twice"), std::string::npos);
+}
+
 TEST(SuiteNames, KnowRulesConditionsAndTheirEffects) {
   Policy policy;
   policy.rules.resize(2);
