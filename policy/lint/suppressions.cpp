@@ -52,8 +52,7 @@ class Scanner {
       const char c = line[i];
       if (quote_ != 0) {
         i = quoted(line, i);
-      } else if ((c == '"' || c == '\'') &&
-                 std::string_view(" \t[{,:-").find(before) != std::string_view::npos) {
+      } else if ((c == '"' || c == '\'') && begins_value(line.substr(0, i))) {
         quote_ = c;
       } else if (c == '#' && std::string_view(" \t").find(before) != std::string_view::npos) {
         const std::string_view left = line.substr(0, i);
@@ -67,6 +66,14 @@ class Scanner {
     if (quote_ == 0) {
       begin_block(code);
     }
+  }
+
+  /// Whether a quote behind this is the first character of a value: in `rock 'n' roll` it is not.
+  static bool begins_value(std::string_view before) {
+    before = trimmed(before);
+    const std::size_t word = before.find_last_of(" \t[{,") + 1;  // 0 if there is none
+    return before.empty() || std::string_view("[{,:-?").find(before.back()) != std::string_view::npos ||
+           before[word] == '&';
   }
 
   /// Moves over one character inside quotes; gives the place of the last one it took.

@@ -74,16 +74,19 @@ TEST(LintSuppressions, WaitForWhatWasNotLookedFor) {
 }
 
 TEST(LintSuppressions, AreCommentsAndNoTextInQuotes) {
-  EXPECT_EQ(
-      comment_texts("a: 1 # one\n"
-                    "# two\n"
-                    "b: \"# no\" # three\n"
-                    "c: '# it''s no'# no\n"
-                    "d: x#no\n"
-                    "e: \"a \\\" # no\n  # no\" # four\n"
-                    "f: don't # five\n"
-                    "g: [\"#\", '#'] #six\n"),
-      (std::vector<std::string>{"1:6 one", "2:1 two", "3:11 three", "7:9 four", "8:10 five", "9:15 six"}));
+  EXPECT_EQ(comment_texts("a: 1 # one\n"
+                          "# two\n"
+                          "b: \"# no\" # three\n"
+                          "c: '# it''s no'# no\n"
+                          "d: x#no\n"
+                          "e: \"a \\\" # no\n  # no\" # four\n"
+                          "f: don't # five\n"
+                          "g: [\"#\", '#'] #six\n"
+                          "h: rock 'n roll # seven\n"
+                          "i: &here '# no' # eight\n"
+                          "j: a size of 5 \" # nine\n"),
+            (std::vector<std::string>{"1:6 one", "2:1 two", "3:11 three", "7:9 four", "8:10 five", "9:15 six",
+                                      "10:17 seven", "11:17 eight", "12:18 nine"}));
 }
 
 TEST(LintSuppressions, AreNoTextOfBlockScalars) {
