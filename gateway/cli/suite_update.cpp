@@ -19,6 +19,9 @@ using policy::testing::LoadedSuite;
 /// Puts the text in the file's place, behind its symbolic links and with its mode. Why it could not, if so.
 std::optional<std::string> write_back(const LoadedSuite& suite, const std::string& text) {
   const auto now = policy::yaml::read_source(suite.suite.file);
+  if (now && now->text == text) {
+    return std::nullopt;  // it was named twice
+  }
   if (!now || now->text != suite.text) {
     return "it has changed meanwhile, and was left as it is";
   }

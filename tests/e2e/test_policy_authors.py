@@ -109,6 +109,13 @@ class PolicyAuthors(unittest.TestCase):
         self.run_policy("test", "--update")
         self.assertEqual(real.stat().st_mtime_ns, before, "nothing to do, nothing written")
 
+    def test_update_of_a_suite_that_is_named_twice_writes_it_once(self):
+        self.put(suite=SUITE.replace("[allow read,    deny]", "[deny default,  allow]"))
+        (self.folder / "other.yaml").symlink_to("policy_test.yaml")
+        self.run_policy("test", str(self.folder / "other.yaml"), "--update")
+        self.assertEqual((self.folder / "policy_test.yaml").read_text(),
+                         SUITE.replace("[allow read,    deny]", "[allow read,  deny]"))
+
     def test_update_that_cannot_say_it_in_one_text_is_a_no(self):
         shared = SUITE + '  - {name: u, principals: [ana, eve], requests: ["GET https://a.example.com/"], expect: allow}\n'
         self.put(suite=shared)
