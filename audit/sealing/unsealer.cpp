@@ -49,7 +49,6 @@ void Unsealer::keep_up() {
 }
 
 const AesKey* Unsealer::key_of(const std::string& uuid) {
-  keep_up();
   if (const auto found = keys_.find(uuid); found != keys_.end()) {
     return &found->second;
   }
@@ -67,12 +66,21 @@ std::optional<std::string> Unsealer::unseal(std::string_view body) {
   if (!looks_sealed(body)) {
     return std::nullopt;
   }
+  keep_up();
   const auto seal = read_seal(body);
-  const auto text = seal ? opened(*seal) : std::nullopt;
+  const auto text = seal ? open_with_key(*seal) : std::nullopt;
   return text ? put_together(body, *text) : std::nullopt;
 }
 
 std::optional<std::string> Unsealer::opened(const PersonSeal& seal) {
+  if (since_look_ == 0) {
+    keep_up();
+  }
+  since_look_ = (since_look_ + 1) % look_every;
+  return open_with_key(seal);
+}
+
+std::optional<std::string> Unsealer::open_with_key(const PersonSeal& seal) {
   const AesKey* key = key_of(seal.subject);
   return key != nullptr ? open_seal(seal, *key, keyring_.origin()) : std::nullopt;
 }

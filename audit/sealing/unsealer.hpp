@@ -6,6 +6,7 @@
 #include "audit/journal/keyring.hpp"
 #include "audit/sealing/seal_event.hpp"
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -18,6 +19,9 @@ namespace tallygate::audit {
 /// is let go. One thread.
 class Unsealer {
  public:
+  /// Seals that opened() opens between two looks at the keyring.
+  static constexpr std::size_t look_every = 256;
+
   /// Errors: those of Keyring::open_reading() and load_kek(), and crypto (the two do not belong together).
   static Result<Unsealer> open(const std::filesystem::path& keyring, const KekSource& kek);
 
@@ -25,7 +29,9 @@ class Unsealer {
   /// where it is not sealed, or the keyring has no key for it (the person is erased), or it does not open.
   [[nodiscard]] std::optional<std::string> unseal(std::string_view body);
 
-  /// The object that was sealed, for whoever has taken the seal from an entry already. Nothing as above.
+  /// The object that was sealed, for whoever has taken the seal from an entry already and reads a whole
+  /// journal so. Nothing as above. Looks for keys that were destroyed at the first call and once in
+  /// `look_every`, since each look costs as much as a seal.
   [[nodiscard]] std::optional<std::string> opened(const PersonSeal& seal);
 
   /// The UUID by which entries call a person; nothing where the keyring has no key of that name. Nothing is
@@ -37,12 +43,14 @@ class Unsealer {
       : path_(std::move(path)), kek_(std::move(kek)), keyring_(std::move(keyring)), identity_(identity) {}
   void keep_up();
   [[nodiscard]] const AesKey* key_of(const std::string& uuid);
+  [[nodiscard]] std::optional<std::string> open_with_key(const PersonSeal& seal);
 
   std::filesystem::path path_;
   Kek kek_;
   Keyring keyring_;
   FileIdentity identity_;
   std::map<std::string, AesKey, std::less<>> keys_;
+  std::size_t since_look_ = 0;  // seals that opened() opened
 };
 
 /// Whether an entry is sealed, by its looks.

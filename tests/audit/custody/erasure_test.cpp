@@ -314,6 +314,20 @@ TEST_F(Erasure, AReaderLetsGoOfAKeyThatWasDestroyedMeanwhile) {
   EXPECT_FALSE(unsealer.unseal(body(seq)));
 }
 
+TEST_F(Erasure, AReaderOfManySealsLetsGoOfADestroyedKeyAfterSoMany) {
+  const auto seq = visit("mallory");
+  const auto seal = read_seal(body(seq)).value();
+  auto unsealer = Unsealer::open(home_.keyring(), home_.options().kek).value();
+  EXPECT_TRUE(unsealer.opened(seal));
+  ASSERT_TRUE(erase("mallory", subject_of("mallory")));
+  std::size_t opened = 1;
+  while (opened <= Unsealer::look_every && unsealer.opened(seal)) {
+    ++opened;
+  }
+  EXPECT_LE(opened, Unsealer::look_every);
+  EXPECT_FALSE(unsealer.opened(seal));
+}
+
 TEST_F(Erasure, NewKeysKeepThePeopleAndAnOlderKeyringGetsTheirTables) {
   visit("mallory");
   const std::string uuid = subject_of("mallory");
