@@ -28,6 +28,16 @@ std::optional<Expectation> read_answer(yaml::Map& map, std::string_view key, con
   return *std::move(cell);
 }
 
+/// Whether an entry speaks of some of what opens. A bare deny, a deny by default, a bare allow and `everyone`
+/// are what nearly all of it has.
+bool is_narrow(const Accept& accept) {
+  const bool from = accept.from && (accept.from->outcome != CellOutcome::deny ||
+                                    (!accept.from->by.empty() && accept.from->by != "default"));
+  const bool to = accept.to && (accept.to->outcome != CellOutcome::allow || !accept.to->by.empty());
+  const bool role = !accept.role.empty() && accept.role != "everyone";
+  return from || to || role || !accept.resource.empty();
+}
+
 Accept read_accept(const yaml::Node& node, const Policy& policy, yaml::Errors& errors) {
   Accept accept;
   accept.mark = node.mark();
@@ -46,10 +56,11 @@ Accept read_accept(const yaml::Node& node, const Policy& policy, yaml::Errors& e
     yaml::add(errors, node, "an accepted change has no 'reason'; say why it is wanted");
   }
   map.finish();
-  const bool narrow = map.find("from") || map.find("to") || map.find("resource") || map.find("role");
-  if (!narrow) {
+  const bool readable = (accept.from || !map.find("from")) && (accept.to || !map.find("to"));
+  if (readable && !is_narrow(accept)) {
     yaml::add(errors, node,
-              "this would accept every change; write at least one of 'from', 'to', 'resource', 'role'");
+              "this would accept every change; name a 'resource', a 'role' other than everyone, or a rule in "
+              "'from' or 'to'");
   }
   return accept;
 }

@@ -6,7 +6,8 @@
 ///       - {from: deny default, to: allow edit-wiki, resource: wiki, role: editor, reason: "TICKET-7"}
 ///
 /// `from` and `to` are cells of a suite, `resource` is the route (or the host where there is none), `role` is
-/// one of the roles held. What is left out is any; one of the four has to be there, and always a reason.
+/// one of the roles held. What is left out is any; always a reason, and something that not nearly
+/// every change has: a resource, a role other than everyone, a rule, or a step-up.
 #include "policy/language/yaml_error.hpp"
 #include "policy/language/yaml_reader.hpp"
 #include "policy/replay/groups.hpp"

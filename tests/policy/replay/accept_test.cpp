@@ -53,7 +53,7 @@ class AcceptTest : public testing::Test {
 TEST_F(AcceptTest, AnEntryAcceptsWhatItSpeaksOf) {
   EXPECT_TRUE(accepts(
       only("{from: deny default, to: allow read-wiki, resource: wiki, role: viewer, reason: r}"), group));
-  EXPECT_TRUE(accepts(only("{to: allow, reason: r}"), group));
+  EXPECT_TRUE(accepts(only("{to: allow read-wiki, reason: r}"), group));
   EXPECT_TRUE(accepts(only("{resource: wiki, reason: r}"), group));
 }
 
@@ -69,7 +69,12 @@ TEST_F(AcceptTest, AnEntryAcceptsNothingElse) {
 TEST_F(AcceptTest, MistakesAreTold) {
   EXPECT_THAT(errors("accept:\n  - {to: allow}\n"),
               HasSubstr("accept.yaml:2:5: an accepted change has no 'reason'"));
-  EXPECT_THAT(errors("accept:\n  - {reason: r}\n"), HasSubstr("would accept every change"));
+  for (const char* wide : {"", "to: allow, ", "from: deny, ", "from: deny default, ", "role: everyone, ",
+                           "from: deny default, to: allow, role: everyone, "}) {
+    EXPECT_THAT(errors("accept:\n  - {" + std::string(wide) + "reason: r}\n"),
+                HasSubstr("would accept every change"))
+        << wide;
+  }
   EXPECT_THAT(errors("accept:\n  - {to: allow raed-wiki, reason: r}\n"),
               HasSubstr("accept.yaml:2:10: unknown rule 'raed-wiki'; did you mean 'read-wiki'?"));
   EXPECT_THAT(errors("accept:\n  - {from: alow, reason: r}\n"), HasSubstr("did you mean 'allow'?"));
