@@ -43,6 +43,7 @@ class Session final : public ConnectionHook, private upstream::ResponseGate {
   boost::asio::awaitable<void> authenticate_slowly();
   void take_outcome(identity::Outcome outcome);
   void decide();
+  void choose_reads(const http::Fields& fields);
   void decide_shadow(const policy::Context& context);
   boost::asio::awaitable<Step> judge_and_serve();
   boost::asio::awaitable<access::Answer> wait_for(access::Recorder::Pending pending);

@@ -74,13 +74,24 @@ void Session::parse() {
   exchange_.websocket = rules_.websocket;
   exchange_.client =
       access::client_address(facts_.address, parser_->head().fields, snapshot_->settings.trusted_proxies);
-  if (exchange_.head_fault == http::HeadFault::none &&
-      access::policy_lines(parser_->head().fields, snapshot_->reads) > access::recorded_header_lines) {
-    exchange_.head_fault = http::HeadFault::too_many_fields;
+  if (exchange_.head_fault == http::HeadFault::none) {
+    choose_reads(parser_->head().fields);
   }
   std::array<char, 48> random{};
   worker_.ids.hex(random.data(), random.size());
   exchange_.traceparent = access::make_traceparent(parser_->head().fields, {random.data(), random.size()});
+}
+
+/// Whether the record holds all header lines that are read. Those of the shadow alone never refuse a request:
+/// where they are too many, the shadow is not asked, and nothing of it is recorded.
+void Session::choose_reads(const http::Fields& fields) {
+  if (access::policy_lines(fields, snapshot_->reads) <= access::recorded_header_lines) {
+    return;
+  }
+  exchange_.reads = &snapshot_->policy_reads;
+  if (access::policy_lines(fields, snapshot_->policy_reads) > access::recorded_header_lines) {
+    exchange_.head_fault = http::HeadFault::too_many_fields;
+  }
 }
 
 void Session::find_target() {
@@ -189,7 +200,7 @@ void Session::decide() {
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - started);
   exchange_.microseconds = static_cast<std::uint32_t>(took.count() / 1000);
   worker_.persistent.counts.decision.observe(static_cast<std::uint64_t>(took.count()));
-  if (snapshot_->shadow) {
+  if (snapshot_->shadow && exchange_.reads == &snapshot_->reads) {
     decide_shadow(context);
   }
 }

@@ -99,7 +99,8 @@ std::optional<PolicyRefusal> load_policy(Snapshot& snapshot) {
   if (!refusal.reason.empty()) {
     return refusal;
   }
-  snapshot.reads = access::policy_reads(snapshot.program->policy());
+  snapshot.policy_reads = access::policy_reads(snapshot.program->policy());
+  snapshot.reads = snapshot.policy_reads;
   return test_policy(snapshot);
 }
 

@@ -41,7 +41,8 @@ struct Snapshot {
   Settings settings;
   std::vector<policy::yaml::SourceFile> policy_sources;
   std::shared_ptr<const policy::Program> program;
-  access::PolicyReads reads;  ///< of the program, and of the shadow
+  access::PolicyReads policy_reads;  ///< of the program alone
+  access::PolicyReads reads;         ///< of the program, and of the shadow
   std::vector<policy::yaml::SourceFile> shadow_sources;
   std::shared_ptr<const policy::Program> shadow;  ///< decides beside the program; null: none is configured
   std::string shadow_failure;  ///< why the shadow is still that of the snapshot before; empty: it is not

@@ -236,6 +236,22 @@ class Shadow(SiteCase):
             self.assertEqual(done.returncode, 0, done.stdout)
         self.assert_sound(site)
 
+    def test_headers_that_only_the_shadow_reads_refuse_no_request(self):
+        site = self.shadow_site()
+        site.shadow["conditions"] = {**site.shadow.get("conditions", {}), "zone": {"header": {"X-Zone": ["east"]}}}
+        site.shadow["rules"][0]["when"] = ["zone"]
+        site._put("shadow.yaml", site.shadow)
+        with Gateway(site):
+            lines = [site.bearer("robot")]
+            few = self.ask(site, "GET", "/page", [*lines, ("X-Zone", "east")])
+            many = self.ask(site, "GET", "/page", [*lines, *[("X-Zone", "east")] * 65])
+            self.assertEqual((few.status, many.status), (200, 200))
+            entries = journal.entries(site.journal)
+            self.assertIn("shadow", self.decision(site, few, entries)["decision"])
+            self.assertNotIn("shadow", self.decision(site, many, entries)["decision"])
+            done = tallygate("audit", "decisions", "-c", site.config, "--json")
+            self.assertEqual(done.returncode, 0, done.stdout)
+
     def test_a_reload_takes_up_another_shadow_and_keeps_the_old_one_where_it_is_broken(self):
         site = self.shadow_site()
         with Gateway(site) as gateway:
