@@ -16,21 +16,6 @@ namespace {
 
 using audit::Result;
 
-audit::Result<void> note(const JournalArguments& arguments, const audit::JournalOptions& options,
-                         const boost::json::object& what) {
-  const boost::json::object request{{"act", "note"}, {"kind", "journal.read"}, {"members", what}};
-  const auto noted = act_on_journal(options, request);
-  if (!noted && arguments.config) {
-    return audit::fail(noted.error().kind,
-                       "the reading could not be recorded, so nothing is read: " + noted.error().message);
-  }
-  if (!noted) {
-    fmt::print(stderr, "tallygate: a copy without its keyring: the reading is not on record: {}\n",
-               audit::inert_text(noted.error().message));
-  }
-  return {};
-}
-
 /// The first view: with the keys that are named, or those that lie beside the journal and can be used.
 Result<EntryView> first_view(const JournalArguments& arguments, const audit::JournalOptions& options,
                              ReadArguments& where) {
@@ -61,14 +46,32 @@ review::OpenSeal EntryReading::opener(unsigned thread) const {
   return [&view = *views[thread]](const audit::PersonSeal& seal) { return view.opened(seal); };
 }
 
-Result<EntryReading> open_entries(const JournalArguments& arguments, const boost::json::object& what,
-                                  unsigned threads) {
-  const auto options = journal_options(arguments);
+Result<audit::JournalOptions> note_reading(const JournalArguments& arguments,
+                                           const boost::json::object& what) {
+  auto options = journal_options(arguments);
   if (!options) {
     return options.error();
   }
   if (const auto reader = audit::JournalReader::open(options->journal); !reader) {
     return reader.error();  // before anything is written about it
+  }
+  const auto noted = act_on_journal(*options, {{"act", "note"}, {"kind", "journal.read"}, {"members", what}});
+  if (!noted && arguments.config) {
+    return audit::fail(noted.error().kind,
+                       "the reading could not be recorded, so nothing is read: " + noted.error().message);
+  }
+  if (!noted) {
+    fmt::print(stderr, "tallygate: a copy without its keyring: the reading is not on record: {}\n",
+               audit::inert_text(noted.error().message));
+  }
+  return options;
+}
+
+Result<EntryReading> open_entries(const JournalArguments& arguments, const boost::json::object& what,
+                                  unsigned threads) {
+  const auto options = note_reading(arguments, what);
+  if (!options) {
+    return options.error();
   }
   EntryReading reading{options->journal.string(), {}};
   ReadArguments where;
@@ -79,9 +82,6 @@ Result<EntryReading> open_entries(const JournalArguments& arguments, const boost
     }
     reading.views.push_back(std::make_unique<EntryView>(std::move(*view)));
     view = EntryView::open(where);
-  }
-  if (const auto noted = note(arguments, *options, what); !noted) {
-    return noted.error();
   }
   return reading;
 }

@@ -25,10 +25,14 @@ struct EntryReading {
   [[nodiscard]] review::OpenSeal opener(unsigned thread) const;
 };
 
-/// Opens a journal for `threads` threads, and has `journal.read` say so first: `what` is the command, with
-/// what is worth knowing of it. Whoever names the gateway's own configuration reads nothing without that
-/// entry; whoever has a copy without its keyring cannot write one, and is told. Errors: those of
-/// journal_options(), EntryView::open() and act_on_journal().
+/// Has `journal.read` say that a journal is going to be read: `what` is the command, with what is worth
+/// knowing of it. Whoever names the gateway's own configuration reads nothing without that entry; whoever has
+/// a copy without its keyring cannot write one, and is told. Gives where the journal is. Errors: those of
+/// journal_options(), the reader and act_on_journal().
+[[nodiscard]] audit::Result<audit::JournalOptions> note_reading(const JournalArguments& arguments,
+                                                                const boost::json::object& what);
+
+/// Opens a journal for `threads` threads, after note_reading(). Errors: those of it and of EntryView::open().
 [[nodiscard]] audit::Result<EntryReading> open_entries(const JournalArguments& arguments,
                                                        const boost::json::object& what, unsigned threads);
 

@@ -4,6 +4,7 @@
 #include "audit/search/escape.hpp"
 #include "audit/search/reader.hpp"
 #include "gateway/cli/audit_view.hpp"
+#include "gateway/cli/entry_reading.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/core.h>
@@ -71,27 +72,6 @@ class GroupCollector {
   std::uint64_t opened_ = 0;
 };
 
-Result<void> note_reading(const JournalArguments& arguments) {
-  const auto options = journal_options(arguments);
-  if (!options) {
-    return options.error();
-  }
-  if (const auto reader = audit::JournalReader::open(options->journal); !reader) {
-    return reader.error();  // before anything is written about it
-  }
-  const auto noted = act_on_journal(
-      *options, {{"act", "note"}, {"kind", "journal.read"}, {"members", {{"command", "policy check"}}}});
-  if (!noted && arguments.config) {
-    return audit::fail(noted.error().kind,
-                       "the reading could not be recorded, so nothing is read: " + noted.error().message);
-  }
-  if (!noted) {
-    fmt::print(stderr, "tallygate: a copy without its keyring: the reading is not on record: {}\n",
-               audit::inert_text(noted.error().message));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<std::vector<std::string>> groups_of_file(const std::string& path) {
@@ -115,7 +95,7 @@ Result<std::vector<std::string>> groups_of_file(const std::string& path) {
 }
 
 Result<std::vector<std::string>> groups_of_journal(const JournalArguments& arguments) {
-  if (const auto noted = note_reading(arguments); !noted) {
+  if (const auto noted = note_reading(arguments, {{"command", "policy check"}}); !noted) {
     return noted.error();
   }
   auto view = EntryView::open({arguments.config.value_or(""), arguments.journal.value_or(""),
