@@ -53,6 +53,9 @@ ExitCode answer(const ReverseOptions& options, Ask ask) {
   if (!print(text)) {
     return ExitCode::not_possible;
   }
+  if (!found->notes.empty()) {
+    return ExitCode::not_possible;  // neither a whole list nor a sure no
+  }
   return found->any() ? ExitCode::done : ExitCode::answer_is_no;
 }
 
