@@ -141,7 +141,10 @@ int policy_replay(const ReplayArguments& arguments) {
   if (!print(text)) {
     return ExitCode::not_possible;
   }
-  return report.ok() ? ExitCode::done : ExitCode::answer_is_no;
+  if (report.opened_unaccepted > 0) {
+    return ExitCode::answer_is_no;
+  }
+  return report.ok() ? ExitCode::done : ExitCode::not_possible;
 }
 
 }  // namespace
@@ -174,7 +177,9 @@ void add_policy_replay(CLI::App& policy, int& exit_code) {
   command->footer(
       "Exit code 1 where something opens: it was denied or held back for a step-up, and would be allowed, "
       "and\n"
-      "no entry of the accept file says that this is wanted.");
+      "no entry of the accept file says that this is wanted; else 3 where some decisions could not be "
+      "replayed,\n"
+      "those of people who were erased aside.");
   command->callback([arguments, json, &exit_code] {
     if (*json) {
       arguments->format = "json";

@@ -1,6 +1,7 @@
 #include "gateway/cli/replay_report.hpp"
 
 #include "audit/search/escape.hpp"
+#include "gateway/review/replay_journal.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -104,6 +105,8 @@ ReplayReport make_report(const policy::Groups& groups, const policy::AcceptFile*
   report.groups = &groups;
   report.file = file;
   report.opened_unaccepted = groups.ungrouped_opened();
+  const auto erased = groups.reasons().find(review::erased_reason);
+  report.unknown = groups.lost() - (erased == groups.reasons().end() ? 0 : erased->second.count);
   std::set<const policy::Accept*> used;
   for (const policy::Group* group : groups.sorted()) {
     ReportedGroup reported{group, nullptr};
@@ -156,8 +159,13 @@ std::string to_text(const ReplayReport& report, const policy::Style& style) {
     out += style.warn(
         fmt::format("{} decisions could not be replayed: nothing is said about them.\n", groups.lost()));
   }
-  out += report.ok() ? style.good("Nothing opens that was not accepted.")
-                     : style.bad(fmt::format("{} decisions open.", report.opened_unaccepted));
+  if (report.ok()) {
+    out += style.good("Nothing opens that was not accepted.");
+  } else if (report.opened_unaccepted > 0) {
+    out += style.bad(fmt::format("{} decisions open.", report.opened_unaccepted));
+  } else {
+    out += style.warn("Of what could be replayed, nothing opens that was not accepted.");
+  }
   return out + '\n';
 }
 

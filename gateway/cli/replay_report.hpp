@@ -28,8 +28,10 @@ struct ReplayReport {
   std::vector<ReportedGroup> reported;
   std::vector<const policy::Accept*> unused;
   std::uint64_t opened_unaccepted = 0;  ///< decisions
+  std::uint64_t unknown = 0;            ///< decisions that could not be replayed, erased people aside
 
-  [[nodiscard]] bool ok() const noexcept { return opened_unaccepted == 0; }
+  /// Whether nothing opens that was not accepted, and that is known.
+  [[nodiscard]] bool ok() const noexcept { return opened_unaccepted == 0 && unknown == 0; }
 };
 
 /// Holds the groups against the accept file; both must outlive the report.

@@ -11,6 +11,9 @@
 
 namespace tallygate::review {
 
+/// Why the decisions of people who were erased cannot be replayed, which nothing can mend.
+inline constexpr std::string_view erased_reason = "erased: the person's key was destroyed";
+
 struct ReplayInput {
   ParallelRead read;
   std::shared_ptr<const policy::Program> program;  ///< what is decided under now
