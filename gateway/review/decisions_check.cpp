@@ -136,7 +136,9 @@ void DecisionsCheck::check_policy(const RecordedDecision& decision) {
     if (load->digest == decision.policy) {
       return;
     }
-    if (recorded - load->time_ns > superseded_grace.count()) {
+    // An entry that claims to be older than the load before it has no grace: its time is not to be believed.
+    const std::int64_t since = recorded - load->time_ns;
+    if (since > superseded_grace.count() || since < -behind_entry_max.count()) {
       find(decision.seq, "policy-not-in-force",
            "decided by the policy " + decision.policy + ", though " + load->digest + " was loaded at seq " +
                std::to_string(load->seq));

@@ -20,8 +20,8 @@ void reset(RecordedDecision& out) {
   out.reason.clear();
   out.policy.clear();
   out.roles.clear();
-  out.asked = out.kind_allow = out.sealed = out.groups_partly = out.claims_partly = out.path_partly =
-      out.headers_partly = false;
+  out.asked = out.timed = out.kind_allow = out.sealed = out.groups_partly = out.claims_partly =
+      out.path_partly = out.headers_partly = false;
   policy::RecordedQuestion& question = out.question;
   question.principal.anonymous = true;
   question.principal.user.clear();
@@ -171,7 +171,7 @@ ReadEntry read_decision(std::string_view body, RecordedDecision& out) {
   out.kind_allow = kind == "access.allow";
   const bool whole = sound && entry.at_end() && !kind.empty() && seen.decision && seen.request &&
                      !out.time.empty() && (out.sealed || (seen.actor && seen.client));
-  const bool asked_of_something = !out.asked || !out.question.request.path.matched.empty();
+  const bool asked_of_something = !out.asked || (out.timed && !out.question.request.path.matched.empty());
   if (!whole || !asked_of_something) {
     return ReadEntry::broken;
   }

@@ -35,10 +35,11 @@ struct RecordedDecision {
   bool kind_allow = false;  ///< the kind is access.allow
   std::string effect;       ///< "allow", "deny"
   std::string mode;
-  std::string reason;                 ///< the first of `reasons`
-  std::string policy;                 ///< digest
-  std::string roles;                  ///< `["a","b"]` as it stands
-  bool asked = false;                 ///< a policy was asked; else `question` and `answer` are of no use
+  std::string reason;  ///< the first of `reasons`
+  std::string policy;  ///< digest
+  std::string roles;   ///< `["a","b"]` as it stands
+  bool asked = false;  ///< a policy was asked; else `question` and `answer` are of no use
+  bool timed = false;  ///< the time that it was decided for is there; where `asked`, it has to be
   policy::RecordedQuestion question;  ///< without header lines, which `headers` has
   policy::RecordedAnswer answer;
   std::string resource;  ///< the route, or the host where there was none

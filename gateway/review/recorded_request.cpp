@@ -234,7 +234,8 @@ void read_answer(EntryCursor& entry, RecordedDecision& out) {
       entry.skip();
     }
   }
-  out.asked = !parts.rule_null && timed;
+  out.asked = !parts.rule_null;
+  out.timed = timed;
   settle(parts, out.effect, out.reason, out.answer);
 }
 

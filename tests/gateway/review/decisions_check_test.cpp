@@ -178,6 +178,23 @@ TEST_F(DecisionsTest, APolicyMustHaveBeenLoadedAndBeInForce) {
                                              std::to_string(late) + " policy-not-in-force"));
 }
 
+TEST_F(DecisionsTest, ADecisionWithoutItsTimeIsNotOneThatNoPolicyWasAskedFor) {
+  load(policy_text);
+  const std::uint64_t seq = decide({{R"("at":")", R"("as":")"}});
+  const auto report = check();
+  EXPECT_THAT(findings(report), ElementsAre(std::to_string(seq) + " malformed"));
+  EXPECT_EQ(report.unasked, 0U);
+}
+
+TEST_F(DecisionsTest, ATimeSetBackBringsNoOldPolicyIntoForce) {
+  load(policy_text);
+  home.time.advance(std::chrono::hours(48));
+  load(stricter_text);
+  home.time.advance(-std::chrono::hours(24));
+  const std::uint64_t seq = decide();
+  EXPECT_THAT(findings(check()), ElementsAre(std::to_string(seq) + " policy-not-in-force"));
+}
+
 TEST_F(DecisionsTest, ATextThatIsNotItsDigestsPolicyIsFound) {
   const std::uint64_t seq = journal->size();
   load(stricter_text, gateway.program->digest_hex());
