@@ -1,7 +1,7 @@
 #pragma once
 /// `tallygate policy diff`, `who-can` and `what-can`.
-namespace CLI {
-class App;  // NOLINT(readability-identifier-naming): theirs
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
+class App;
 }
 
 namespace tallygate::cli {

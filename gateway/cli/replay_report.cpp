@@ -98,6 +98,20 @@ json::object group_json(const ReportedGroup& reported) {
   return object;
 }
 
+using Used = std::set<const policy::Accept*>;
+
+/// The first entry that accepts a group; null where none does. All that do are noted as used.
+const policy::Accept* find_accept(const policy::AcceptFile& file, const policy::Group& group, Used& used) {
+  const policy::Accept* first = nullptr;
+  for (const policy::Accept& accept : file.accepts) {
+    if (policy::accepts(accept, group)) {
+      used.insert(&accept);
+      first = first == nullptr ? &accept : first;
+    }
+  }
+  return first;
+}
+
 }  // namespace
 
 ReplayReport make_report(const policy::Groups& groups, const policy::AcceptFile* file) {
@@ -107,16 +121,11 @@ ReplayReport make_report(const policy::Groups& groups, const policy::AcceptFile*
   report.opened_unaccepted = groups.ungrouped_opened();
   const auto erased = groups.reasons().find(review::erased_reason);
   report.unknown = groups.lost() - (erased == groups.reasons().end() ? 0 : erased->second.count);
-  std::set<const policy::Accept*> used;
+  Used used;
   for (const policy::Group* group : groups.sorted()) {
     ReportedGroup reported{group, nullptr};
     if (file != nullptr && group->opens) {
-      for (const policy::Accept& accept : file->accepts) {
-        if (policy::accepts(accept, *group)) {
-          used.insert(&accept);
-          reported.accept = reported.accept == nullptr ? &accept : reported.accept;
-        }
-      }
+      reported.accept = find_accept(*file, *group, used);
     }
     report.opened_unaccepted += group->opens && reported.accept == nullptr ? group->tally.count : 0;
     report.reported.push_back(reported);

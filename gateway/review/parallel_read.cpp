@@ -128,12 +128,14 @@ Result<void> read_in_parallel(const ParallelRead& read,
   const std::uint64_t pieces = (end - read.first + piece_entries - 1) / piece_entries;
   const auto threads = static_cast<unsigned>(std::min<std::uint64_t>(threads_of(read), pieces));
   std::vector<TakeEntry> takers;
+  takers.reserve(threads);
   for (unsigned thread = 0; thread < threads; ++thread) {
     takers.push_back(make(thread));
   }
   Reading reading(read, end, threads);
   {
     std::vector<std::jthread> running;
+    running.reserve(threads);
     for (const TakeEntry& take : takers) {
       running.emplace_back([&reading, &take] { reading.run(take); });
     }

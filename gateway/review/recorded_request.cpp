@@ -150,6 +150,28 @@ void read_shadow(EntryCursor& entry, RecordedDecision& out) {
   }
 }
 
+/// Bytes that are no UTF-8, written as U+0000 to U+00FF.
+void append_bytes(std::string_view read, std::string& out) {
+  for (std::size_t at = 0; at < read.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(read[at]);
+    const bool two = byte >= 0xC2 && byte <= 0xC3 && at + 1 < read.size();
+    out += two ? static_cast<char>((byte & 3U) << 6U | (static_cast<unsigned char>(read[++at]) & 0x3FU))
+               : read[at];
+  }
+}
+
+/// What is left of a value over its limit: its digest.
+void read_digest(EntryCursor& entry, std::string& out) {
+  std::string_view part;
+  for (entry.enter_object(); entry.member(part);) {
+    if (part == "sha256") {
+      entry.text(out);
+    } else {
+      entry.skip();
+    }
+  }
+}
+
 void read_header(EntryCursor& entry, RecordedDecision& out) {
   RecordedHeader header;
   std::string_view name;
@@ -160,24 +182,11 @@ void read_header(EntryCursor& entry, RecordedDecision& out) {
       entry.text(header.value);
     } else if (name == "value_bytes" && entry.peek() == '"') {
       std::string read;
-      entry.text(read);  // bytes as U+0000 to U+00FF
-      for (std::size_t at = 0; at < read.size(); ++at) {
-        const auto byte = static_cast<unsigned char>(read[at]);
-        const bool two = byte >= 0xC2 && byte <= 0xC3 && at + 1 < read.size();
-        header.value +=
-            two ? static_cast<char>((byte & 3U) << 6U | (static_cast<unsigned char>(read[++at]) & 0x3FU))
-                : read[at];
-      }
+      entry.text(read);
+      append_bytes(read, header.value);
     } else if (name == "value" || name == "value_bytes") {
       header.form = RecordedHeader::Form::digest;
-      std::string_view part;
-      for (entry.enter_object(); entry.member(part);) {
-        if (part == "sha256") {
-          entry.text(header.value);
-        } else {
-          entry.skip();
-        }
-      }
+      read_digest(entry, header.value);
     } else if (name == "named") {
       header.form = RecordedHeader::Form::digest;
       entry.text(header.value);

@@ -1,12 +1,20 @@
 // Decisions on record, decided again: from the bytes of an entry to its class, on one core, with everything
 // but the reading of files. And what a shadow policy costs beside a decision: the same again, no more.
+#include "audit/journal/uuid.hpp"
+#include "audit/sealing/sealer.hpp"
+#include "audit/sealing/unsealer.hpp"
+#include "audit/search/reader.hpp"
 #include "gateway/review/decisions_check.hpp"
 #include "gateway/review/replay_journal.hpp"
+#include "tests/audit/support/collector.hpp"
+#include "tests/audit/support/home.hpp"
 #include "tests/gateway/review/recorded_support.hpp"
 
 #include <benchmark/benchmark.h>
 
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tallygate::review {
@@ -40,8 +48,9 @@ std::string policy_text() {
   return text;
 }
 
-std::vector<std::string> entries(Gateway& gateway) {
-  std::vector<std::string> all;
+/// Asks as 300 people, 2,000 times; `take` writes down what came of it.
+template <typename Take>
+void for_each_person(Gateway& gateway, Take take) {
   for (int i = 0; i < 2'000; ++i) {
     gateway.who = {};
     gateway.who.method = identity::Method::oidc;
@@ -54,8 +63,13 @@ std::vector<std::string> entries(Gateway& gateway) {
     gateway.who.mfa_time = gateway.now - std::chrono::seconds(i % 2'000);
     gateway.who.session = "0123456789abcdef0123456789abcdef";
     gateway.target = "/p" + std::to_string(i % 100) + "/pages/" + std::to_string(i);
-    all.push_back(gateway.entry(static_cast<std::uint64_t>(i)));
+    take(i);
   }
+}
+
+std::vector<std::string> entries(Gateway& gateway) {
+  std::vector<std::string> all;
+  for_each_person(gateway, [&](int i) { all.push_back(gateway.entry(static_cast<std::uint64_t>(i))); });
   return all;
 }
 
@@ -94,6 +108,70 @@ void ReplayUnderAnother(benchmark::State& state) {
   replay(state, text);
 }
 BENCHMARK(ReplayUnderAnother);
+
+/// The decisions of 300 people on disk, each sealed with a key of its own, as they stand in the journal.
+std::vector<std::string> sealed_entries(audit::testing::Home& home, Gateway& gateway) {
+  std::vector<std::string> all;
+  audit::testing::Collector collector;
+  {
+    auto journal = audit::Journal::open(home.options()).value();
+    const std::string origin = journal->origin();
+    audit::Writer writer(std::move(journal), audit::WriterOptions{}, collector);
+    audit::Sealer sealer(origin, writer, collector, {});
+    std::uintptr_t number = 0;
+    for_each_person(gateway, [&](int) {
+      const auto [kind, members] = gateway.record();
+      std::vector<audit::Member> views;
+      for (const auto& [name, json] : members) {
+        views.push_back({name, json});
+      }
+      const std::string id = audit::time_uuid(audit::system_clock()()).value();
+      if (sealer.submit({kind, id, views}, audit::testing::Collector::ticket(++number), true).value()) {
+        throw std::runtime_error("the sealer takes no more");
+      }
+      collector.wait(number);
+    });
+  }
+  auto reader = audit::JournalReader::open(home.journal()).value();
+  const auto read = reader.up(0, reader.end().value(), [&all](std::uint64_t, std::string_view body) {
+    if (audit::looks_sealed(body)) {
+      all.emplace_back(body);
+    }
+    return true;
+  });
+  if (!read) {
+    throw std::runtime_error(read.error().message);
+  }
+  return all;
+}
+
+/// With the keyring on disk, as `policy replay -c` reads it.
+void ReplayOfSealedPeople(benchmark::State& state) {
+  Gateway gateway(policy_text());
+  audit::testing::Home home;
+  const std::vector<std::string> bodies = sealed_entries(home, gateway);
+  auto unsealer = audit::Unsealer::open(home.keyring(), home.options().kek).value();
+  const RecordedPolicies policies = RecordedPolicies::of({gateway.program});
+  ReplayInput input;
+  input.program = gateway.program;
+  input.policies = &policies;
+  Replayer replayer(input);
+  std::string text;
+  const OpenSeal open = [&](const audit::PersonSeal& seal) {
+    auto opened = unsealer.opened(seal);
+    text = opened ? std::move(*opened) : std::string();
+    return opened ? std::optional<std::string_view>(text) : std::nullopt;
+  };
+  std::size_t at = 0;
+  for (auto _ : state) {
+    replayer.take(bodies[at++ % bodies.size()], open);
+  }
+  if (replayer.groups().lost() + replayer.groups().unasked() > 0) {
+    state.SkipWithError("an entry could not be replayed");
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(ReplayOfSealedPeople);
 
 void CheckOfADecision(benchmark::State& state) {
   Gateway gateway(policy_text());
