@@ -1,12 +1,14 @@
 """The applications behind the gateway: nginx, and one that notes every byte it gets."""
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
 import random
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -17,10 +19,32 @@ from .wire import ProtocolError, Reader
 WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
+_reserved = []  # open files: their locks are held until this process ends
+
+
+def _reserve(port):
+    """Whether the port is this process's alone among the tests that run beside it.
+
+    The gateway listens with SO_REUSEPORT: two that were given one port would share its connections unnoticed.
+    """
+    folder = Path(tempfile.gettempdir()) / f"tallygate-test-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = open(folder / str(port), "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return False
+    _reserved.append(lock)
+    return True
+
+
 def free_port():
     """A port nobody listens on, below the range from which the system gives ports to clients."""
     while True:
         port = random.randrange(20000, 32000)
+        if not _reserve(port):
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
