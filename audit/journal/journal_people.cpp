@@ -72,12 +72,12 @@ Result<void> Journal::begin_erasure(std::string_view uuid) {
 // segment is begun between.
 Result<bool> Journal::is_erased(const BegunErasure& begun) {
   if (begun.seq >= size() || begun.seq < segment_first_) {
-    return begun.seq < size() ? fail(FailureKind::tampered,
-                                     "the keyring has an erasure under way at entry " +
-                                         std::to_string(begun.seq) +
-                                         ", which is not in the open segment: journal and keyring do not "
-                                         "belong together")
-                              : Result<bool>(false);
+    return begun.seq < size()
+               ? fail(FailureKind::tampered,
+                      "the keyring has an erasure under way at entry " + std::to_string(begun.seq) +
+                          ", which is not in the open segment: journal and keyring do not "
+                          "belong together")
+               : Result<bool>(false);
   }
   const auto body = segment_->body(begun.seq);
   if (!body) {

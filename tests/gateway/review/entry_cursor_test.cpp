@@ -103,7 +103,8 @@ TEST(EntryCursor, ReadsWhatALibraryReads) {
 }
 
 TEST(EntryCursor, FailsForGoodAtWhatIsNotWellFormed) {
-  for (const char* text : {"", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{a:1}",                    "{\"a\" :1}", "{\"a\":1]", "{\"a\":\"b", "{\"a\":\"b\\\"}"}) {
+  for (const char* text : {"", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{a:1}", "{\"a\" :1}",
+                           "{\"a\":1]", "{\"a\":\"b", "{\"a\":\"b\\\"}"}) {
     EntryCursor cursor(text);
     std::string_view name;
     for (cursor.enter_object(); cursor.member(name);) {
