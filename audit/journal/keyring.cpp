@@ -289,7 +289,7 @@ Result<void> Keyring::write_anew(const Kept& kept, const std::filesystem::path& 
     if (!statement) {
       return statement.error();
     }
-    statement->bind(1, step.value.empty() ? std::string_view("", 0) : step.value);
+    statement->bind(1, step.value.empty() ? std::string_view("") : step.value);
     if (statement->run() != SQLITE_DONE) {
       return database->failure("cannot write the keyring anew");
     }

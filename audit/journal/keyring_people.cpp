@@ -152,6 +152,7 @@ Result<std::vector<SubjectKey>> Keyring::subjects(std::span<const BlindPerson> p
     }
   }
   std::vector<SubjectKey> keys;
+  keys.reserve(found.size());
   auto next = made.begin();
   for (auto& one : found) {
     keys.push_back(one ? std::move(*one) : std::move(*next++));

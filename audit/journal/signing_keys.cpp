@@ -31,6 +31,7 @@ Result<SigningKeys> SigningKeys::open(const std::filesystem::path& keyring, cons
 
 std::vector<VerifyKey> SigningKeys::verify_keys() const {
   std::vector<VerifyKey> keys;
+  keys.reserve(keys_.size());
   for (const KeptKey& key : keys_) {
     keys.push_back(key.signer.verify_key());
   }

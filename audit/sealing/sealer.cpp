@@ -131,7 +131,7 @@ void Sealer::run() {
 
 void Sealer::take_up(std::vector<Waiting>& batch) {
   std::string reason = "no memory to seal an event";
-  Outcome outcome = Outcome::overloaded;
+  Outcome outcome = Outcome::unwritable;
   std::size_t done = 0;
   try {
     const auto known = learn(batch);
@@ -145,7 +145,7 @@ void Sealer::take_up(std::vector<Waiting>& batch) {
     reason = known.error().message;
     outcome = known.error().kind == FailureKind::locked ? Outcome::overloaded : Outcome::unwritable;
   } catch (const std::exception&) {
-    // Whatever was not handed over is refused below.
+    outcome = Outcome::overloaded;  // what was not handed over is refused below
   }
   for (; done < batch.size(); ++done) {
     refuse(batch[done], outcome, reason);

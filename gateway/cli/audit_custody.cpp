@@ -19,8 +19,6 @@ namespace tallygate::cli {
 namespace {
 
 namespace json = boost::json;
-using audit::fail;
-using audit::FailureKind;
 using audit::Result;
 
 // Has an act done and says what came of it.
