@@ -46,19 +46,28 @@ std::vector<audit::VerifyKey> record_keys(const std::filesystem::path& journal) 
   return keys;
 }
 
+// The keys in the keyring, as far as they can be read.
+std::vector<audit::VerifyKey> keyring_keys(const audit::JournalOptions& options) {
+  std::vector<audit::VerifyKey> keys;
+  auto keyring = audit::Keyring::open(options.keyring);
+  const auto list = keyring ? keyring->list() : keyring.error();
+  if (!list) {
+    return keys;
+  }
+  keys.reserve(list->size());
+  for (const auto& entry : *list) {
+    if (const auto parsed = audit::parse_vkey(entry.vkey)) {
+      keys.push_back(*parsed);
+    }
+  }
+  return keys;
+}
+
 // What head acknowledged, by any key that is known.
 std::optional<audit::Checkpoint> acknowledged(const audit::JournalOptions& options,
                                               const std::vector<audit::VerifyKey>& known) {
-  std::vector<audit::VerifyKey> keys = known;
-  if (auto keyring = audit::Keyring::open(options.keyring)) {
-    if (const auto list = keyring->list()) {
-      for (const auto& entry : *list) {
-        if (const auto parsed = audit::parse_vkey(entry.vkey)) {
-          keys.push_back(*parsed);
-        }
-      }
-    }
-  }
+  std::vector<audit::VerifyKey> keys = keyring_keys(options);
+  keys.insert(keys.begin(), known.begin(), known.end());
   const auto bytes =
       read_small_file(audit::head_file(options.head), audit::head_block_size * audit::head_blocks);
   const auto head = bytes && !keys.empty() ? audit::newest_head(*bytes, keys) : std::nullopt;
@@ -135,7 +144,8 @@ Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const aud
       return fail(good.error().kind, file + ": " + good.error().message);
     }
     if (kind != "journal.recover" && kind != "key.rotate") {
-      return fail(FailureKind::invalid, file + ": a grant of the kind " + kind + " recovers nothing");
+      return fail(FailureKind::invalid,
+                  fmt::format("{}: a grant of the kind {} recovers nothing", file, kind));
     }
     if (const auto* key = grant->terms.if_contains("key");
         key != nullptr && key->is_string() && kind == "key.rotate") {

@@ -185,7 +185,7 @@ Result<void> add_grant(boost::json::object& request, const std::string& file) {
     return fail(grant.error().kind, file + ": " + grant.error().message);
   }
   request["grant"] = std::move(grant->terms);
-  request["signature"] = std::move(grant->signature);
+  request["signature"] = grant->signature;
   return {};
 }
 

@@ -64,7 +64,7 @@ Result<std::string> plain_pem(const audit::Signer& signer) {
     return fail(FailureKind::crypto, "the writer's key cannot be written as PEM");
   }
   char* data = nullptr;
-  const long size = BIO_get_mem_data(memory.get(), &data);
+  const auto size = BIO_get_mem_data(memory.get(), &data);
   return std::string(data, static_cast<std::size_t>(size));
 }
 

@@ -160,11 +160,11 @@ void append_bytes(std::string_view read, std::string& out) {
   }
 }
 
-/// What is left of a value over its limit: its digest.
-void read_digest(EntryCursor& entry, std::string& out) {
-  std::string_view part;
-  for (entry.enter_object(); entry.member(part);) {
-    if (part == "sha256") {
+/// One text of an object.
+void read_member(EntryCursor& entry, std::string_view wanted, std::string& out) {
+  std::string_view name;
+  for (entry.enter_object(); entry.member(name);) {
+    if (name == wanted) {
       entry.text(out);
     } else {
       entry.skip();
@@ -186,7 +186,7 @@ void read_header(EntryCursor& entry, RecordedDecision& out) {
       append_bytes(read, header.value);
     } else if (name == "value" || name == "value_bytes") {
       header.form = RecordedHeader::Form::digest;
-      read_digest(entry, header.value);
+      read_member(entry, "sha256", header.value);  // what is left of a value over its limit
     } else if (name == "named") {
       header.form = RecordedHeader::Form::digest;
       entry.text(header.value);
@@ -204,15 +204,8 @@ void read_header(EntryCursor& entry, RecordedDecision& out) {
 void read_path(EntryCursor& entry, std::string& path) {
   if (entry.peek() == '"') {
     entry.text(path);
-    return;
-  }
-  std::string_view name;
-  for (entry.enter_object(); entry.member(name);) {
-    if (name == "cut") {
-      entry.text(path);
-    } else {
-      entry.skip();
-    }
+  } else {
+    read_member(entry, "cut", path);
   }
 }
 

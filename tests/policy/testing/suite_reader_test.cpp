@@ -293,16 +293,6 @@ TEST(SuiteReader, MakesNoCellsBeyondTheirLimit) {
   }
 }
 
-TEST(SuiteReader, CopiesAGroupThatIsNamedAgainNoMoreThanItHasErrorsToTell) {
-  std::string names = "all";
-  for (std::size_t i = 0; i < 100'000; ++i) {
-    names += ", all";
-  }
-  const std::string text = with_crowd(2000, "tests:\n  - {name: t, principals: [" + names +
-                                                "], requests: [\"GET https://wiki.test/\"], expect: deny}\n");
-  EXPECT_NE(errors_of(text).find("stands twice"), std::string::npos);
-}
-
 TEST(SuiteNames, KnowRulesConditionsAndTheirEffects) {
   Policy policy;
   policy.rules.resize(2);
