@@ -104,6 +104,33 @@ void append_cell(const policy::testing::FailedCell& cell, std::string& out) {
   out += '}';
 }
 
+/// What a reload would put in force.
+struct Candidate {
+  std::shared_ptr<const Snapshot> snapshot;  ///< null: refused
+  std::string failure;                       ///< why, where it is
+  std::optional<PolicyRefusal> refusal;      ///< of the policy, where that is why
+};
+
+Candidate load_candidate(const Snapshot& now, Persistent& persistent) {
+  Candidate candidate;
+  auto settings = load_settings(now.settings.file);
+  if (!settings) {
+    candidate.failure = policy::yaml::to_string(settings.error());
+    return candidate;
+  }
+  auto built = build_snapshot(std::move(*settings), persistent, &now);
+  if (!built) {
+    candidate.failure = built.error().text;
+    candidate.refusal = built.error().policy;
+    return candidate;
+  }
+  candidate.failure = needs_restart(now.settings, (*built)->settings);
+  if (candidate.failure.empty()) {
+    candidate.snapshot = std::move(*built);
+  }
+  return candidate;
+}
+
 }  // namespace
 
 asio::awaitable<bool> Server::record(std::string_view kind,
@@ -291,37 +318,24 @@ asio::awaitable<void> Server::reload_now() {
 
 asio::awaitable<void> Server::reload_once() {
   const std::filesystem::path file = snapshot_->settings.file;
-  std::string failure;
-  std::optional<PolicyRefusal> refusal;
-  std::shared_ptr<const Snapshot> next;
-  if (auto settings = load_settings(file); !settings) {
-    failure = policy::yaml::to_string(settings.error());
-  } else if (auto built = build_snapshot(std::move(*settings), *persistent_, snapshot_.get()); !built) {
-    failure = built.error().text;
-    refusal = built.error().policy;
-  } else {
-    next = std::move(*built);
-    failure = needs_restart(snapshot_->settings, next->settings);
-    if (!failure.empty()) {
-      next.reset();
-    }
-  }
+  const Candidate candidate = load_candidate(*snapshot_, *persistent_);
+  const std::shared_ptr<const Snapshot>& next = candidate.snapshot;
   const auto fill_config = [&](access::EventText& text) {
     text.member("config");
     text.text() += '{';
     access::append_json_text(text.text(), "file", file.string(), access::recorded_path_bytes);
     text.text() += '}';
-    if (failure.empty()) {
+    if (next) {
       text.member("recording");
       append_recording(next->settings, text.text());
       return;
     }
-    append_reason(failure, text);
+    append_reason(candidate.failure, text);
   };
   if (!next) {
     access::count(persistent_->counts.config_rejects);
-    log_.error("reload refused, the old configuration stays in force", {{"reason", failure}});
-    if (refusal && !co_await record_refusal(*refusal)) {
+    log_.error("reload refused, the old configuration stays in force", {{"reason", candidate.failure}});
+    if (candidate.refusal && !co_await record_refusal(*candidate.refusal)) {
       log_.warning("the refused policy is not on record");
     }
     if (!co_await record("config.reject", fill_config)) {

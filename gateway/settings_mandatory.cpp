@@ -123,6 +123,7 @@ std::optional<std::string_view> why_always_recorded(std::string_view kind) noexc
 
 std::vector<std::string> recorded_kinds() {
   std::vector<std::string> names;
+  names.reserve(kinds.size());
   for (const Reason& kind : kinds) {
     names.emplace_back(kind.name);
   }
