@@ -191,7 +191,8 @@ std::optional<std::chrono::seconds> age(std::optional<TimePoint> since, TimePoin
   if (!since) {
     return std::nullopt;
   }
-  return std::max(std::chrono::floor<std::chrono::seconds>(now - *since), std::chrono::seconds{0});
+  using std::chrono::seconds;
+  return std::max(std::chrono::floor<seconds>(std::chrono::floor<seconds>(now) - *since), seconds{0});
 }
 
 void append_age(std::string_view member, std::optional<std::chrono::seconds> seconds, std::string& out) {

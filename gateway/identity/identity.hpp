@@ -60,8 +60,9 @@ struct Identity : IdentityFacts {
   /// For the policy's context; none for the anonymous.
   [[nodiscard]] std::optional<policy::AuthMethod> auth_method() const noexcept;
   [[nodiscard]] bool anonymous() const noexcept { return method == Method::anonymous; }
-  /// Age at `now` in whole seconds, never negative; none if the time is not known. The same whole seconds go
-  /// into the policy's context and into the record, so that a decision can be computed again exactly.
+  /// Age at the whole second of `now`, in whole seconds, never negative; none if the time is not known. The
+  /// policy's context and the record get the same age at each moment of a second, so that a decision can be
+  /// computed again exactly.
   [[nodiscard]] std::optional<std::chrono::seconds> auth_age(TimePoint now) const noexcept;
   [[nodiscard]] std::optional<std::chrono::seconds> mfa_age(TimePoint now) const noexcept;
 };

@@ -43,6 +43,20 @@ TEST(Identity, TheActorOfTheRecordIsCanonicalJson) {
   EXPECT_TRUE(anonymous_identity(true)->stale_session);
 }
 
+TEST(Identity, AgesAreTheSameAtEachMomentOfASecondSoThatTheRecordHoldsWhatWasDecidedBy) {
+  IdentityFacts facts = ana();
+  facts.auth_time = now - milliseconds{300'500};
+  facts.mfa_time = now - milliseconds{300'500};
+  const IdentityPtr identity = make_identity(facts);
+  for (const milliseconds into : {milliseconds{0}, milliseconds{499}, milliseconds{500}, milliseconds{999}}) {
+    EXPECT_EQ(identity->auth_age(now + into), seconds{300}) << into.count() << " ms";
+    EXPECT_EQ(identity->mfa_age(now + into), seconds{300}) << into.count() << " ms";
+    std::string actor;
+    append_actor(*identity, now + into, actor);
+    EXPECT_TRUE(actor.starts_with(R"({"age_mfa_s":300,"age_s":300,)")) << into.count() << " ms: " << actor;
+  }
+}
+
 TEST(Identity, LongClaimsAreCutAndMarkedInTheRecordOnly) {
   IdentityFacts facts = ana();
   facts.claims["long"] = std::string(max_recorded_claims_bytes, '"');
