@@ -167,13 +167,13 @@ Result<void> Keyring::add(const Signer& signer, std::uint64_t first, std::string
   if (signer.name() != origin_) {
     return fail(FailureKind::invalid, path_.string() + ": a signing key must be named " + origin_);
   }
-  auto seed = signer.seed();
-  if (!seed) {
-    return seed.error();
+  Seed seed{};
+  if (auto read = signer.copy_seed(seed); !read) {
+    return read.error();
   }
   const std::string vkey = signer.vkey();
-  const auto wrapped = wrap(*seed, kek, vkey);
-  OPENSSL_cleanse(seed->data(), seed->size());
+  const auto wrapped = wrap(seed, kek, vkey);
+  OPENSSL_cleanse(seed.data(), seed.size());
   if (!wrapped) {
     return fail(FailureKind::crypto, path_.string() + ": cannot wrap " + vkey);
   }
@@ -217,13 +217,13 @@ Result<void> Keyring::adding(const std::function<Result<void>(Database&)>& add) 
 
 Result<KeptKey> Keyring::unwrap_row(Statement& row, const Kek& kek) {
   const std::string vkey(row.text(0));
-  std::optional<Seed> seed = unwrap(row.blob(3), kek, vkey);
-  if (!seed) {
+  Seed seed{};
+  if (!unwrap(row.blob(3), kek, vkey, seed)) {
     return fail(FailureKind::crypto, path_.string() + ": the key-encryption key does not open " + vkey +
                                          "; it is another one, or the keyring was altered");
   }
-  auto signer = Signer::from_seed(origin_, *seed);
-  OPENSSL_cleanse(seed->data(), seed->size());
+  auto signer = Signer::from_seed(origin_, seed);
+  OPENSSL_cleanse(seed.data(), seed.size());
   if (!signer) {
     return signer.error();
   }

@@ -32,30 +32,32 @@ std::optional<std::vector<std::uint8_t>> wrap(std::span<const std::uint8_t> secr
   return out;
 }
 
-std::optional<std::array<std::uint8_t, 32>> unwrap(std::span<const std::uint8_t> wrapped, const Kek& kek,
-                                                   std::string_view name) {
+bool unwrap(std::span<const std::uint8_t> wrapped, const Kek& kek, std::string_view name,
+            std::array<std::uint8_t, 32>& secret) {
   if (wrapped.size() < gcm_iv_size) {
-    return std::nullopt;
+    return false;
   }
   auto bytes =
       gcm_open(kek.bytes(), wrapped.first(gcm_iv_size), wrapped.subspan(gcm_iv_size), associated(name));
-  std::array<std::uint8_t, 32> secret{};
-  if (!bytes || bytes->size() != secret.size()) {
-    return std::nullopt;
+  if (!bytes) {
+    return false;
   }
-  std::copy(bytes->begin(), bytes->end(), secret.begin());
+  const bool whole = bytes->size() == secret.size();
+  if (whole) {
+    std::copy(bytes->begin(), bytes->end(), secret.begin());
+  }
   OPENSSL_cleanse(bytes->data(), bytes->size());
-  return secret;
+  return whole;
 }
 
 std::optional<AesKey> unwrap_key(std::span<const std::uint8_t> wrapped, const Kek& kek,
                                  std::string_view name) {
-  auto secret = unwrap(wrapped, kek, name);
-  if (!secret) {
-    return std::nullopt;
+  AesKey::Bytes secret{};
+  std::optional<AesKey> key;
+  if (unwrap(wrapped, kek, name, secret)) {
+    key.emplace(secret);
   }
-  std::optional<AesKey> key(std::in_place, *secret);
-  OPENSSL_cleanse(secret->data(), secret->size());
+  OPENSSL_cleanse(secret.data(), secret.size());
   return key;
 }
 

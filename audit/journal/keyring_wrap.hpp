@@ -27,9 +27,11 @@ inline constexpr int busy_ms = 5'000;
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> wrap(std::span<const std::uint8_t> secret,
                                                             const Kek& kek, std::string_view name);
 
-/// A wrapped secret of 32 bytes, to be wiped by the caller; nothing where key or name is another one.
-[[nodiscard]] std::optional<std::array<std::uint8_t, 32>> unwrap(std::span<const std::uint8_t> wrapped,
-                                                                 const Kek& kek, std::string_view name);
+/// A wrapped secret of 32 bytes into `secret`, to be wiped by the caller; false, and `secret` untouched,
+/// where key or name is another one. Not a return value: of one the compiler may leave a copy behind on the
+/// stack.
+[[nodiscard]] bool unwrap(std::span<const std::uint8_t> wrapped, const Kek& kek, std::string_view name,
+                          std::array<std::uint8_t, 32>& secret);
 
 /// The same as a key.
 [[nodiscard]] std::optional<AesKey> unwrap_key(std::span<const std::uint8_t> wrapped, const Kek& kek,

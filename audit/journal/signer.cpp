@@ -1,6 +1,7 @@
 #include "audit/journal/signer.hpp"
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -10,6 +11,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace tallygate::audit {
@@ -26,6 +28,9 @@ constexpr int scrypt_salt_size = 16;
 constexpr std::array<std::uint8_t, 12> spki_prefix = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
                                                       0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
 
+// DER of the octet string that a private key is (RFC 8410 §7), up to the key itself.
+constexpr std::array<std::uint8_t, 2> octet_string = {0x04, 0x20};
+
 struct FreeBio {
   void operator()(BIO* bio) const { BIO_free_all(bio); }
 };
@@ -39,6 +44,14 @@ struct FreeKeyContext {
   void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
 };
 using Bio = std::unique_ptr<BIO, FreeBio>;
+
+// Straight into `seed`: EVP_PKEY_get_raw_private_key() goes by way of a copy that it frees as it is.
+bool read_seed(const EVP_PKEY* key, std::span<std::uint8_t, ed25519_size> seed) {
+  std::size_t size = 0;
+  return EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PRIV_KEY, seed.data(), seed.size(), &size) ==
+             1 &&
+         size == seed.size();
+}
 
 Failure crypto(std::string what) {
   const auto code = ERR_peek_last_error();
@@ -79,6 +92,28 @@ Result<VerifyKey> named_key(std::string_view name, const PublicKey& raw) {
   return *std::move(named);
 }
 
+using Info = std::unique_ptr<PKCS8_PRIV_KEY_INFO, FreeInfo>;
+
+// The key in PKCS#8 (RFC 8410 §7), wiped when it is freed; null where OpenSSL refuses. EVP_PKEY2PKCS8() goes
+// by way of copies that it frees as they are.
+Info private_key_info(const EVP_PKEY* key) {
+  Info info(PKCS8_PRIV_KEY_INFO_new());
+  const std::size_t size = octet_string.size() + ed25519_size;
+  auto* octets = static_cast<std::uint8_t*>(OPENSSL_malloc(size));
+  if (octets == nullptr) {
+    return nullptr;
+  }
+  std::copy(octet_string.begin(), octet_string.end(), octets);
+  if (!info ||
+      !read_seed(key, std::span<std::uint8_t, ed25519_size>(octets + octet_string.size(), ed25519_size)) ||
+      PKCS8_pkey_set0(info.get(), OBJ_nid2obj(NID_ED25519), 0, V_ASN1_UNDEF, nullptr, octets,
+                      static_cast<int>(size)) != 1) {
+    OPENSSL_clear_free(octets, size);
+    return nullptr;
+  }
+  return info;
+}
+
 Failure not_here(const std::string& name) {
   return fail(FailureKind::invalid, name + ": the key cannot leave its token");
 }
@@ -103,8 +138,7 @@ Result<Signer> Signer::from_key(std::string_view name, Key key) {
     return fail(FailureKind::crypto, "no locked memory for a key");
   }
   // What libsodium calls a secret key is the seed and the public half behind it.
-  size = ed25519_size;
-  if (EVP_PKEY_get_raw_private_key(key.get(), secret.get(), &size) != 1 || size != ed25519_size) {
+  if (!read_seed(key.get(), std::span<std::uint8_t, ed25519_size>(secret.get(), ed25519_size))) {
     return crypto("the key has no Ed25519 private half");
   }
   std::copy(raw.begin(), raw.end(), secret.get() + ed25519_size);
@@ -184,16 +218,14 @@ void Signer::FreeSecret::operator()(std::uint8_t* secret) const {
   sodium_free(secret);
 }
 
-Result<Seed> Signer::seed() const {
+Result<void> Signer::copy_seed(Seed& seed) const {
   if (!secret_) {
     return not_here(name());
   }
-  Seed seed{};
-  std::size_t size = seed.size();
-  if (EVP_PKEY_get_raw_private_key(key_.get(), seed.data(), &size) != 1 || size != seed.size()) {
+  if (!read_seed(key_.get(), seed)) {
     return crypto("cannot read the private half of " + name());
   }
-  return seed;
+  return {};
 }
 
 Result<std::string> Signer::private_pem(std::string_view passphrase) const {
@@ -207,7 +239,7 @@ Result<std::string> Signer::private_pem(std::string_view passphrase) const {
   if (RAND_bytes(salt.data(), scrypt_salt_size) != 1) {
     return crypto("no random bytes for a salt");
   }
-  const std::unique_ptr<PKCS8_PRIV_KEY_INFO, FreeInfo> info(EVP_PKEY2PKCS8(key_.get()));
+  const auto info = private_key_info(key_.get());
   X509_ALGOR* algorithm = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), salt.data(), scrypt_salt_size, nullptr,
                                                 scrypt_n, scrypt_r, scrypt_p);
   if (!info || algorithm == nullptr) {

@@ -51,8 +51,9 @@ class Signer {
   /// First four bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key), big-endian, C2SP signed-note.
   [[nodiscard]] std::uint32_t key_id() const { return verify_key_.id; }
 
-  /// The private key as 32 bytes, for wrapping. Wipe it after use. Errors: crypto, invalid (it is external).
-  [[nodiscard]] Result<Seed> seed() const;
+  /// The private key as 32 bytes into `seed`, for wrapping. Wipe it after use. Not a return value: of one the
+  /// compiler may leave a copy behind on the stack. Errors: crypto, invalid (it is external).
+  [[nodiscard]] Result<void> copy_seed(Seed& seed) const;
   /// PKCS#8, encrypted with AES-256-CBC and scrypt under `passphrase`. Errors: invalid (empty passphrase, or
   /// it is external), crypto.
   [[nodiscard]] Result<std::string> private_pem(std::string_view passphrase) const;

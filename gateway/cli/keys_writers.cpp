@@ -51,13 +51,13 @@ Result<std::string> plain_pem(const audit::Signer& signer) {
     void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
     void operator()(BIO* bio) const { BIO_free(bio); }
   };
-  auto seed = signer.seed();
-  if (!seed) {
-    return seed.error();
+  audit::Seed seed{};
+  if (auto read = signer.copy_seed(seed); !read) {
+    return read.error();
   }
   const std::unique_ptr<EVP_PKEY, Free> key(
-      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed->data(), seed->size()));
-  OPENSSL_cleanse(seed->data(), seed->size());
+      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size()));
+  OPENSSL_cleanse(seed.data(), seed.size());
   const std::unique_ptr<BIO, Free> memory(BIO_new(BIO_s_secmem()));
   if (!key || !memory ||
       PEM_write_bio_PKCS8PrivateKey(memory.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {

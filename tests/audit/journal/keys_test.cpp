@@ -4,13 +4,16 @@
 #include "audit/journal/provision.hpp"
 #include "audit/journal/signer.hpp"
 #include "tests/audit/support/home.hpp"
+#include "tests/audit/support/memory_scan.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/crypto.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 
 namespace tallygate::audit {
 namespace {
@@ -216,11 +219,45 @@ TEST(Keyring, AnAlteredOrSwappedKeyIsNoticed) {
 TEST(Keyring, NoPrivateKeyStandsInItsFileUnwrapped) {
   const Home home;
   const Kek kek = load_kek({KekSource::Kind::file, home.kek().string()}).value();
-  const Seed seed = Keyring::open(home.keyring()).value().load(kek).value()[0].signer.seed().value();
+  Seed seed{};
+  ASSERT_TRUE(Keyring::open(home.keyring()).value().load(kek).value()[0].signer.copy_seed(seed));
   EXPECT_THAT(read(home.keyring()), Not(HasSubstr(std::string(seed.begin(), seed.end()))));
   struct stat status{};
   ASSERT_EQ(::stat(home.keyring().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST(Keyring, APrivateKeyThatIsLetGoIsNowhereInMemory) {
+  const Home home;
+  const Kek kek = load_kek({KekSource::Kind::file, home.kek().string()}).value();
+  auto keyring = Keyring::open(home.keyring()).value();
+  Seed seed{};
+  ASSERT_TRUE(keyring.load(kek).value()[0].signer.copy_seed(seed));
+  const testing::Needle needle(seed);
+  EXPECT_GE(needle.in_memory(), 1U) << "the scan finds what is there";
+  OPENSSL_cleanse(seed.data(), seed.size());
+  {
+    const auto keys = keyring.load(kek).value();
+    auto again = Keyring::create(home.folder() / "another.db", keys[0].signer.name()).value();
+    const auto added = again.add(keys[0].signer, 0, "x", kek);
+    ASSERT_TRUE(added) << added.error().message;
+  }
+  EXPECT_EQ(needle.in_memory(), 0U);
+}
+
+TEST(Signer, OfAKeyThatWasWrittenAndLetGoNothingStaysInMemory) {
+  Seed seed{};
+  std::optional<testing::Needle> needle;
+  {
+    const auto signer = Signer::generate("gw").value();
+    ASSERT_TRUE(signer.copy_seed(seed));
+    needle.emplace(seed);
+    OPENSSL_cleanse(seed.data(), seed.size());
+    EXPECT_GE(needle->in_memory(), 1U) << "the scan finds what is there";
+    ASSERT_TRUE(signer.sign("m"));
+    ASSERT_TRUE(signer.private_pem("correct horse"));
+  }
+  EXPECT_EQ(needle->in_memory(), 0U);
 }
 
 TEST(Keyring, AFileThatOthersMayReadIsRefused) {

@@ -65,7 +65,8 @@ TEST_F(Pkcs11, ASignerOfATokenSignsAndGivesItsPublicHalfAlone) {
   EXPECT_EQ(signer.public_key(), key);
   EXPECT_TRUE(signer.verify_key().key.verify("m", signer.sign("m").value()));
   EXPECT_EQ(Ed25519Verifier::from_pem(signer.public_pem().value()).value(), signer.verify_key().key);
-  EXPECT_THAT(signer.seed().error().message, HasSubstr("the key cannot leave its token"));
+  Seed seed{};
+  EXPECT_THAT(signer.copy_seed(seed).error().message, HasSubstr("the key cannot leave its token"));
   EXPECT_THAT(signer.private_pem("correct horse").error().message,
               HasSubstr("the key cannot leave its token"));
   EXPECT_EQ(open_token_signer("a b", uri("root")).error().kind, FailureKind::invalid);
