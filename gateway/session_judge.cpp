@@ -83,7 +83,7 @@ void Session::parse() {
 }
 
 /// Whether the record holds all header lines that are read. Those of the shadow alone never refuse a request:
-/// where they are too many, the shadow is not asked, and nothing of it is recorded.
+/// where they are too many, the shadow is not asked, which is counted, and nothing of it is recorded.
 void Session::choose_reads(const http::Fields& fields) {
   if (access::policy_lines(fields, snapshot_->reads) <= access::recorded_header_lines) {
     return;
@@ -200,8 +200,13 @@ void Session::decide() {
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - started);
   exchange_.microseconds = static_cast<std::uint32_t>(took.count() / 1000);
   worker_.persistent.counts.decision.observe(static_cast<std::uint64_t>(took.count()));
-  if (snapshot_->shadow && exchange_.reads == &snapshot_->reads) {
+  if (!snapshot_->shadow) {
+    return;
+  }
+  if (exchange_.reads == &snapshot_->reads) {
     decide_shadow(context);
+  } else {
+    access::count(worker_.persistent.counts.shadow_skipped);
   }
 }
 

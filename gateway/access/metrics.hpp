@@ -73,7 +73,9 @@ class Counts {
   Histogram<decision_bounds_ns.size()> decision{decision_bounds_ns};
   Histogram<wait_bounds_ns.size()> record_wait{wait_bounds_ns};
   std::array<Counter, policy::changes> shadow{};  ///< decisions by what a shadow policy would change
-  Counter connections{0};                         ///< accepted
+  Counter shadow_skipped{
+      0};                  ///< decisions beside which the shadow policy was not asked: too many header lines
+  Counter connections{0};  ///< accepted
   std::atomic<std::int64_t> connections_open{0};
   Counter connections_refused{0};  ///< over the limit
   Counter handshake_failures{0};

@@ -8,6 +8,7 @@
 #include "gateway/cli/audit_print.hpp"
 #include "gateway/cli/audit_view.hpp"
 #include "gateway/cli/commands.hpp"
+#include "gateway/cli/entry_reading.hpp"
 #include "policy/language/nearest.hpp"
 #include "policy/request/address.hpp"
 
@@ -29,6 +30,7 @@ using audit::Result;
 
 constexpr auto follow_poll = std::chrono::milliseconds(250);
 constexpr std::size_t stats_shown = 20;
+constexpr std::size_t recorded_filter_bytes = 256;  // of a filter's value in journal.read
 
 bool is_kind_or_group(std::string_view wanted) {
   if (wanted.ends_with(".*")) {
@@ -95,9 +97,50 @@ struct Reading {
   audit::Query query;
   EntryView view;
   audit::JournalReader reader;
+  std::uint64_t end = 0;  // before the reading was recorded
 };
 
-Result<Reading> open_reading(const AuditQueryOptions& options) {
+// What is recorded of a search. Who, where from and what text was looked for may name a person, and an
+// erasure could not take it away again: so of these only that they were asked for.
+boost::json::object searched(const char* command, const AuditQueryOptions& options) {
+  boost::json::object filter;
+  const std::pair<const char*, const std::string*> told[] = {
+      {"from", &options.from},   {"to", &options.to},         {"kind", &options.kind},
+      {"route", &options.route}, {"effect", &options.effect}, {"rule", &options.rule}};
+  for (const auto& [name, value] : told) {
+    if (!value->empty()) {
+      filter[name] = value->substr(0, recorded_filter_bytes);
+    }
+  }
+  const std::pair<const char*, const std::string*> personal[] = {{"user", &options.user},
+                                                                 {"path", &options.path},
+                                                                 {"ip", &options.ip},
+                                                                 {"session", &options.session},
+                                                                 {"text", &options.text}};
+  boost::json::array by;
+  for (const auto& [name, value] : personal) {
+    if (!value->empty()) {
+      by.emplace_back(name);
+    }
+  }
+  boost::json::object what{{"command", command}};
+  if (!filter.empty()) {
+    what["filter"] = std::move(filter);
+  }
+  if (!by.empty()) {
+    what["by"] = std::move(by);
+  }
+  return what;
+}
+
+// How many entries there are. The reader is closed again: SQLite lets no one in this process write a journal
+// that another one has open to read.
+Result<std::uint64_t> entries_in(const std::string& journal) {
+  auto reader = audit::JournalReader::open(journal);
+  return reader ? reader->end() : reader.error();
+}
+
+Result<Reading> open_reading(const char* command, const AuditQueryOptions& options) {
   auto query = query_of(options);
   if (!query) {
     return query.error();
@@ -109,47 +152,41 @@ Result<Reading> open_reading(const AuditQueryOptions& options) {
   if (auto looking = view->look_for(options.user); !looking) {
     return looking.error();
   }
+  const auto end = entries_in(view->journal());
+  if (!end) {
+    return end.error();
+  }
+  if (auto noted = note_reading(options.where, searched(command, options)); !noted) {
+    return noted.error();
+  }
   auto reader = audit::JournalReader::open(view->journal());
   if (!reader) {
     return reader.error();
   }
-  return Reading{std::move(*query), std::move(*view), std::move(*reader)};
+  return Reading{std::move(*query), std::move(*view), std::move(*reader), *end};
 }
 
-// Entries from `first` on that match, as they come.
-Result<std::uint64_t> print_up(Reading& reading, std::uint64_t first, EntryPrinter& printer) {
-  audit::JournalReader& reader = reading.reader;
-  auto end = reader.end();
-  if (!end) {
-    return end;
-  }
-  const auto read = reader.up(first, *end, [&](std::uint64_t seq, std::string_view body) {
+// Entries from `first` to `end` that match, as they come.
+Result<void> print_up(Reading& reading, std::uint64_t first, std::uint64_t end, EntryPrinter& printer) {
+  const auto read = reading.reader.up(first, end, [&](std::uint64_t seq, std::string_view body) {
     const auto seen = reading.view.of(body);
     if (const auto entry = seen ? reading.query.match(*seen) : std::nullopt) {
       printer.entry(seq, *seen, *entry);
     }
     return std::ferror(stdout) == 0;
   });
-  if (!read) {
-    return read.error();
-  }
-  return std::max(first, *end);
+  return read ? Result<void>() : read.error();
 }
 
-// The newest `limit` that match, oldest first. Gives the seq to go on from.
-Result<std::uint64_t> print_newest(Reading& reading, std::size_t limit, EntryPrinter& printer) {
-  audit::JournalReader& reader = reading.reader;
+// The newest `limit` that match, oldest first.
+Result<void> print_newest(Reading& reading, std::size_t limit, EntryPrinter& printer) {
   struct Match {
     std::uint64_t seq;
     std::string body;
     boost::json::value entry;
   };
-  auto end = reader.end();
-  if (!end) {
-    return end;
-  }
   std::vector<Match> matches;
-  const auto read = reader.down(0, *end, [&](std::uint64_t seq, std::string_view body) {
+  const auto read = reading.reader.down(0, reading.end, [&](std::uint64_t seq, std::string_view body) {
     const auto seen = reading.view.of(body);
     if (auto entry = seen ? reading.query.match(*seen) : std::nullopt) {
       matches.push_back({seq, std::string(*seen), std::move(*entry)});
@@ -162,7 +199,21 @@ Result<std::uint64_t> print_newest(Reading& reading, std::size_t limit, EntryPri
   for (auto match = matches.rbegin(); match != matches.rend(); ++match) {
     printer.entry(match->seq, match->body, match->entry);
   }
-  return *end;
+  return {};
+}
+
+// What has been recorded since, for whoever follows.
+Result<void> print_new(Reading& reading, EntryPrinter& printer) {
+  const auto changed = reading.reader.changed();
+  if (!changed || !*changed) {
+    return changed ? Result<void>() : changed.error();
+  }
+  const auto end = reading.reader.end();
+  if (!end) {
+    return end.error();
+  }
+  const std::uint64_t first = std::exchange(reading.end, std::max(reading.end, *end));
+  return print_up(reading, first, reading.end, printer);
 }
 
 void print_counts(const char* title, const audit::Stats::Counts& counts) {
@@ -197,6 +248,9 @@ int audit_show(const AuditShowOptions& options) {
   if (!view) {
     return report_failure(view.error());
   }
+  if (auto noted = note_reading(options.where, {{"command", "audit show"}, {"entry", options.seq}}); !noted) {
+    return report_failure(noted.error());
+  }
   auto reader = audit::JournalReader::open(view->journal());
   if (!reader) {
     return report_failure(reader.error());
@@ -230,13 +284,13 @@ int audit_show(const AuditShowOptions& options) {
 }
 
 int audit_query(const AuditQueryOptions& options) {
-  auto reading = open_reading(options);
+  auto reading = open_reading("audit query", options);
   if (!reading) {
     return report_failure(reading.error());
   }
   EntryPrinter printer(options.format);
-  const auto printed =
-      options.limit == 0 ? print_up(*reading, 0, printer) : print_newest(*reading, options.limit, printer);
+  const auto printed = options.limit == 0 ? print_up(*reading, 0, reading->end, printer)
+                                          : print_newest(*reading, options.limit, printer);
   if (!printed) {
     return report_failure(printed.error());
   }
@@ -245,39 +299,29 @@ int audit_query(const AuditQueryOptions& options) {
 }
 
 int audit_tail(const AuditQueryOptions& options) {
-  auto reading = open_reading(options);
+  auto reading = open_reading("audit tail", options);
   if (!reading) {
     return report_failure(reading.error());
   }
   EntryPrinter printer(options.format);
-  auto next = options.limit == 0 ? reading->reader.end() : print_newest(*reading, options.limit, printer);
-  while (next && options.follow && std::fflush(stdout) == 0 && !reader_left(follow_poll)) {
-    const auto changed = reading->reader.changed();
-    if (!changed) {
-      return report_failure(changed.error());
-    }
-    if (*changed) {
-      next = print_up(*reading, *next, printer);
-    }
+  auto printed = options.limit == 0 ? Result<void>() : print_newest(*reading, options.limit, printer);
+  while (printed && options.follow && std::fflush(stdout) == 0 && !reader_left(follow_poll)) {
+    printed = print_new(*reading, printer);
   }
-  if (!next) {
-    return report_failure(next.error());
+  if (!printed) {
+    return report_failure(printed.error());
   }
   printer.finish();
   return finish_output(ExitCode::done);
 }
 
 int audit_stats(const AuditQueryOptions& options) {
-  auto reading = open_reading(options);
+  auto reading = open_reading("audit stats", options);
   if (!reading) {
     return report_failure(reading.error());
   }
-  const auto end = reading->reader.end();
-  if (!end) {
-    return report_failure(end.error());
-  }
   audit::Stats stats;
-  const auto read = reading->reader.up(0, *end, [&](std::uint64_t seq, std::string_view body) {
+  const auto read = reading->reader.up(0, reading->end, [&](std::uint64_t seq, std::string_view body) {
     const auto seen = reading->view.of(body);
     if (const auto entry = seen ? reading->query.match(*seen) : std::nullopt) {
       stats.add(audit::row_of(seq, *entry));

@@ -67,6 +67,19 @@ Result<audit::JournalOptions> note_reading(const JournalArguments& arguments,
   return options;
 }
 
+Result<void> note_reading(const ReadArguments& where, const boost::json::object& what) {
+  const auto given = [](const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional<std::string>(text);
+  };
+  JournalArguments arguments;
+  arguments.config = given(where.config);
+  arguments.journal = given(where.journal);
+  arguments.keyring = given(where.keyring);
+  arguments.kek = given(where.kek);
+  const auto noted = note_reading(arguments, what);
+  return noted ? Result<void>() : noted.error();
+}
+
 Result<EntryReading> open_entries(const JournalArguments& arguments, const boost::json::object& what,
                                   unsigned threads) {
   const auto options = note_reading(arguments, what);

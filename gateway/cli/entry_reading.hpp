@@ -32,6 +32,9 @@ struct EntryReading {
 [[nodiscard]] audit::Result<audit::JournalOptions> note_reading(const JournalArguments& arguments,
                                                                 const boost::json::object& what);
 
+/// The same of a journal that is only to be looked at.
+[[nodiscard]] audit::Result<void> note_reading(const ReadArguments& where, const boost::json::object& what);
+
 /// Opens a journal for `threads` threads, after note_reading(). Errors: those of it and of EntryView::open().
 [[nodiscard]] audit::Result<EntryReading> open_entries(const JournalArguments& arguments,
                                                        const boost::json::object& what, unsigned threads);

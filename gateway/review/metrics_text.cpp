@@ -104,6 +104,12 @@ void add_shadow(std::vector<MetricFamily>& out, const access::Counts& counts) {
         {{"change", std::string(to_string(change))}});
   }
   out.push_back(std::move(shadow));
+  MetricFamily skipped =
+      family("tallygate_shadow_skipped_total",
+             "Decisions beside which the shadow policy was not asked: too many of the header lines it reads.",
+             MetricType::Counter);
+  add(skipped, number(counts.shadow_skipped));
+  out.push_back(std::move(skipped));
 }
 
 void add_counts(std::vector<MetricFamily>& out, const access::Counts& counts) {

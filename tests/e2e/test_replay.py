@@ -241,11 +241,12 @@ class Shadow(SiteCase):
         site.shadow["conditions"] = {**site.shadow.get("conditions", {}), "zone": {"header": {"X-Zone": ["east"]}}}
         site.shadow["rules"][0]["when"] = ["zone"]
         site._put("shadow.yaml", site.shadow)
-        with Gateway(site):
+        with Gateway(site) as gateway:
             lines = [site.bearer("robot")]
             few = self.ask(site, "GET", "/page", [*lines, ("X-Zone", "east")])
             many = self.ask(site, "GET", "/page", [*lines, *[("X-Zone", "east")] * 65])
             self.assertEqual((few.status, many.status), (200, 200))
+            self.assertIn("\ntallygate_shadow_skipped_total 1\n", gateway.admin("/metrics")[1])
             entries = journal.entries(site.journal)
             self.assertIn("shadow", self.decision(site, few, entries)["decision"])
             self.assertNotIn("shadow", self.decision(site, many, entries)["decision"])

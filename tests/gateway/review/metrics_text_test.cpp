@@ -21,12 +21,14 @@ TEST(MetricsText, CountsRequestsByRouteAndEffect) {
 TEST(MetricsText, CountsWhatAShadowPolicyWouldChange) {
   access::Counts counts;
   access::count(counts.shadow[static_cast<std::size_t>(policy::Change::deny_to_allow)], 4);
+  access::count(counts.shadow_skipped, 3);
   MetricsView view;
   view.counts = &counts;
   const std::string text = metrics_text(view, false);
   EXPECT_NE(text.find("tallygate_shadow_decisions_total{change=\"deny-to-allow\"} 4"), std::string::npos)
       << text;
   EXPECT_NE(text.find("tallygate_shadow_decisions_total{change=\"same\"} 0"), std::string::npos);
+  EXPECT_NE(text.find("tallygate_shadow_skipped_total 3"), std::string::npos);
 }
 
 TEST(MetricsText, OpenMetricsNamesFamiliesWithoutTotalAndSaysWhereItEnds) {
