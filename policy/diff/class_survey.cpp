@@ -51,6 +51,14 @@ std::vector<std::string> circumstance_lines(const std::vector<Dimension>& dimens
   return out;
 }
 
+/// A box's first choice in each dimension.
+std::vector<std::size_t> corner_of(const Box& box) {
+  std::vector<std::size_t> out(box.size());
+  std::transform(box.begin(), box.end(), out.begin(),
+                 [](std::uint64_t bits) { return static_cast<std::size_t>(std::countr_zero(bits)); });
+  return out;
+}
+
 /// Every mixture of the free dimensions' choices, the others at their first one. False, and nothing, if there
 /// are more than mixtures_of_circumstances_max.
 bool mix(const std::vector<Dimension>& dims, const std::vector<bool>& free,
@@ -121,43 +129,54 @@ void ClassSurvey::make_requests() {
                      scratch);
 }
 
-void ClassSurvey::find_roles() {
+template <typename Visit>
+void ClassSurvey::each_rule(Visit visit) const {
   for (std::size_t side = 0; side < target_.sides.size(); ++side) {
-    const Program& own = shared_.sides[side]->program();
-    const Program& other = shared_.sides[1 - side]->program();
-    const std::vector<RuleIndex>& others = target_.sides[1 - side].rules;
-    for (const RuleIndex index : target_.sides[side].rules) {
-      const Rule& rule = own.rule(index);
-      const auto twin = other.find_rule(rule.id);
-      const bool changed = shared_.changes.rules[side][index] || !twin ||
-                           !std::binary_search(others.begin(), others.end(), *twin);
-      const bool by_role = std::any_of(rule.roles.begin(), rule.roles.end(), [this](const std::string& role) {
-        return shared_.changes.roles.contains(role);
-      });
-      for (const std::string& role : rule.roles) {
-        if (is_builtin_role(role)) {
-          continue;
-        }
-        roles_.insert(role);
-        if (changed || by_role) {
-          decisive_.insert(role);
-        }
-      }
+    for (const RuleIndex rule : target_.sides[side].rules) {
+      visit(side, rule);
+    }
+  }
+}
+
+template <typename Visit>
+void ClassSurvey::each_atom(std::size_t side, RuleIndex rule, Visit visit) const {
+  for (const ConditionIndex atom : shared_.sides[side]->atoms_of(rule)) {
+    visit(side, shared_.sides[side]->program().condition(atom));
+  }
+}
+
+void ClassSurvey::find_roles() {
+  each_rule([this](std::size_t side, RuleIndex rule) { take_roles(side, rule); });
+}
+
+void ClassSurvey::take_roles(std::size_t side, RuleIndex index) {
+  const Rule& rule = shared_.sides[side]->program().rule(index);
+  const std::vector<RuleIndex>& others = target_.sides[1 - side].rules;
+  const auto twin = shared_.sides[1 - side]->program().find_rule(rule.id);
+  const bool changed =
+      shared_.changes.rules[side][index] || !twin || !std::binary_search(others.begin(), others.end(), *twin);
+  const bool by_role = std::any_of(rule.roles.begin(), rule.roles.end(), [this](const std::string& role) {
+    return shared_.changes.roles.contains(role);
+  });
+  for (const std::string& role : rule.roles) {
+    if (is_builtin_role(role)) {
+      continue;
+    }
+    roles_.insert(role);
+    if (changed || by_role) {
+      decisive_.insert(role);
     }
   }
 }
 
 bool ClassSurvey::reads_time() const {
-  for (std::size_t side = 0; side < target_.sides.size(); ++side) {
-    for (const RuleIndex rule : target_.sides[side].rules) {
-      for (const ConditionIndex atom : shared_.sides[side]->atoms_of(rule)) {
-        if (std::holds_alternative<TimeWindow>(shared_.sides[side]->program().condition(atom).test)) {
-          return true;
-        }
-      }
-    }
-  }
-  return false;
+  bool found = false;
+  each_rule([&](std::size_t side, RuleIndex rule) {
+    each_atom(side, rule, [&](std::size_t /*side*/, const Condition& condition) {
+      found = found || std::holds_alternative<TimeWindow>(condition.test);
+    });
+  });
+  return found;
 }
 
 /// Ends of bindings that only one policy has cut the time. Others only where windows might hold otherwise in
@@ -185,14 +204,9 @@ std::vector<Epoch> ClassSurvey::epochs() const {
   std::vector<std::chrono::sys_seconds> ends;
   for (std::size_t side = 0; side < target_.sides.size(); ++side) {
     const Side& own = *shared_.sides[side];
-    for (const std::string& name : roles_) {
-      const auto role = own.program().find_role(name);
-      for (const RoleIndex giver : role ? own.givers_of(*role) : std::vector<RoleIndex>{}) {
-        for (const std::size_t index : own.bindings_of(giver)) {
-          if (cuts_time(side, index, windows)) {
-            ends.push_back(*own.policy().bindings[index].until);
-          }
-        }
+    for (const std::size_t index : own.bindings_leading_to(roles_)) {
+      if (cuts_time(side, index, windows)) {
+        ends.push_back(*own.policy().bindings[index].until);
       }
     }
   }
@@ -207,28 +221,27 @@ const Personas& ClassSurvey::people(const Epoch& epoch) {
   key.insert(key.end(), roles_.begin(), roles_.end());
   key.emplace_back("decisive");
   key.insert(key.end(), decisive_.begin(), decisive_.end());
-  for (std::size_t side = 0; side < target_.sides.size(); ++side) {
-    for (const RuleIndex rule : target_.sides[side].rules) {
-      for (const ConditionIndex atom : shared_.sides[side]->atoms_of(rule)) {
-        const Condition& condition = shared_.sides[side]->program().condition(atom);
-        if (std::holds_alternative<ClaimsAre>(condition.test)) {
-          question.claims.push_back(&condition.test);
-          key.push_back((side == 0 ? "old " : "new ") + condition.name);
-        }
-      }
+  const auto take = [&](std::size_t side, const Condition& condition) {
+    if (std::holds_alternative<ClaimsAre>(condition.test)) {
+      question.claims.push_back(&condition.test);
+      key.push_back((side == 0 ? "old " : "new ") + condition.name);
     }
-  }
+  };
+  each_rule([&](std::size_t side, RuleIndex rule) { each_atom(side, rule, take); });
   const auto [found, added] = shared_.personas.try_emplace(std::move(key));
   if (added) {
-    if (shared_.task.principal) {
-      Persona alone;
-      alone.principal = *shared_.task.principal;
-      found->second.all.push_back(std::move(alone));
-    } else {
-      found->second = find_personas(*shared_.sides[0], *shared_.sides[1], question);
-    }
+    found->second = find_people(question);
   }
   return found->second;
+}
+
+Personas ClassSurvey::find_people(const PersonaQuestion& question) const {
+  if (!shared_.task.principal) {
+    return find_personas(*shared_.sides[0], *shared_.sides[1], question);
+  }
+  Personas out;
+  out.all.emplace_back().principal = *shared_.task.principal;
+  return out;
 }
 
 void ClassSurvey::survey_epoch(const Epoch& epoch, std::size_t number) {
@@ -267,22 +280,19 @@ bool ClassSurvey::is_active(std::size_t side, RuleIndex index, const Persona& pe
 std::vector<Dimension> ClassSurvey::dimensions(const Persona& persona, const Epoch& epoch) {
   std::vector<const Test*> atoms;
   std::vector<NamedWindow> windows;
-  for (std::size_t side = 0; side < target_.sides.size(); ++side) {
-    for (const RuleIndex rule : target_.sides[side].rules) {
-      if (!is_active(side, rule, persona)) {
-        continue;
-      }
-      for (const ConditionIndex atom : shared_.sides[side]->atoms_of(rule)) {
-        const Condition& condition = shared_.sides[side]->program().condition(atom);
-        const bool of_login = std::holds_alternative<MethodIn>(condition.test);
-        if (const auto* window = std::get_if<TimeWindow>(&condition.test)) {
-          windows.push_back({condition.name, window});
-        } else if (!(of_login && persona.principal.anonymous)) {
-          atoms.push_back(&condition.test);
-        }
-      }
+  const auto take = [&](std::size_t /*side*/, const Condition& condition) {
+    const bool of_login = std::holds_alternative<MethodIn>(condition.test);
+    if (const auto* window = std::get_if<TimeWindow>(&condition.test)) {
+      windows.push_back({condition.name, window});
+    } else if (!(of_login && persona.principal.anonymous)) {
+      atoms.push_back(&condition.test);
     }
-  }
+  };
+  each_rule([&](std::size_t side, RuleIndex rule) {
+    if (is_active(side, rule, persona)) {
+      each_atom(side, rule, take);
+    }
+  });
   std::vector<Dimension> out = dimensions_of(atoms);
   out.push_back(cut_time(epoch, windows));
   for (const Dimension& dimension : out) {
@@ -331,18 +341,14 @@ std::vector<ClassSurvey::Cell> ClassSurvey::cells_by_rules(const Persona& person
                                                            const std::vector<Dimension>& dims) const {
   std::vector<std::vector<bool>> decisive;
   std::vector<std::vector<bool>> others;
-  for (std::size_t side = 0; side < target_.sides.size(); ++side) {
-    for (const RuleIndex rule : target_.sides[side].rules) {
-      if (!is_active(side, rule, persona)) {
-        continue;
-      }
-      std::vector<bool> read;
-      for (const Dimension& dimension : dims) {
-        read.push_back(reads(side, rule, dimension));
-      }
+  each_rule([&](std::size_t side, RuleIndex rule) {
+    if (is_active(side, rule, persona)) {
+      std::vector<bool> read(dims.size());
+      std::transform(dims.begin(), dims.end(), read.begin(),
+                     [&](const Dimension& dimension) { return reads(side, rule, dimension); });
       (is_decisive(side, rule) ? decisive : others).push_back(std::move(read));
     }
-  }
+  });
   others.insert(others.end(), decisive.begin(), decisive.end());
   std::set<Cell> cells;
   for (const std::vector<bool>& first : decisive) {
@@ -419,30 +425,35 @@ bool ClassSurvey::is_left_out(const Transition& transition) const {
          transition.second.size() == 1;
 }
 
+Witness ClassSurvey::scenario(const Principal& principal, const Epoch& epoch,
+                              const std::vector<Dimension>& dims, const Cell& choices) const {
+  const TargetClass::Member& member = target_.members.front();
+  Witness out{member.where, member.methods.front(), principal, {}, epoch.first};
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    apply(dims[i], dims[i].choices[choices[i]], out.principal, out.around, out.now);
+  }
+  return out;
+}
+
+ClassSurvey::Transition ClassSurvey::decide_both(const Witness& asked) {
+  const Context context = asked.around.context(asked.now, asked.where.route);
+  Key after = decide(1, requests_[1], asked.principal, context);
+  Key before = shared_.task.changes_only ? decide(0, requests_[0], asked.principal, context) : after;
+  return {std::move(before), std::move(after)};
+}
+
 void ClassSurvey::survey_person(const Personas& people, std::size_t person, const Epoch& epoch,
                                 Groups& groups) {
   const Persona& persona = people.all[person];
   const std::vector<Dimension> dims = dimensions(persona, epoch);
-  const Where& where = target_.members.front().where;
-  const auto scenario = [&](const Cell& choices) {
-    Witness out{where, target_.members.front().methods.front(), persona.principal, {}, epoch.first};
-    for (std::size_t i = 0; i < dims.size(); ++i) {
-      apply(dims[i], dims[i].choices[choices[i]], out.principal, out.around, out.now);
-    }
-    return out;
-  };
   std::map<Transition, std::vector<Cell>> cells;
   for (const Cell& cell : cells_of(persona, dims)) {
     if (++shared_.cells > cells_max) {
       complete_ = false;
       break;
     }
-    const Witness asked = scenario(cell);
-    const Context context = asked.around.context(asked.now, where.route);
-    Transition transition;
-    transition.second = decide(1, requests_[1], asked.principal, context);
-    transition.first =
-        shared_.task.changes_only ? decide(0, requests_[0], asked.principal, context) : transition.second;
+    const Witness asked = scenario(persona.principal, epoch, dims, cell);
+    Transition transition = decide_both(asked);
     if (!is_left_out(transition) && !is_seen_apart(transition, asked)) {
       cells[std::move(transition)].push_back(cell);
     }
@@ -451,11 +462,7 @@ void ClassSurvey::survey_person(const Personas& people, std::size_t person, cons
     for (const Box& box : merge(list)) {
       Group& group = groups[{transition, circumstance_lines(dims, box)}];
       if (group.people.empty()) {
-        Cell choices;
-        for (const std::uint64_t bits : box) {
-          choices.push_back(static_cast<std::size_t>(std::countr_zero(bits)));
-        }
-        group.witness = scenario(choices);
+        group.witness = scenario(persona.principal, epoch, dims, corner_of(box));
       }
       group.people.push_back(person);
     }

@@ -57,12 +57,24 @@ class ClassSurvey {
 
   void make_requests();
   void find_roles();
+  void take_roles(std::size_t side, RuleIndex rule);
+  /// Calls visit(side, rule) for each rule of the class, those of the old policy first.
+  template <typename Visit>
+  void each_rule(Visit visit) const;
+  /// Calls visit(side, condition) for each condition that a rule reads.
+  template <typename Visit>
+  void each_atom(std::size_t side, RuleIndex rule, Visit visit) const;
   [[nodiscard]] std::vector<Epoch> epochs() const;
   [[nodiscard]] bool reads_time() const;
   [[nodiscard]] bool cuts_time(std::size_t side, std::size_t binding, bool windows) const;
   const Personas& people(const Epoch& epoch);
+  [[nodiscard]] Personas find_people(const PersonaQuestion& question) const;
   void survey_epoch(const Epoch& epoch, std::size_t number);
   void survey_person(const Personas& people, std::size_t person, const Epoch& epoch, Groups& groups);
+  /// The class's first place, asked by the person under these choices.
+  [[nodiscard]] Witness scenario(const Principal& principal, const Epoch& epoch,
+                                 const std::vector<Dimension>& dims, const Cell& choices) const;
+  [[nodiscard]] Transition decide_both(const Witness& asked);
   [[nodiscard]] bool is_active(std::size_t side, RuleIndex rule, const Persona& persona) const;
   [[nodiscard]] std::vector<Dimension> dimensions(const Persona& persona, const Epoch& epoch);
   [[nodiscard]] bool reads(std::size_t side, RuleIndex rule, const Dimension& dimension) const;

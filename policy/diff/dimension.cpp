@@ -269,6 +269,7 @@ std::vector<Dimension> cut_devices(const std::vector<const DeviceIs*>& tests) {
     }
   }
   std::vector<Dimension> out;
+  out.reserve(by_name.size());
   for (const auto& [name, wanted] : by_name) {
     out.push_back(cut_values(Attributed::device, name, wanted));
   }
@@ -283,6 +284,7 @@ std::vector<Dimension> cut_headers(const std::vector<const HeadersAre*>& tests) 
     }
   }
   std::vector<Dimension> out;
+  out.reserve(by_name.size());
   for (const auto& [name, wanted] : by_name) {
     out.push_back(cut_header(name, wanted));
   }

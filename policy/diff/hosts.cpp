@@ -61,13 +61,14 @@ std::vector<std::string> representative_hosts(const Side& before, const Side& af
 std::vector<std::string> representative_methods(const Side& before, const Side& after) {
   std::vector<std::string> out{"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"};
   std::set<std::string> named(out.begin(), out.end());
+  const auto take = [&](const std::string& method) {
+    if (named.insert(method).second) {
+      out.push_back(method);
+    }
+  };
   for (const Side* side : {&before, &after}) {
     for (const Rule& rule : side->policy().rules) {
-      for (const std::string& method : rule.methods.names) {
-        if (named.insert(method).second) {
-          out.push_back(method);
-        }
-      }
+      std::for_each(rule.methods.names.begin(), rule.methods.names.end(), take);
     }
   }
   std::string other = "OTHER";

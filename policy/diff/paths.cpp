@@ -187,7 +187,8 @@ class Walk {
         }
       }
       for (const std::string& spelling : spellings(written)) {
-        descend(prefix + "/" + spelling, next, depth + 1, specials);
+        std::string longer = prefix;
+        descend(longer.append("/").append(spelling), next, depth + 1, specials);
       }
     }
     descend_fresh(prefix, loose, depth, specials);

@@ -70,20 +70,22 @@ class Finder {
  private:
   /// Finds who is given a role in question, and which.
   void collect() {
-    const auto now = std::chrono::floor<std::chrono::seconds>(question_.now);
     for (std::uint32_t number = 0; number < names_.size(); ++number) {
       for (std::uint32_t side = 0; side < sides_.size(); ++side) {
-        const auto role = sides_[side]->program().find_role(names_[number]);
-        if (!role) {
-          continue;
+        if (const auto role = sides_[side]->program().find_role(names_[number])) {
+          collect(*sides_[side], *role, number * 2 + side);
         }
-        for (const RoleIndex giver : sides_[side]->givers_of(*role)) {
-          for (const std::size_t index : sides_[side]->bindings_of(giver)) {
-            const Binding& binding = sides_[side]->policy().bindings[index];
-            if (!binding.until || now < *binding.until) {
-              use(binding, number * 2 + side, giver == *role);
-            }
-          }
+      }
+    }
+  }
+
+  void collect(const Side& side, RoleIndex role, std::uint32_t number) {
+    const auto now = std::chrono::floor<std::chrono::seconds>(question_.now);
+    for (const RoleIndex giver : side.givers_of(role)) {
+      for (const std::size_t index : side.bindings_of(giver)) {
+        const Binding& binding = side.policy().bindings[index];
+        if (!binding.until || now < *binding.until) {
+          use(binding, number, giver == role);
         }
       }
     }
@@ -118,6 +120,7 @@ class Finder {
       }
     }
     std::vector<Way> out;
+    out.reserve(best.size());
     for (const auto& [held, chosen] : best) {
       out.push_back({held, {chosen.second}});
     }

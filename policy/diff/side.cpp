@@ -65,6 +65,17 @@ std::vector<RoleIndex> Side::givers_of(RoleIndex role) const {
   return found;
 }
 
+std::vector<std::size_t> Side::bindings_leading_to(const std::set<std::string>& roles) const {
+  std::vector<std::size_t> out;
+  for (const std::string& name : roles) {
+    const auto role = program_->find_role(name);
+    for (const RoleIndex giver : role ? givers_of(*role) : std::vector<RoleIndex>{}) {
+      out.insert(out.end(), bindings_of_[giver].begin(), bindings_of_[giver].end());
+    }
+  }
+  return out;
+}
+
 void Side::add_atoms(const std::string& condition, std::vector<ConditionIndex>& out) const {
   // The loader bounds depth and size.
   const ConditionIndex index = known(program_->find_condition(condition));

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,9 @@ class Side {
   }
   /// The role itself and all roles that lead to it.
   [[nodiscard]] std::vector<RoleIndex> givers_of(RoleIndex role) const;
+  /// Bindings that give one of these roles, or a role that leads to one. Names this policy does not know give
+  /// none. In no order, a binding once for each role that it leads to.
+  [[nodiscard]] std::vector<std::size_t> bindings_leading_to(const std::set<std::string>& roles) const;
   /// Conditions that a rule reads and that are not made of others; sorted, each once.
   [[nodiscard]] const std::vector<ConditionIndex>& atoms_of(RuleIndex rule) const noexcept {
     return atoms_of_[rule];

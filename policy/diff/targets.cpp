@@ -5,6 +5,7 @@
 #include "policy/program/match.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
@@ -180,23 +181,29 @@ class Finder {
     }
   }
 
+  /// Resources of one side that name the host.
+  static std::vector<ResourceIndex> resources_of(const Side& side, const std::string& host) {
+    std::vector<ResourceIndex> out = all_resources(side);
+    std::erase_if(out,
+                  [&](ResourceIndex index) { return !match_host(side.program().resource(index), host); });
+    return out;
+  }
+
   void look_at_host(const std::string& host) {
     std::vector<const PathPattern*> patterns;
     std::vector<PathOptions> options;
-    std::array<std::vector<ResourceIndex>, 2> resources;
+    const auto take = [&](const std::vector<PathPattern>& list) {
+      std::transform(list.begin(), list.end(), std::back_inserter(patterns),
+                     [](const PathPattern& pattern) { return &pattern; });
+    };
+    const std::array<std::vector<ResourceIndex>, 2> resources{resources_of(*sides_[0], host),
+                                                              resources_of(*sides_[1], host)};
     for (std::size_t side = 0; side < sides_.size(); ++side) {
-      for (const ResourceIndex index : all_resources(*sides_[side])) {
+      for (const ResourceIndex index : resources[side]) {
         const Resource& resource = sides_[side]->program().resource(index);
-        if (!match_host(resource, host)) {
-          continue;
-        }
-        resources[side].push_back(index);
         options.push_back(resource.options);
-        for (const auto* list : {&resource.paths, &resource.except}) {
-          for (const PathPattern& pattern : *list) {
-            patterns.push_back(&pattern);
-          }
-        }
+        take(resource.paths);
+        take(resource.except);
       }
     }
     PathSet paths = representative_paths(patterns, options);

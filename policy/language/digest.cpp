@@ -225,7 +225,7 @@ std::string canonical_json(const Policy& policy) {
   if (!rules.empty()) {
     root.emplace("rules", std::move(rules));
   }
-  const std::string rest = canonical_json_text(root);
+  std::string rest = canonical_json_text(root);
   if (policy.bindings.empty()) {
     return rest;
   }

@@ -20,31 +20,36 @@ bool asks_nothing(Study& study, const Rule& rule) {
                                         {.anonymous = true, .all = false, .address = true}) == Possible::no;
 }
 
-/// A request with one of the methods that the rule opens to somebody who is not logged in.
+/// A request for this resource with one of the methods that the rule opens to somebody who is not logged in.
+std::optional<std::string> opened_there(Study& study, const Rule& rule, const Resource& resource,
+                                        const std::vector<std::string>& methods) {
+  const std::vector<RuleIndex> denies = study.rules_near(resource, Effect::deny);
+  std::optional<std::string> found;
+  const auto look = [&](const Target& target, const PathReadings& path) {
+    const auto opened = std::find_if(methods.begin(), methods.end(), [&](const std::string& method) {
+      const Question question{rule, denies, target, path, method, {anonymous_index, true}};
+      return opens(study, question) == Possible::yes && can_be_sent(study.program(), method, target);
+    });
+    if (opened != methods.end()) {
+      found = to_string(*opened, target);
+    }
+    return !found;
+  };
+  if (visit_targets(study, resource, Effect::allow, resources_of(study, denies), look) == Walk::exhausted) {
+    study.spend();
+  }
+  return found;
+}
+
+/// The same for any resource of the rule.
 std::optional<std::string> opened_to_anonymous(Study& study, const Rule& rule,
                                                const std::vector<std::string>& methods) {
-  std::optional<std::string> found;
   for (const std::string& name : rule.resources) {
-    const Resource& resource = study.resource(name);
-    const std::vector<RuleIndex> denies = study.rules_near(resource, Effect::deny);
-    const auto look = [&](const Target& target, const PathReadings& path) {
-      for (const std::string& method : methods) {
-        const Question question{rule, denies, target, path, method, {anonymous_index, true}};
-        if (opens(study, question) == Possible::yes && can_be_sent(study.program(), method, target)) {
-          found = to_string(method, target);
-          return false;
-        }
-      }
-      return true;
-    };
-    if (visit_targets(study, resource, Effect::allow, resources_of(study, denies), look) == Walk::exhausted) {
-      study.spend();
-    }
-    if (found) {
+    if (auto found = opened_there(study, rule, study.resource(name), methods)) {
       return found;
     }
   }
-  return found;
+  return std::nullopt;
 }
 
 /// L12: everybody, every method, no condition.

@@ -173,24 +173,29 @@ class Walker {
       out.push_back(fresh_);
     }
     for (const auto& [wide, alike] : named) {
-      if (wide.empty()) {
-        continue;
+      if (!wide.empty()) {
+        const std::set<std::string> others = other_spellings(alike);
+        out.insert(out.end(), alike.begin(), alike.end());
+        out.insert(out.end(), others.begin(), others.end());
       }
-      std::set<std::string> others;
-      for (const std::string& segment : alike) {
-        for (std::string& spelling : spellings(segment, alike.size() + 1)) {
-          if (!alike.contains(spelling)) {
-            others.insert(std::move(spelling));
-          }
-        }
-      }
-      out.insert(out.end(), alike.begin(), alike.end());
-      out.insert(out.end(), others.begin(), others.end());
     }
     if (keep_slashes_) {
       out.emplace_back();
     }
     return out;
+  }
+
+  /// Of segments that the wide reading holds for the same, the spellings that none of them has.
+  [[nodiscard]] static std::set<std::string> other_spellings(const std::set<std::string>& alike) {
+    std::set<std::string> others;
+    for (const std::string& segment : alike) {
+      for (std::string& spelling : spellings(segment, alike.size() + 1)) {
+        if (!alike.contains(spelling)) {
+          others.insert(std::move(spelling));
+        }
+      }
+    }
+    return others;
   }
 
   [[nodiscard]] static std::vector<const PathPattern*> going_on(const Stand& stand,

@@ -35,6 +35,19 @@ void sort(std::vector<Finding>& findings, std::span<const yaml::SourceFile> file
       findings.end());
 }
 
+/// Marks the findings of the check that the suppression is for. False if there are none.
+bool mark(std::vector<Finding>& findings, std::string_view file, const Suppression& suppression,
+          std::string_view id) {
+  bool used = false;
+  for (Finding& finding : findings) {
+    if (finding.file == file && finding.mark.line == suppression.line && finding.id == id) {
+      finding.reason = suppression.reason;
+      used = true;
+    }
+  }
+  return used;
+}
+
 /// Applies the suppressions of one file to its findings, and says which are wrong or do nothing.
 void suppress(const yaml::SourceFile& file, Report& report, bool with_groups) {
   std::vector<Finding>& findings = report.findings;
@@ -48,18 +61,11 @@ void suppress(const yaml::SourceFile& file, Report& report, bool with_groups) {
       continue;
     }
     for (const std::string& id : suppression.ids) {
-      bool used = false;
-      for (Finding& finding : findings) {
-        if (finding.file == file.name && finding.mark.line == suppression.line && finding.id == id) {
-          finding.reason = suppression.reason;
-          used = true;
-        }
-      }
       // What was not looked for may yet be there.
       const auto& unfinished = report.unfinished;
       const bool looked = (id != "L21" || with_groups) &&
                           std::find(unfinished.begin(), unfinished.end(), id) == unfinished.end();
-      if (!used && looked) {
+      if (!mark(findings, file.name, suppression, id) && looked) {
         more.push_back({"L23", Severity::note, file.name, suppression.mark,
                         "nothing is found here that '" + id + "' suppresses; remove it", std::nullopt});
       }

@@ -20,6 +20,19 @@ std::optional<Node> entry(const Node& map, std::string_view key) {
   return std::nullopt;
 }
 
+/// Scalars of a list that stand in it before; nothing for what is not a list.
+std::vector<Node> repeated(const Node& list) {
+  std::vector<Node> out;
+  std::set<std::pair<Kind, std::string_view>> seen;
+  for (std::size_t i = 0; list.kind() == Kind::list && i < list.size(); ++i) {
+    const Node item = list.item(i);
+    if (item.size() == 0 && !seen.insert({item.kind(), item.scalar()}).second) {
+      out.push_back(item);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Places::Places(std::span<const yaml::SourceFile> files) {
@@ -85,12 +98,8 @@ void Places::repeats(const std::function<void(const Place&, const std::string& t
     while (!open.empty()) {
       const Node next = open.back();
       open.pop_back();
-      std::set<std::pair<Kind, std::string_view>> seen;
-      for (std::size_t i = 0; next.kind() == Kind::list && i < next.size(); ++i) {
-        const Node item = next.item(i);
-        if (item.size() == 0 && !seen.insert({item.kind(), item.scalar()}).second) {
-          visit({std::get<0>(key), item.mark()}, item.scalar());
-        }
+      for (const Node& item : repeated(next)) {
+        visit({std::get<0>(key), item.mark()}, item.scalar());
       }
       for (std::size_t i = 0; next.kind() == Kind::map && i < next.size(); ++i) {
         open.push_back(next.entry(i).second);

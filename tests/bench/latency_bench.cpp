@@ -146,7 +146,7 @@ void compare_latency(std::size_t entries, const std::filesystem::path& folder) {
 }  // namespace tallygate::audit
 
 int main(int argc, char** argv) {
-  const auto entries = static_cast<std::size_t>(argc > 1 ? std::atoi(argv[1]) : 5'000);
+  const auto entries = static_cast<std::size_t>(argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 5'000);
   std::string folder = std::string(argc > 2 ? argv[2] : "/tmp") + "/tallygate-bench-XXXXXX";
   if (::mkdtemp(folder.data()) == nullptr) {
     std::perror("mkdtemp");

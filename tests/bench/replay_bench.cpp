@@ -96,18 +96,18 @@ void replay(benchmark::State& state, const std::string& under) {
   state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
 }
 
-void ReplayUnderTheSamePolicy(benchmark::State& state) {
+void replay_under_the_same_policy(benchmark::State& state) {
   replay(state, policy_text());
 }
-BENCHMARK(ReplayUnderTheSamePolicy);
+BENCHMARK(replay_under_the_same_policy);
 
 /// A third of the decisions changes, and is grouped.
-void ReplayUnderAnother(benchmark::State& state) {
+void replay_under_another(benchmark::State& state) {
   std::string text = policy_text();
   text.replace(text.find("192.0.2.0/24"), 12, "10.0.0.0/8");
   replay(state, text);
 }
-BENCHMARK(ReplayUnderAnother);
+BENCHMARK(replay_under_another);
 
 /// The decisions of 300 people on disk, each sealed with a key of its own, as they stand in the journal.
 std::vector<std::string> sealed_entries(audit::testing::Home& home, Gateway& gateway) {
@@ -146,7 +146,7 @@ std::vector<std::string> sealed_entries(audit::testing::Home& home, Gateway& gat
 }
 
 /// With the keyring on disk, as `policy replay -c` reads it.
-void ReplayOfSealedPeople(benchmark::State& state) {
+void replay_of_sealed_people(benchmark::State& state) {
   Gateway gateway(policy_text());
   audit::testing::Home home;
   const std::vector<std::string> bodies = sealed_entries(home, gateway);
@@ -171,9 +171,9 @@ void ReplayOfSealedPeople(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(ReplayOfSealedPeople);
+BENCHMARK(replay_of_sealed_people);
 
-void CheckOfADecision(benchmark::State& state) {
+void check_of_a_decision(benchmark::State& state) {
   Gateway gateway(policy_text());
   const std::vector<std::string> bodies = entries(gateway);
   const RecordedPolicies policies = RecordedPolicies::of({gateway.program});
@@ -186,10 +186,10 @@ void CheckOfADecision(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(CheckOfADecision);
+BENCHMARK(check_of_a_decision);
 
 /// One decision as a session makes it, without (0) and with (1) a shadow beside it.
-void DecisionBesideAShadow(benchmark::State& state) {
+void decision_beside_a_shadow(benchmark::State& state) {
   const auto program = testing::program_of(policy_text());
   const auto shadow = testing::program_of(policy_text() +
                                           "  - {id: x, effect: deny, roles: [role0], "
@@ -221,7 +221,7 @@ void DecisionBesideAShadow(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(DecisionBesideAShadow)->Arg(0)->Arg(1);
+BENCHMARK(decision_beside_a_shadow)->Arg(0)->Arg(1);
 
 }  // namespace
 }  // namespace tallygate::review

@@ -66,8 +66,8 @@ class SoftHsm {
   void add_token(const std::string& label) const {
     const std::string command = "softhsm2-util --init-token --free --label " + label + " --so-pin so-" + pin +
                                 " --pin " + pin + " > /dev/null";
-    if (std::system(command.c_str()) !=
-        0) {  // NOLINT(cert-env33-c,concurrency-mt-unsafe): no input of others
+    const int status = std::system(command.c_str());  // NOLINT(cert-env33-c,concurrency-mt-unsafe)
+    if (status != 0) {
       throw std::runtime_error("softhsm2-util failed: run scripts/install test");
     }
   }

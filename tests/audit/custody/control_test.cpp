@@ -85,6 +85,7 @@ TEST_F(Control, WhereNobodyListensThereIsNoAnswerAndNoError) {
 TEST_F(Control, TakesThePlaceOfASocketThatADeadProcessLeft) {
   {
     const FileDescriptor left(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_GE(left.get(), 0);
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
     const std::string path = socket_.string();

@@ -34,9 +34,9 @@ class GrantTime : public ::testing::Test {
     ASSERT_TRUE(opened) << opened.error().message;
     journal_ = std::move(*opened);
   }
-  Grant granted(const std::string& kind, const json::object& parameters, std::chrono::seconds for_) {
+  Grant granted(const std::string& kind, const json::object& parameters, std::chrono::seconds good_for) {
     const auto charter = read_own_charter(home_.journal()).value();
-    return make_grant(home_.root(), {charter.journal, kind, parameters, time_() + for_}).value();
+    return make_grant(home_.root(), {charter.journal, kind, parameters, time_() + good_for}).value();
   }
   // Asks to release a hold, with a grant that is good for so long; `before` happens before the act.
   Result<json::object> release(const std::string& hold, std::chrono::seconds good_for, const Clock& clock,

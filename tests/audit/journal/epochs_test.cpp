@@ -129,7 +129,6 @@ TEST(Epochs, ACrashBeforeTheRotationIsOnRecordLeavesTheOldKeyInForce) {
 
 TEST(Epochs, ACrashBetweenRecordAndAcknowledgementGoesOnWithTheNewKey) {
   Home home;
-  std::string old_head;
   {
     JournalOptions options = home.options();
     bool lost = false;
@@ -182,8 +181,9 @@ TEST(Segments, ASealedSegmentIsFinalAndTheNextBeginsWithWhatItWas) {
   ASSERT_TRUE(journal->seal());
   EXPECT_EQ(journal->segment_first(), end);
   ASSERT_TRUE(append(*journal, 3));
-  const auto perms = std::filesystem::status(home.segment()).permissions();
-  EXPECT_EQ(perms & std::filesystem::perms(0222), std::filesystem::perms::none);
+  using std::filesystem::perms;
+  const perms writable = perms::owner_write | perms::group_write | perms::others_write;
+  EXPECT_EQ(std::filesystem::status(home.segment()).permissions() & writable, perms::none);
   EXPECT_FALSE(std::filesystem::exists(home.segment().string() + "-wal"));
   EXPECT_THAT(found(verified(home)), IsEmpty());
   const std::string digest = to_hex(file_sha256(home.segment()).value());

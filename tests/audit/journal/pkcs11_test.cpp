@@ -254,6 +254,7 @@ TEST_F(Pkcs11, APinThatOthersMayReadIsRefused) {
 }
 
 TEST(Pkcs11Pin, IsAFilesFirstLineACredentialOrTheVariable) {
+  // NOLINTBEGIN(concurrency-mt-unsafe): nobody else reads the environment here.
   const SoftHsm hsm;
   const auto file = hsm.folder() / "pin";
   const auto read = [&](PinSource::Kind kind, const std::string& name) { return read_pin({kind, name}); };
@@ -272,6 +273,7 @@ TEST(Pkcs11Pin, IsAFilesFirstLineACredentialOrTheVariable) {
   EXPECT_EQ(read(PinSource::Kind::environment, "").error().kind, FailureKind::invalid);
   ::unsetenv(pin_variable);
   EXPECT_EQ(read(PinSource::Kind::environment, "").error().kind, FailureKind::missing);
+  // NOLINTEND(concurrency-mt-unsafe)
 }
 
 TEST_F(Pkcs11, AGrantThatATokenSignedIsTheRoots) {

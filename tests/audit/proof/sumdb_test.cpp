@@ -32,6 +32,9 @@ struct Ended {
 Ended run(const std::string& command) {
   Ended ended;
   std::FILE* const pipe = ::popen((command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) {
+    return ended;
+  }
   std::array<char, 4096> piece{};
   while (const std::size_t got = std::fread(piece.data(), 1, piece.size(), pipe)) {
     ended.said.append(piece.data(), got);

@@ -29,7 +29,7 @@ Witness random_question(Dice& dice, TimePoint now) {
   out.method = dice.pick({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "get", "PURGE"});
   out.principal = test::random_principal(dice);
   out.around = test::random_circumstances(dice);
-  out.now = now + std::chrono::hours(dice.below(24 * 14)) + std::chrono::minutes(dice.below(60));
+  out.now = now + std::chrono::hours(dice.below(std::size_t{24} * 14)) + std::chrono::minutes(dice.below(60));
   return out;
 }
 

@@ -106,7 +106,7 @@ TEST(WhoCan, FindsEverybodyWhomRandomQuestionsFind) {
     for (int i = 0; i < 300; ++i) {
       const Principal principal = test::random_principal(dice);
       const Circumstances around = test::random_circumstances(dice);
-      const TimePoint at = now + std::chrono::hours(dice.below(24 * 7));
+      const TimePoint at = now + std::chrono::hours(dice.below(std::size_t{24} * 7));
       const std::string verdict = to_string(decide(*program, {principal, request, around, at}, scratch));
       allowed += verdict.starts_with("allow") ? 1 : 0;
       ASSERT_TRUE(verdict == "deny default" || found.contains(verdict))
@@ -133,7 +133,7 @@ TEST(WhatCan, FindsEverythingThatRandomQuestionsFind) {
           dice.pick({"a.test", "b.test", "w.a.test", "v.w.a.test", "10.0.0.1"}) +
           dice.pick({"/", "/x", "/X", "/x/y", "/x/y/z", "/q", "/@q", "/%40q", "/x%2Fy", "/x/"}));
       const Circumstances around = test::random_circumstances(dice);
-      const TimePoint at = now + std::chrono::hours(dice.below(24 * 7));
+      const TimePoint at = now + std::chrono::hours(dice.below(std::size_t{24} * 7));
       const Verdict verdict = decide(*program, {principal, request, around, at}, scratch);
       const bool open = verdict.outcome == CellOutcome::allow || verdict.outcome == CellOutcome::step_up;
       allowed += open ? 1 : 0;

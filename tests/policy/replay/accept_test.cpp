@@ -9,7 +9,6 @@
 namespace tallygate::policy {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr const char* policy_text = R"(
