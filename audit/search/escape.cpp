@@ -90,13 +90,16 @@ void append_byte(std::string& out, char byte) {
   out += text.data();
 }
 
-std::string inert(std::string_view text, bool double_backslash) {
+// What becomes of a byte that is not UTF-8: JSON strings know no escape for bytes.
+enum class Bytes { as_hex, replaced };
+
+std::string inert(std::string_view text, bool double_backslash, Bytes bytes = Bytes::as_hex) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
     const auto c = front(text);
     if (!c) {
-      append_byte(out, text.front());
+      bytes == Bytes::as_hex ? append_byte(out, text.front()) : append_unit(out, 0xFFFD);
       text.remove_prefix(1);
       continue;
     }
@@ -133,7 +136,7 @@ std::string inert_lines(std::string_view text) {
 }
 
 std::string inert_json(std::string_view json) {
-  return inert(json, false);
+  return inert(json, false, Bytes::replaced);
 }
 
 std::string csv_field(std::string_view text) {

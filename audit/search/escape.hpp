@@ -15,7 +15,8 @@ namespace tallygate::audit {
 /// For messages, which have several lines and name paths: line ends stay, and backslashes are not doubled.
 [[nodiscard]] std::string inert_lines(std::string_view text);
 
-/// The same for JSON text, which stays the same JSON: such characters in strings become JSON escapes.
+/// The same for JSON text, which stays the same JSON: such characters in strings become JSON escapes, and
+/// bytes that are not UTF-8 become `\ufffd`.
 [[nodiscard]] std::string inert_json(std::string_view json);
 
 /// A field of CSV (RFC 4180), inert, and not taken for a formula by a spreadsheet: one that begins like a

@@ -88,7 +88,7 @@ std::string file_line(const std::string& file, const policy::lint::Report& repor
       std::count_if(report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
         return finding.file == file && finding.severity == Severity::warning && !finding.reason;
       });
-  return file + ": " +
+  return policy::printable(file) + ": " +
          (warnings == 0 ? style.good("ok")
                         : style.warn(count(static_cast<std::size_t>(warnings), "warning"))) +
          "\n";

@@ -1,6 +1,7 @@
 #include "gateway/cli/commands.hpp"
 #include "gateway/cli/policy_actions.hpp"
 #include "gateway/cli/policy_diff_commands.hpp"
+#include "gateway/cli/policy_values.hpp"
 #include "gateway/cli/replay_commands.hpp"
 #include "policy/mutate/mutants.hpp"
 
@@ -156,7 +157,7 @@ void add_explain(CLI::App& policy, int& exit_code) {
                             "the request is anonymous; what is not given is unknown");
   explain->add_option("FILE", options->files,
                       "The policy; several files are merged. With --entry that of the entry if left out");
-  explain->add_option("--user", options->user, "Who asks")->type_name("NAME");
+  explain->add_option("--user", options->user, "Who asks")->type_name("NAME")->check(not_empty());
   explain->add_option("--groups", options->groups, "Groups of the person")
       ->delimiter(',')
       ->type_name("A,B,...");

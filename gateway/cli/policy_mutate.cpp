@@ -79,15 +79,13 @@ Judged judge_all(const Trial& trial) {
   return judging.take();
 }
 
-/// A suite that fails already would notice every mutant.
-bool all_pass(const policy::testing::LoadedSuites& loaded) {
-  const policy::testing::RunResult result = policy::testing::run(loaded.suites, {});
-  if (result.ok()) {
-    return true;
-  }
+/// A suite that fails already would notice every mutant. Says so, in the form that was asked for.
+ExitCode report_failing(const policy::testing::RunResult& result, bool json) {
   std::fputs(policy::testing::report_text(result, {}).c_str(), stderr);
   complain("the suites fail on the policy as it is; mend that first, then its mutants can be judged");
-  return false;
+  const boost::json::object document{{"ok", false}, {"tests", policy::testing::to_json(result)}};
+  return !json || print(boost::json::serialize(document) + "\n") ? ExitCode::answer_is_no
+                                                                 : ExitCode::not_possible;
 }
 
 }  // namespace
@@ -97,8 +95,8 @@ ExitCode policy_mutate(const PolicyMutateOptions& options) {
   if (const ExitCode code = report_loading(loaded); code != ExitCode::done) {
     return code;
   }
-  if (!all_pass(loaded)) {
-    return ExitCode::answer_is_no;
+  if (const auto result = policy::testing::run(loaded.suites, {}); !result.ok()) {
+    return report_failing(result, options.json);
   }
   std::vector<Trial> trials = policy::mutate::trials_of(loaded.suites);
   std::size_t count = 0;

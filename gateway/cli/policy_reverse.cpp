@@ -100,7 +100,8 @@ void add_policy_reverse(CLI::App& policy, int& exit_code) {
   auto who = std::make_shared<ReverseOptions>();
   CLI::App* who_can = policy.add_subcommand(
       "who-can",
-      "Say who may send a request, under which circumstances and by which rule; exit 1 if nobody may");
+      "Say who may send a request, under which circumstances and by which rule; exit 1 if nobody may, "
+      "not even after a login or another step-up");
   add_common(*who_can, *who);
   who_can->add_option("--method", who->method, "HTTP method")->capture_default_str();
   who_can->add_option("--url", who->url, "URL as sent, not cleaned; with --route the path")->required();
@@ -110,10 +111,11 @@ void add_policy_reverse(CLI::App& policy, int& exit_code) {
   auto what = std::make_shared<ReverseOptions>();
   CLI::App* what_can = policy.add_subcommand("what-can",
                                              "Say what somebody may do, under which circumstances and by "
-                                             "which rule; exit 1 if nothing. Without --user, "
+                                             "which rule; exit 1 if nothing, not even after "
+                                             "a login or another step-up. Without --user, "
                                              "--groups and --claim the person is anonymous");
   add_common(*what_can, *what);
-  what_can->add_option("--user", what->user, "Who asks")->type_name("NAME");
+  what_can->add_option("--user", what->user, "Who asks")->type_name("NAME")->check(not_empty());
   what_can->add_option("--groups", what->groups, "Groups of the person")
       ->delimiter(',')
       ->type_name("A,B,...");

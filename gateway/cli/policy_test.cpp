@@ -53,11 +53,11 @@ class TestRun {
 
  private:
   [[nodiscard]] bool enough(const std::vector<Coverage>& coverage) const {
-    const double percent = policy::coverage::share_of(coverage).percent();
-    if (!options_.fail_under || percent >= *options_.fail_under) {
+    const policy::coverage::Share share = policy::coverage::share_of(coverage);
+    if (!options_.fail_under || share.reaches(*options_.fail_under)) {
       return true;
     }
-    std::fprintf(stderr, "tallygate: the coverage is %.1f %%, less than %g %%\n", percent,
+    std::fprintf(stderr, "tallygate: the coverage is %.1f %%, less than %g %%\n", share.percent(),
                  *options_.fail_under);
     return false;
   }

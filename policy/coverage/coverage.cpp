@@ -98,6 +98,11 @@ double Share::percent() const noexcept {
   return all == 0 ? 100 : std::floor(static_cast<double>(seen) * tenths / static_cast<double>(all)) / 10;
 }
 
+bool Share::reaches(double percent) const noexcept {
+  constexpr double whole = 100;
+  return all == 0 || static_cast<double>(seen) * whole >= percent * static_cast<double>(all);
+}
+
 Share Coverage::share() const noexcept {
   Share share;
   for (const RuleCoverage& rule : rules) {

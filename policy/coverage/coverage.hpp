@@ -83,6 +83,8 @@ struct Share {
   std::size_t all = 0;
   /// 100 where there is nothing to see. Rounded down to a tenth, so that 100 means all.
   [[nodiscard]] double percent() const noexcept;
+  /// Whether it is so many percent at least, without rounding.
+  [[nodiscard]] bool reaches(double percent) const noexcept;
 };
 
 struct Coverage {

@@ -105,4 +105,20 @@ class ClassSurvey {
   bool complete_ = true;
 };
 
+template <typename Visit>
+void ClassSurvey::each_rule(Visit visit) const {
+  for (std::size_t side = 0; side < target_.sides.size(); ++side) {
+    for (const RuleIndex rule : target_.sides[side].rules) {
+      visit(side, rule);
+    }
+  }
+}
+
+template <typename Visit>
+void ClassSurvey::each_atom(std::size_t side, RuleIndex rule, Visit visit) const {
+  for (const ConditionIndex atom : shared_.sides[side]->atoms_of(rule)) {
+    visit(side, shared_.sides[side]->program().condition(atom));
+  }
+}
+
 }  // namespace tallygate::policy::diff

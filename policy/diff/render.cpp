@@ -65,7 +65,7 @@ std::string cut(std::string text) {
 }
 
 std::string first_of(const std::vector<std::string>& lines) {
-  return lines.empty() ? "-" : cut(lines.front()) + (lines.size() > 1 ? " …" : "");
+  return lines.empty() ? "-" : cut(printable(lines.front())) + (lines.size() > 1 ? " …" : "");
 }
 
 using Cells = std::array<std::string, 6>;
@@ -74,9 +74,9 @@ std::string table(const Report& report, const Style& style) {
   std::vector<Cells> rows{{"#", "change", "before", "after", "who", "where"}};
   for (std::size_t i = 0; i < report.rows.size(); ++i) {
     const Row& row = report.rows[i];
-    rows.push_back({std::to_string(i + 1), std::string(title_of(row.change)), cut(to_string(row.before)),
-                    cut(to_string(row.after)), first_of(row.who),
-                    first_of(where_lines(row, report.methods))});
+    rows.push_back({std::to_string(i + 1), std::string(title_of(row.change)),
+                    cut(printable(to_string(row.before))), cut(printable(to_string(row.after))),
+                    first_of(row.who), first_of(where_lines(row, report.methods))});
   }
   std::array<std::size_t, 6> widths{};
   for (const Cells& cells : rows) {

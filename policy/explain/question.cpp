@@ -96,24 +96,4 @@ Context Circumstances::context(TimePoint now, std::string_view route) const {
   return context;
 }
 
-std::string printable(std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  const auto breaks = [](char c) { return c == '\n' || c == '\r' || c == '\t'; };
-  std::string out;
-  while (!text.empty()) {
-    const auto first_break =
-        static_cast<std::size_t>(std::find_if(text.begin(), text.end(), breaks) - text.begin());
-    const std::size_t bad = std::min(first_break, yaml::find_forbidden(text).value_or(text.size()));
-    out.append(text.substr(0, bad));
-    text.remove_prefix(bad);
-    if (text.empty()) {
-      break;
-    }
-    const auto byte = static_cast<std::uint8_t>(text.front());
-    out.append("\\x").append(1, digits[byte >> 4U]).append(1, digits[byte & 0x0FU]);
-    text.remove_prefix(1);
-  }
-  return out;
-}
-
 }  // namespace tallygate::policy

@@ -2,6 +2,7 @@
 /// A question to a policy as people write it, in suites and on command lines: who, asking for what, under
 /// which circumstances. Owns everything, where the types of evaluate() borrow.
 #include "policy/evaluate/principal.hpp"
+#include "policy/language/printable.hpp"
 #include "policy/request/canonical.hpp"
 
 #include <chrono>
@@ -67,8 +68,5 @@ struct Question {
   const Circumstances& circumstances;
   TimePoint now;
 };
-
-/// Text that is inert in terminals and logs: control characters and bytes that are no UTF-8 as `\xNN`.
-[[nodiscard]] std::string printable(std::string_view text);
 
 }  // namespace tallygate::policy

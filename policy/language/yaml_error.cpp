@@ -1,5 +1,7 @@
 #include "policy/language/yaml_error.hpp"
 
+#include "policy/language/printable.hpp"
+
 #include <boost/throw_exception.hpp>
 
 #include <algorithm>
@@ -10,14 +12,14 @@
 namespace tallygate::policy::yaml {
 
 std::string to_string(const SyntaxError& error) {
-  std::string text = error.file;
+  std::string text = printable(error.file);
   if (error.mark.line != 0) {
     text += ':' + std::to_string(error.mark.line) + ':' + std::to_string(error.mark.column);
   }
   if (!text.empty()) {
     text += ": ";
   }
-  text += error.message;
+  text += printable(error.message);
   if (!error.id.empty()) {
     text += " [" + error.id + ']';
   }

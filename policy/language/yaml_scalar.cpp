@@ -42,6 +42,14 @@ std::size_t decode(std::string_view text, std::size_t at, std::uint32_t& code) n
   return code < smallest[length] || code > 0x10FFFF || surrogate ? 0 : length;
 }
 
+/// Characters that show as nothing or turn the direction of writing: a reviewer would see another file than
+/// the one that is loaded (Unicode TR 36 §3.1, UTS 55 §3). Joiners stay: scripts need them.
+bool misleads(std::uint32_t code) noexcept {
+  return code == 0xAD || code == 0x061C || code == 0x180E || code == 0x200B || code == 0x200E ||
+         code == 0x200F || (code >= 0x202A && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) ||
+         (code >= 0xFFF9 && code <= 0xFFFB) || (code >= 0xE0000 && code <= 0xE0FFF);
+}
+
 bool allowed(std::uint32_t code) noexcept {
   if (code < 0x20) {
     return code == '\t' || code == '\n' || code == '\r';
@@ -49,7 +57,8 @@ bool allowed(std::uint32_t code) noexcept {
   if (code >= 0x7F && code <= 0x9F) {
     return false;
   }
-  return code != 0x2028 && code != 0x2029 && code != 0xFEFF && code != 0xFFFE && code != 0xFFFF;
+  return !misleads(code) && code != 0x2028 && code != 0x2029 && code != 0xFEFF && code != 0xFFFE &&
+         code != 0xFFFF;
 }
 
 }  // namespace
@@ -100,6 +109,12 @@ std::optional<std::size_t> find_forbidden(std::string_view text) noexcept {
     at += length;
   }
   return std::nullopt;
+}
+
+std::optional<char32_t> find_misleading_front(std::string_view text) noexcept {
+  std::uint32_t code = 0;
+  const bool misleading = !text.empty() && decode(text, 0, code) != 0 && misleads(code);
+  return misleading ? std::optional<char32_t>(code) : std::nullopt;
 }
 
 }  // namespace tallygate::policy::yaml

@@ -140,6 +140,18 @@ std::optional<std::chrono::seconds> parse_duration(std::string_view text) noexce
   return std::chrono::seconds(static_cast<std::int64_t>(count) * unit);
 }
 
+namespace {
+
+/// Digits and a unit that are no duration only because they are too many.
+bool is_long_duration(const Node& node) {
+  const std::string& text = node.scalar();
+  return node.kind() == Kind::text && text.size() > 1 &&
+         text.find_first_not_of("0123456789") == text.size() - 1 &&
+         std::string_view("smhd").find(text.back()) != std::string_view::npos;
+}
+
+}  // namespace
+
 std::optional<std::chrono::seconds> duration(const Node& node, std::string_view what, Errors& errors) {
   if (node.kind() == Kind::text) {
     if (const auto value = parse_duration(node.scalar())) {
@@ -149,6 +161,8 @@ std::optional<std::chrono::seconds> duration(const Node& node, std::string_view 
   std::string message = wrong_kind(what, "a duration such as 30s, 15m, 12h or 7d", node);
   if (node.kind() == Kind::integer) {
     message += "; add a unit";
+  } else if (is_long_duration(node)) {
+    message += "; at most 36500d";
   }
   add(errors, node, std::move(message));
   return std::nullopt;

@@ -1,5 +1,6 @@
 #include "policy/lint/report.hpp"
 
+#include "policy/language/printable.hpp"
 #include "policy/request/path_bytes.hpp"
 
 #include <boost/json.hpp>
@@ -96,8 +97,9 @@ std::string to_text(std::span<const Finding> findings) {
 json::array to_json(std::span<const Finding> findings) {
   json::array array;
   for (const Finding& finding : findings) {
-    json::object object{
-        {"severity", to_string(finding.severity)}, {"file", finding.file}, {"message", finding.message}};
+    json::object object{{"severity", to_string(finding.severity)},
+                        {"file", printable(finding.file)},
+                        {"message", printable(finding.message)}};
     if (finding.id != load_id) {
       object["id"] = finding.id;
     }

@@ -1,5 +1,6 @@
 #include "policy/lint/study.hpp"
 
+#include "policy/language/printable.hpp"
 #include "policy/program/known.hpp"
 
 #include <algorithm>
@@ -82,7 +83,7 @@ Report Study::take() {
 }
 
 std::string quoted(std::string_view name) {
-  return '\'' + std::string(name) + '\'';
+  return '\'' + printable(name) + '\'';
 }
 
 std::string listed(const std::vector<std::string>& names) {

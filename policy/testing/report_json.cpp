@@ -27,7 +27,7 @@ json::object to_json(const RunResult& result) {
     for (const CellResult& cell : suite.cells) {
       cells.push_back(cell_json(suite, cell));
     }
-    suites.push_back({{"file", suite.file},
+    suites.push_back({{"file", printable(suite.file)},
                       {"suite", suite.name},
                       {"passed", suite.passed},
                       {"failed", suite.failed},

@@ -34,7 +34,7 @@ std::string attribute(std::string_view name, std::string_view value) {
 
 void add_case(const SuiteResult& suite, const CellResult& cell, std::string& out) {
   out += "    <testcase" + attribute("classname", printable(suite.name + "." + cell.test)) +
-         attribute("name", cell.principal + ": " + cell.request) + attribute("file", suite.file) +
+         attribute("name", cell.principal + ": " + cell.request) + attribute("file", printable(suite.file)) +
          attribute("line", std::to_string(cell.mark.line));
   if (cell.ok) {
     out += "/>\n";
@@ -57,8 +57,8 @@ std::string report_junit(const RunResult& result) {
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites" +
                     totals(result.passed, result.failed) + ">\n";
   for (const SuiteResult& suite : result.suites) {
-    out += "  <testsuite" + attribute("name", printable(suite.name)) + attribute("file", suite.file) +
-           totals(suite.passed, suite.failed) + ">\n";
+    out += "  <testsuite" + attribute("name", printable(suite.name)) +
+           attribute("file", printable(suite.file)) + totals(suite.passed, suite.failed) + ">\n";
     for (const CellResult& cell : suite.cells) {
       add_case(suite, cell, out);
     }

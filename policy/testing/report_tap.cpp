@@ -25,7 +25,7 @@ std::string scalar(std::string_view text) {
 }
 
 void add_diagnosis(const SuiteResult& suite, const CellResult& cell, std::string& out) {
-  out += "  ---\n  at: " + scalar(suite.file + ":" + std::to_string(cell.mark.line)) +
+  out += "  ---\n  at: " + scalar(printable(suite.file) + ":" + std::to_string(cell.mark.line)) +
          "\n  expected: " + scalar(to_string(cell.expected)) +
          "\n  actual: " + scalar(to_string(cell.actual)) + "\n";
   out += "  explain: |\n";

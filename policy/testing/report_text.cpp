@@ -10,7 +10,7 @@ std::string count(std::size_t number, std::string_view what) {
 }
 
 void add_failure(const SuiteResult& suite, const CellResult& cell, const Style& style, std::string& out) {
-  out += "        " + suite.file + ":" + std::to_string(cell.mark.line) + ":" +
+  out += "        " + printable(suite.file) + ":" + std::to_string(cell.mark.line) + ":" +
          std::to_string(cell.mark.column) + "  " + style.strong(cell.principal + ", " + cell.request) + "\n";
   out += "            expected " + style.strong(to_string(cell.expected)) + ", got " +
          style.bad(to_string(cell.actual)) + "\n";
@@ -64,7 +64,7 @@ std::string report_text(const RunResult& result, const Style& style) {
     if (suite.cells.empty()) {
       continue;
     }
-    out += style.strong(printable(suite.name)) + "  " + style.faint(suite.file) + "\n";
+    out += style.strong(printable(suite.name)) + "  " + style.faint(printable(suite.file)) + "\n";
     for (std::size_t at = 0; at < suite.cells.size();) {
       at = add_test(suite, at, style, out);
     }

@@ -11,12 +11,13 @@ void add_cell(const SuiteResult& suite, const CellResult& cell, const Style& sty
   }
   out += "      " + style.bad("FAIL") + "  " + cell.request + "  expected " +
          style.strong(to_string(cell.expected)) + ", got " + style.bad(to_string(cell.actual)) + "  " +
-         suite.file + ":" + std::to_string(cell.mark.line) + ":" + std::to_string(cell.mark.column) + "\n";
+         printable(suite.file) + ":" + std::to_string(cell.mark.line) + ":" +
+         std::to_string(cell.mark.column) + "\n";
   out += indented(explain_text(suite, cell, style), "            ");
 }
 
 void add_suite(const SuiteResult& suite, const Style& style, std::string& out) {
-  out += style.strong(printable(suite.name)) + "  " + style.faint(suite.file) + "\n";
+  out += style.strong(printable(suite.name)) + "  " + style.faint(printable(suite.file)) + "\n";
   const CellResult* last = nullptr;
   for (const CellResult& cell : suite.cells) {
     const bool new_test = last == nullptr || last->test != cell.test;

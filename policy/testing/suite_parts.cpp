@@ -45,6 +45,8 @@ void read_headers(const yaml::Node& node, HeaderList& headers, yaml::Errors& err
   }
 }
 
+/// RFC 4648 §4, whole and canonical: the alphabet, padding at the end alone, and no bits set that are thrown
+/// away.
 std::optional<std::string> decode_base64(std::string_view text) {
   if (text.empty() || text.size() % 4 != 0) {
     return std::nullopt;
@@ -59,7 +61,12 @@ std::optional<std::string> decode_base64(std::string_view text) {
   // EVP_DecodeBlock() counts the padding as bytes.
   const auto padding = static_cast<std::size_t>(text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0);
   out.resize(static_cast<std::size_t>(length) - padding);
-  return out;
+  // It also takes padding in the middle, and stray bits.
+  std::string again(text.size() + 1, '\0');
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(again.data()),
+                  reinterpret_cast<const unsigned char*>(out.data()), static_cast<int>(out.size()));
+  again.pop_back();
+  return again == text ? std::optional(std::move(out)) : std::nullopt;
 }
 
 /// The request line of a raw item: `line` as text, or `bytes` in base64.

@@ -179,6 +179,10 @@ TEST(Coverage, IsTheShareOfOutcomesThatWereSeen) {
   EXPECT_DOUBLE_EQ((Share{2, 3}).percent(), 66.6);
   EXPECT_DOUBLE_EQ((Share{1999, 2000}).percent(), 99.9);
   EXPECT_DOUBLE_EQ((Share{}).percent(), 100.0);
+  EXPECT_TRUE((Share{2, 3}).reaches(66.65)) << "what is shown is rounded, what is asked for is not";
+  EXPECT_FALSE((Share{2, 3}).reaches(66.67));
+  EXPECT_TRUE((Share{3, 3}).reaches(100));
+  EXPECT_FALSE((Share{1999, 2000}).reaches(100));
 }
 
 TEST(Coverage, ReadsAsText) {

@@ -1,6 +1,9 @@
 // config/sample is what authors copy from: its suites bring about all of its policy, and notice every change
 // to it.
 #include "policy/coverage/measure.hpp"
+#include "policy/language/loader.hpp"
+#include "policy/lint/lint.hpp"
+#include "policy/lint/report.hpp"
 #include "policy/mutate/report.hpp"
 #include "policy/testing/report.hpp"
 
@@ -40,6 +43,14 @@ TEST_F(CompanySample, HasEightRolesAndSixApplications) {
     }
   }
   EXPECT_EQ(hosts.size(), 6U);
+}
+
+TEST_F(CompanySample, IsFoundFaultWithInNothing) {
+  const auto source = yaml::read_source(TALLYGATE_SOURCE_DIR "/config/sample/policy.yaml").value();
+  lint::Options options;
+  options.now = *parse_timestamp("2031-03-05T10:00:00Z");
+  const lint::Report report = lint::lint(*loaded.suites.at(0).program, {&source, 1}, options);
+  EXPECT_EQ(lint::to_text(report.findings), "");
 }
 
 TEST_F(CompanySample, IsCoveredWholly) {

@@ -78,6 +78,12 @@ bool Schema::keeps_by_kind(const json::value& value, const std::string& word, co
   if (word == "minItems") {
     return !value.is_array() || value.as_array().size() >= said.to_number<std::size_t>();
   }
+  if (word == "uniqueItems") {
+    return !value.is_array() || !said.as_bool() ||
+           std::all_of(value.as_array().begin(), value.as_array().end(), [&](const auto& item) {
+             return std::count(value.as_array().begin(), value.as_array().end(), item) == 1;
+           });
+  }
   if (word == "items") {
     return !value.is_array() || std::all_of(value.as_array().begin(), value.as_array().end(),
                                             [&](const auto& item) { return takes(item, said); });
