@@ -24,8 +24,6 @@ constexpr auto nothrow = asio::as_tuple(asio::deferred);
 
 constexpr net::Milliseconds house_every{1'000};
 // Every attempt may leave a little behind in a plugin that hangs, so they become rare.
-constexpr net::Milliseconds plugin_retry{1'000};
-constexpr net::Milliseconds plugin_retry_longest{16'000};
 constexpr net::Milliseconds drain_poll{20};
 constexpr net::Milliseconds abort_wait{2'000};
 

@@ -54,6 +54,10 @@ class Server {
   [[nodiscard]] std::uint16_t admin_port() const noexcept { return admin_->port(); }
 
  private:
+  /// Between two attempts to have the record take something; doubled up to the longest.
+  static constexpr net::Milliseconds plugin_retry{1'000};
+  static constexpr net::Milliseconds plugin_retry_longest{16'000};
+
   Server(std::unique_ptr<Persistent> persistent, std::shared_ptr<const Snapshot> snapshot, Log& log);
 
   [[nodiscard]] std::string bind();
@@ -62,6 +66,10 @@ class Server {
   /// Opens the plugin and puts the gateway's start and its policy on record; only then may anybody use it.
   boost::asio::awaitable<void> open_plugin();
   boost::asio::awaitable<bool> introduce();
+  /// Puts on record what is in force: the configuration, the policy, and the shadow beside it.
+  boost::asio::awaitable<bool> state_in_force();
+  /// After a reload that is on record in part: nobody is served until the record says again what is in force.
+  boost::asio::awaitable<void> restate();
   /// Reloads, one at a time; asked for meanwhile, once more.
   boost::asio::awaitable<void> reload_now();
   boost::asio::awaitable<void> reload_once();

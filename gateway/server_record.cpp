@@ -5,7 +5,9 @@
 #include "gateway/recording.hpp"
 #include "gateway/server.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +17,8 @@ namespace tallygate {
 namespace {
 
 namespace asio = boost::asio;
+
+constexpr auto nothrow = asio::as_tuple(asio::deferred);
 
 /// A part of a policy's text in one entry: at most so many bytes (journal.md §3), and so many as JSON, which
 /// the escapes of a text full of quotes could double.
@@ -109,6 +113,7 @@ struct Candidate {
   std::shared_ptr<const Snapshot> snapshot;  ///< null: refused
   std::string failure;                       ///< why, where it is
   std::optional<PolicyRefusal> refusal;      ///< of the policy, where that is why
+  std::string shadow_failure;  ///< why its shadow could not be loaded, where the rest was refused too
 };
 
 Candidate load_candidate(const Snapshot& now, Persistent& persistent) {
@@ -122,6 +127,7 @@ Candidate load_candidate(const Snapshot& now, Persistent& persistent) {
   if (!built) {
     candidate.failure = built.error().text;
     candidate.refusal = built.error().policy;
+    candidate.shadow_failure = built.error().shadow;
     return candidate;
   }
   candidate.failure = needs_restart(now.settings, (*built)->settings);
@@ -144,17 +150,19 @@ asio::awaitable<bool> Server::record(std::string_view kind,
 }
 
 asio::awaitable<bool> Server::introduce() {
-  const std::shared_ptr<const Snapshot> snapshot = snapshot_;
-  const std::string file = snapshot_->settings.file.string();
   const auto fill_start = [](access::EventText& text) {
     text.member("process");
     text.text() += "{\"pid\":";
     access::append_json_integer(text.text(), getpid());
     text.text() += ",\"version\":\"" TALLYGATE_VERSION "\"}";
   };
-  if (!co_await record("gateway.start", fill_start)) {
-    co_return false;
-  }
+  introduced_ = co_await record("gateway.start", fill_start) && co_await state_in_force();
+  co_return introduced_;
+}
+
+asio::awaitable<bool> Server::state_in_force() {
+  const std::shared_ptr<const Snapshot> snapshot = snapshot_;
+  const std::string file = snapshot->settings.file.string();
   const auto fill_config = [&file, &snapshot](access::EventText& text) {
     text.member("config");
     text.text() += '{';
@@ -166,11 +174,42 @@ asio::awaitable<bool> Server::introduce() {
   if (!co_await record("config.load", fill_config)) {
     co_return false;
   }
-  if (!co_await record_policy(*snapshot)) {
-    co_return false;
+  co_return co_await record_policy(*snapshot) && co_await record_shadow(*snapshot);
+}
+
+asio::awaitable<void> Server::restate() {
+  constexpr std::string_view why = "the record did not take the whole reload";
+  introduced_ = false;
+  plugin_error_ = std::string(why) + ", and does not yet say again what is in force";
+  for (auto& worker : workers_) {
+    worker->set_host(nullptr);
   }
-  introduced_ = co_await record_shadow(*snapshot);
-  co_return introduced_;
+  const std::string file = snapshot_->settings.file.string();
+  const auto fill = [&](access::EventText& text) {
+    text.member("config");
+    text.text() += '{';
+    access::append_json_text(text.text(), "file", file, access::recorded_path_bytes);
+    text.text() += '}';
+    append_reason(why, text);
+  };
+  auto pause = plugin_retry;
+  while (!stopping_ && !(co_await record("config.reject", fill) && co_await state_in_force())) {
+    retry_timer_.expires_after(pause);
+    pause = std::min(pause * 2, plugin_retry_longest);
+    auto [error] = co_await retry_timer_.async_wait(nothrow);
+    if (error) {
+      co_return;
+    }
+  }
+  if (stopping_) {
+    co_return;
+  }
+  introduced_ = true;
+  plugin_error_.clear();
+  for (auto& worker : workers_) {
+    worker->set_host(host_);
+  }
+  log_.info("the record says again what is in force", {{"policy", snapshot_->program->digest_hex()}});
 }
 
 asio::awaitable<bool> Server::record_policy(const Snapshot& snapshot) {
@@ -213,7 +252,8 @@ asio::awaitable<bool> Server::record_texts(const std::vector<policy::yaml::Sourc
 
 asio::awaitable<void> Server::reject_shadow(const std::string& failure) {
   access::count(persistent_->counts.config_rejects);
-  log_.error("the shadow policy was refused, the old one stays beside the policy in force",
+  log_.error(snapshot_->shadow ? "the shadow policy was refused, the old one stays beside the policy in force"
+                               : "the shadow policy was refused, none stands beside the policy in force",
              {{"reason", failure}});
   const auto fill = [&failure](access::EventText& text) {
     text.member("policy");
@@ -338,6 +378,9 @@ asio::awaitable<void> Server::reload_once() {
     if (candidate.refusal && !co_await record_refusal(*candidate.refusal)) {
       log_.warning("the refused policy is not on record");
     }
+    if (!candidate.shadow_failure.empty()) {
+      co_await reject_shadow(candidate.shadow_failure);
+    }
     if (!co_await record("config.reject", fill_config)) {
       log_.warning("the refused reload is not on record");
     }
@@ -359,6 +402,9 @@ asio::awaitable<void> Server::reload_once() {
     access::count(persistent_->counts.config_rejects);
     log_.error("reload refused, the old configuration stays in force",
                {{"reason", "the record does not take it"}});
+    if (host_ && introduced_) {
+      co_await restate();
+    }
     co_return;
   }
   if (!next->shadow_failure.empty()) {

@@ -186,12 +186,7 @@ void read_root(SettingsMap& root, Settings& settings) {
     }
   }
   read_policy(root, settings);
-  // A file that is not there is found out when it is read: at a reload that is no reason to refuse the rest.
-  for (const auto& [text, at] : root.texts("shadow_policy")) {
-    if (const auto path = root.to_path(at, text, false)) {
-      settings.shadow_policy.push_back(*path);
-    }
-  }
+  read_named_files(root, "shadow_policy", settings.shadow_policy);
   // Limits and audit come first: routes take their defaults from them.
   read_limits(root, settings);
   read_audit(root, settings);
@@ -249,7 +244,10 @@ yaml::Result<Settings> load_settings(const std::filesystem::path& path) {
     const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe)
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
-  environment.exists = [](const std::filesystem::path& file) { return ::access(file.c_str(), R_OK) == 0; };
+  environment.readable = [](const std::filesystem::path& file) {
+    return ::access(file.c_str(), R_OK) == 0 ? std::error_code()
+                                             : std::error_code(errno, std::generic_category());
+  };
   return read_settings(source->text, path.string(), environment);
 }
 

@@ -292,6 +292,13 @@ struct LogSettings {
   LogFormat format = LogFormat::automatic;
 };
 
+/// A file that gateway.yaml names and that is read later, with the place where it is named.
+struct NamedFile {
+  std::filesystem::path path;
+  std::string place;  ///< `file:line:column`; empty where nothing names it
+  bool operator==(const NamedFile& other) const { return path == other.path; }
+};
+
 /// Everything gateway.yaml says. Paths are absolute; relative ones were read as relative to the file.
 struct Settings {
   std::filesystem::path file;         ///< where it was read from; empty if made in memory
@@ -303,9 +310,9 @@ struct Settings {
   SessionSettings session;
   PagesSettings pages;
   std::vector<policy::Network> trusted_proxies;  ///< peers whose X-Forwarded-For is believed; none by default
-  std::vector<std::filesystem::path> policy;     ///< at least one
-  std::vector<std::filesystem::path> shadow_policy;  ///< decides beside it and changes no answer; empty: none
-  std::vector<std::filesystem::path> policy_tests;   ///< suites that the policy must pass; none by default
+  std::vector<NamedFile> policy;                 ///< at least one
+  std::vector<NamedFile> shadow_policy;          ///< decides beside it and changes no answer; empty: none
+  std::vector<NamedFile> policy_tests;           ///< suites that the policy must pass; none by default
   std::vector<RouteSettings>
       routes;  ///< at least one, no two with a host and a path in common; the most specific match wins
   AuditSettings audit;

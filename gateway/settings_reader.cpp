@@ -124,8 +124,9 @@ std::optional<std::filesystem::path> SettingsMap::to_path(const Node& at, const 
   if (!path.has_filename()) {
     path = path.parent_path();  // "journal/" and "journal" are the same place
   }
-  if (must_exist && !context_.environment.exists(path)) {
-    error(at, fmt::format("{}: there is no such file", path.string()));
+  if (const auto problem = must_exist ? context_.environment.readable(path) : std::error_code()) {
+    const bool missing = problem == std::errc::no_such_file_or_directory;
+    error(at, fmt::format("{}: {}", path.string(), missing ? "there is no such file" : problem.message()));
     return std::nullopt;
   }
   return path;

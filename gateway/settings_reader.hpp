@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace tallygate {
@@ -18,7 +19,8 @@ namespace tallygate {
 struct SettingsEnvironment {
   std::filesystem::path folder;  ///< absolute; relative paths start here
   std::function<std::optional<std::string>(const std::string&)> variable;  ///< of the environment
-  std::function<bool(const std::filesystem::path&)> exists;  ///< whether a file is there to be read
+  std::function<std::error_code(const std::filesystem::path&)>
+      readable;  ///< why a file cannot be read, if so
 };
 
 /// Reads settings from text; `file` is its name in messages. Pure, given the environment. Errors: as
@@ -112,6 +114,8 @@ class SettingsMap {
 // Each reads one section; `root` is the whole file, `node` the section's value.
 void read_identity(SettingsMap& root, Settings& settings);
 void read_policy(SettingsMap& root, Settings& settings);
+/// One path or a list of them, to be read later; none if the key is absent.
+void read_named_files(SettingsMap& map, std::string_view key, std::vector<NamedFile>& files);
 void read_routes(SettingsMap& root, Settings& settings);
 void read_audit(SettingsMap& root, Settings& settings);
 void read_limits(SettingsMap& root, Settings& settings);

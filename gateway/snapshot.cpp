@@ -41,23 +41,34 @@ identity::CertificateNameKind to_kind(CertificateName name) {
 }
 
 /// Reads files; why one cannot be read, if so.
-Failure read_files(const std::vector<std::filesystem::path>& paths,
-                   std::vector<policy::yaml::SourceFile>& files) {
-  for (const auto& path : paths) {
-    auto source = policy::yaml::read_source(path.string());
-    if (!source) {
-      return path.string() + ": " + source.error().message();
+Failure read_files(const std::vector<NamedFile>& named, std::vector<policy::yaml::SourceFile>& files) {
+  Failure failure;
+  for (const NamedFile& file : named) {
+    // What is no file, such as a named pipe, could keep its reader waiting for ever.
+    std::error_code problem;
+    const bool regular = std::filesystem::is_regular_file(file.path, problem);
+    if (!problem && !regular) {
+      problem = std::make_error_code(std::filesystem::is_directory(file.path) ? std::errc::is_a_directory
+                                                                              : std::errc::not_supported);
     }
-    files.push_back(std::move(*source));
+    if (!problem) {
+      auto source = policy::yaml::read_source(file.path.string());
+      if (source) {
+        files.push_back(std::move(*source));
+        continue;
+      }
+      problem = source.error();
+    }
+    failure.append(failure.empty() ? "" : "\n").append(file.place.empty() ? "" : file.place + ": ");
+    failure += file.path.string() + ": " + problem.message();
   }
-  return {};
+  return failure;
 }
 
 /// The files of one policy, and what they make together.
-Failure load_program(const std::vector<std::filesystem::path>& paths,
-                     std::vector<policy::yaml::SourceFile>& sources,
+Failure load_program(const std::vector<NamedFile>& named, std::vector<policy::yaml::SourceFile>& sources,
                      std::shared_ptr<const policy::Program>& program) {
-  if (Failure failure = read_files(paths, sources); !failure.empty()) {
+  if (Failure failure = read_files(named, sources); !failure.empty()) {
     return failure;
   }
   auto loaded = policy::load_program(sources);
@@ -104,7 +115,6 @@ std::optional<PolicyRefusal> load_policy(Snapshot& snapshot) {
   return test_policy(snapshot);
 }
 
-/// After load_policy().
 Failure load_shadow(Snapshot& snapshot, const Snapshot* before) {
   if (snapshot.settings.shadow_policy.empty()) {
     return {};
@@ -245,15 +255,13 @@ boost::system::result<std::shared_ptr<const Snapshot>, SnapshotError> build_snap
   };
   std::optional<PolicyRefusal> refusal = load_policy(*snapshot);
   note(refusal ? refusal->reason : Failure());
-  if (!refusal) {
-    note(load_shadow(*snapshot, before));
-  }
+  note(load_shadow(*snapshot, before));
   note(load_routes(*snapshot, persistent));
   note(load_tls(*snapshot));
   note(load_identity(*snapshot, persistent));
   if (!failures.empty()) {
     failures.pop_back();
-    return SnapshotError{std::move(failures), std::move(refusal)};
+    return SnapshotError{std::move(failures), std::move(refusal), std::move(snapshot->shadow_failure)};
   }
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }

@@ -70,6 +70,7 @@ struct PolicyRefusal {
 struct SnapshotError {
   std::string text;  ///< one or more lines, each with file:line:column where there is a file
   std::optional<PolicyRefusal> policy;  ///< if it is for the policy, or for that too
+  std::string shadow;  ///< at a reload: why the shadow could not be loaded, which is no reason by itself
 };
 
 /// Builds a snapshot from settings: reads the policy, certificates, keys, accounts and tokens they name.

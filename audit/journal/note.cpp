@@ -147,8 +147,10 @@ result<Ed25519Verifier, NoteError> Ed25519Verifier::from_pem(std::string_view pe
     return error("too long for a public key");
   }
   const std::unique_ptr<BIO, FreeBio> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  const std::unique_ptr<EVP_PKEY, FreeKey> key(bio ? PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr)
-                                                   : nullptr);
+  // Without one, OpenSSL asks at the terminal where it is handed an encrypted private key.
+  const auto no_passphrase = [](char*, int, int, void*) { return 0; };
+  const std::unique_ptr<EVP_PKEY, FreeKey> key(
+      bio ? PEM_read_bio_PUBKEY(bio.get(), nullptr, no_passphrase, nullptr) : nullptr);
   ERR_clear_error();
   if (!key) {
     return error("not a PEM public key (expected a block that begins with -----BEGIN PUBLIC KEY-----)");

@@ -47,14 +47,23 @@ Result<void> check_options(const ProvisionOptions& options, const Signer& root) 
     return fail(FailureKind::invalid, "the origin \"" + options.origin +
                                           "\" must not be empty nor hold spaces, control characters or '+'");
   }
+  if (options.origin.find("://") != std::string::npos) {
+    return fail(FailureKind::invalid,
+                "the origin \"" + options.origin +
+                    "\" must be a URL without its scheme, such as gateway.example.com/journal");
+  }
   if (root.name() != root_name(options.origin)) {
     return fail(FailureKind::invalid, "the provisioning key must be named " + root_name(options.origin));
   }
   if (options.heartbeat < std::chrono::seconds(1) || options.heartbeat > heartbeat_max) {
     return fail(FailureKind::invalid, "the heartbeat must be between 1 s and 24 h");
   }
-  if (options.retention.empty() || options.gateway.empty()) {
-    return fail(FailureKind::invalid, "retention and the name of the gateway must not be empty");
+  if (!parse_retention(options.retention)) {
+    return fail(FailureKind::invalid, "the retention \"" + options.retention +
+                                          "\" must be a number of days or years, such as 400d or 7y");
+  }
+  if (options.gateway.empty()) {
+    return fail(FailureKind::invalid, "the name of the gateway must not be empty");
   }
   return {};
 }

@@ -97,7 +97,7 @@ EntryRow row_of(std::uint64_t seq, const value& entry) {
   if (row.user.empty()) {
     row.user = copy({"user"});
   }
-  if (row.user.empty()) {
+  if (row.user.empty() && copy({"actor", "method"}).empty()) {
     row.user = copy({"sealed", "subject"});  // who that is only the keyring can tell
   }
   row.effect = copy({"decision", "effect"});

@@ -106,7 +106,9 @@ std::optional<std::int64_t> parse_moment(std::string_view text, audit::Time now)
 }
 
 int report_failure(const audit::Failure& failure) {
-  fmt::print(stderr, "tallygate: {}\n", audit::inert_text(failure.message));
+  // Mistakes of a file have a line each, which begins with its place.
+  const bool lines = failure.message.find('\n') != std::string::npos;
+  fmt::print(stderr, "{}{}\n", lines ? "" : "tallygate: ", audit::inert_lines(failure.message));
   return failure.kind == audit::FailureKind::invalid ? ExitCode::usage_error : ExitCode::not_possible;
 }
 

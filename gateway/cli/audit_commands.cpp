@@ -1,6 +1,7 @@
 #include "gateway/cli/audit_actions.hpp"
 #include "gateway/cli/commands.hpp"
 #include "gateway/cli/custody_commands.hpp"
+#include "gateway/cli/option_checks.hpp"
 #include "gateway/cli/replay_commands.hpp"
 
 #include <CLI/CLI.hpp>
@@ -9,16 +10,6 @@
 
 namespace tallygate::cli {
 namespace {
-
-/// Digits alone, few enough for a number: the library would take -1 for a very large one.
-CLI::Validator whole_number() {
-  constexpr std::size_t digits_max = 18;
-  const auto check = [](std::string& text) -> std::string {
-    const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-    return digits && text.size() <= digits_max ? "" : "'" + text + "' is not a whole number from 0 up";
-  };
-  return {check, "N", "whole number"};
-}
 
 constexpr unsigned threads_max = 256;
 constexpr std::size_t tail_shown = 10;
@@ -173,7 +164,7 @@ void add_query(CLI::App& audit, int& exit_code) {
   add_filters(*query, *options);
   query->add_option("--limit", options->limit, "The newest N matches only")
       ->type_name("N")
-      ->check(whole_number());
+      ->check(counting_number());
   add_format(*query, *options);
   query->callback([options, &exit_code] { exit_code = audit_query(*options); });
 }

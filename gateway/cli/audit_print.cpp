@@ -71,7 +71,10 @@ std::string request_of(const EntryRow& row) {
   if (!row.status.empty()) {
     return "status " + row.status;
   }
-  return row.method + (row.method.empty() ? "" : " ") + row.host + row.path;
+  const std::string where = row.host + row.path;
+  // A line that could not be read begins with its method itself.
+  const bool whole_line = row.method.empty() || (row.host.empty() && where.starts_with(row.method + " "));
+  return whole_line ? where : row.method + " " + where;
 }
 
 void print_row(const EntryRow& row) {

@@ -89,7 +89,9 @@ Result<Settings> settings_of(const std::string& file) {
     if (text.ends_with('\n')) {
       text.pop_back();
     }
-    return fail(FailureKind::invalid, text);
+    // Mistakes of a file have places; one that cannot be read has none.
+    const bool unread = settings.error().front().mark.line == 0;
+    return fail(unread ? FailureKind::unreadable : FailureKind::invalid, text);
   }
   return std::move(*settings);
 }

@@ -8,6 +8,7 @@
 #include "gateway/cli/journal_access.hpp"
 #include "gateway/cli/keys_passphrase.hpp"
 #include "gateway/cli/keys_writers.hpp"
+#include "gateway/cli/option_checks.hpp"
 #include "gateway/cli/site_folder.hpp"
 #include "gateway/cli/site_report.hpp"
 
@@ -261,7 +262,7 @@ void add_revoke(CLI::App& keys, int& exit_code) {
   command->add_option("KEY", arguments->key, "A vkey, or the name of a writer or reader: see keys list")
       ->required();
   command->add_option("--size", arguments->size, "A signing key's: from checkpoints over so many entries on")
-      ->check(CLI::PositiveNumber);
+      ->check(counting_number());
   command->add_option("--grant", arguments->grant,
                       "The grant for it: tallygate keys grant key.revoke, or writer.revoke");
   add_journal_options(*command, arguments->journal);
@@ -281,7 +282,8 @@ void add_grant_command(CLI::App& keys, int& exit_code) {
       "File whose first line is its passphrase (else $TALLYGATE_PASSPHRASE, else it is asked for)");
   auto* where = command->add_option_group("journal", "The journal");
   where->add_option("--journal", arguments->journal, "The one in this folder");
-  where->add_option("--id", arguments->id, "The one with this UUID: the machine needs no copy of it");
+  where->add_option("--id", arguments->id, "The one with this UUID: the machine needs no copy of it")
+      ->check(uuid());
   where->require_option(1);
   command->add_option("--expires", arguments->expires, "How long it may be used")->capture_default_str();
   command->add_option("-o,--output", arguments->output, "The grant; nothing is overwritten")->required();

@@ -3,8 +3,11 @@
 #include "policy/language/nearest.hpp"
 
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <string>
 #include <vector>
@@ -44,10 +47,23 @@ bool explain_unknown_command(const CLI::App& app, int argc, char** argv) {
   return false;
 }
 
+/// A standard stream that is closed would lend its number to the next file that is opened, and what is said
+/// would go there. What stands in for it refuses what the stream is for.
+void fill_standard_streams() {
+  for (int stream = 0; stream <= 2; ++stream) {
+    if (::fcntl(stream, F_GETFD) == -1 && ::open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY) != stream) {
+      std::abort();
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace tallygate::cli;
+  fill_standard_streams();
+  // A limit on the size of files is one more way for a disk to be full: an error, not the end of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     CLI::App app{"Tallygate: a zero-trust access gateway with a tamper-evident record", "tallygate"};
     app.set_version_flag("--version", "tallygate " TALLYGATE_VERSION);

@@ -1,7 +1,7 @@
 #include "gateway/cli/commands.hpp"
+#include "gateway/cli/option_checks.hpp"
 #include "gateway/cli/policy_actions.hpp"
 #include "gateway/cli/policy_diff_commands.hpp"
-#include "gateway/cli/policy_values.hpp"
 #include "gateway/cli/replay_commands.hpp"
 #include "policy/mutate/mutants.hpp"
 
@@ -131,7 +131,7 @@ void add_explain_circumstances(CLI::App& explain, PolicyExplainOptions& options)
 void add_explain_entry(CLI::App& explain, PolicyExplainOptions& options) {
   auto* entry = explain.add_option("--entry", options.entry, "A decision of the journal, by its number")
                     ->type_name("SEQ")
-                    ->check(CLI::NonNegativeNumber);
+                    ->check(whole_number());
   auto* config = explain.add_option("-c,--config", options.journal.config,
                                     "The journal that this gateway.yaml describes");
   auto* journal = explain.add_option("--journal", options.journal.journal, "The journal in this folder")

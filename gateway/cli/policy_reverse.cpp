@@ -1,3 +1,4 @@
+#include "gateway/cli/option_checks.hpp"
 #include "gateway/cli/policy_diff_commands.hpp"
 #include "gateway/cli/policy_files.hpp"
 #include "gateway/cli/policy_values.hpp"

@@ -45,7 +45,7 @@ class TestRun {
     }
     const std::vector<Coverage> coverage =
         options_.coverage ? policy::coverage::measure(loaded_.suites) : std::vector<Coverage>{};
-    if (!print(report(result, coverage))) {
+    if (!print(report(result, coverage, ok))) {
       return ExitCode::not_possible;
     }
     return enough(coverage) && ok ? ExitCode::done : ExitCode::answer_is_no;
@@ -63,11 +63,12 @@ class TestRun {
   }
 
   /// Formats that have no room for the coverage leave it to stderr.
-  [[nodiscard]] std::string report(const testing::RunResult& result,
-                                   const std::vector<Coverage>& coverage) const {
+  [[nodiscard]] std::string report(const testing::RunResult& result, const std::vector<Coverage>& coverage,
+                                   bool ok) const {
     const policy::Style style = stdout_style();
     if (options_.format == "json") {
       boost::json::object document = testing::to_json(result);
+      document["ok"] = ok;  // with --update: whether what differed was rewritten
       if (options_.coverage) {
         document["coverage"] = policy::coverage::to_json(coverage);
       }

@@ -73,10 +73,4 @@ policy::ParseResult<policy::TimePoint> read_time(const std::string& text, std::s
   return policy::to_time_point(*time);
 }
 
-CLI::Validator not_empty() {
-  return {
-      [](const std::string& value) { return value.empty() ? "is empty; leave it out to ask without" : ""; },
-      ""};
-}
-
 }  // namespace tallygate::cli

@@ -3,8 +3,6 @@
 #include "policy/evaluate/principal.hpp"
 #include "policy/request/address.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,9 +20,6 @@ namespace tallygate::cli {
 [[nodiscard]] std::optional<policy::ParseError> read_attributes(const std::vector<std::string>& pairs,
                                                                 std::string_view option,
                                                                 std::vector<policy::Attribute>& out);
-
-/// A check of an option: an empty value is a variable that was not set rather than somebody without a name.
-[[nodiscard]] CLI::Validator not_empty();
 
 /// RFC 3339; empty is the present moment.
 [[nodiscard]] policy::ParseResult<policy::TimePoint> read_time(const std::string& text,

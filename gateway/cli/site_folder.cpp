@@ -80,15 +80,29 @@ Result<void> write_new_file(const fs::path& path, std::string_view text, unsigne
 }
 
 Result<void> replace_file(const fs::path& path, std::string_view text, unsigned mode) {
+  struct stat old{};
+  const bool there = ::stat(path.c_str(), &old) == 0;
+  if (there && ::access(path.c_str(), W_OK) != 0) {
+    return system_failure("cannot replace", path, errno);
+  }
   const fs::path next = path.string() + fmt::format(".{}.new", ::getpid());
   if (auto written = write_new_file(next, text, mode); !written) {
     return written;
   }
+  // Whoever was to read it still can. A change of owner takes set-id bits away, and nothing else.
+  if (there && (old.st_uid != ::geteuid() || old.st_gid != ::getegid()) &&
+      ::chown(next.c_str(), old.st_uid, old.st_gid) != 0) {
+    const int error = errno;
+    ::unlink(next.c_str());
+    return system_failure("cannot keep the owner of", path, error);
+  }
   std::error_code error;
   fs::rename(next, path, error);
   if (error) {
-    fs::remove(next, error);
-    return fail(FailureKind::unreadable, fmt::format("cannot replace {}", path.string()));
+    std::error_code ignored;  // the failure that led here is the one to report
+    fs::remove(next, ignored);
+    return fail(FailureKind::unreadable,
+                fmt::format("cannot replace {}: {}", path.string(), error.message()));
   }
   return {};
 }

@@ -44,6 +44,16 @@ class EndSignals {
   EndSignals& operator=(const EndSignals&) = delete;
   [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
+  /// Lets the signals do what they did before, until block() again: they end a run that takes long.
+  void unblock() const noexcept { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  void block() noexcept {
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGINT);
+    sigaddset(&wanted, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &wanted, nullptr);
+  }
+
  private:
   sigset_t before_{};
   int descriptor_ = -1;
@@ -105,17 +115,19 @@ std::optional<FileWatch> watch_and_load(std::vector<std::string>& files, const W
 }  // namespace
 
 ExitCode watch_files(std::vector<std::string> first, const Watched& watched) {
-  const EndSignals signals;
+  EndSignals signals;
   if (signals.descriptor() < 0) {
     complain("--watch: the system gives no signals to wait for");
     return ExitCode::not_possible;
   }
   for (std::vector<std::string> files = std::move(first);;) {
+    signals.unblock();
     std::optional<FileWatch> watch = watch_and_load(files, watched);
     if (!watch) {
       return ExitCode::not_possible;
     }
     const ExitCode code = watched.run();
+    signals.block();
     if (code == ExitCode::not_possible || !wait_for_change(*watch, signals)) {
       return code;
     }

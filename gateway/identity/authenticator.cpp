@@ -1,5 +1,7 @@
 #include "gateway/identity/authenticator.hpp"
 
+#include "gateway/identity/bearer.hpp"
+
 #include <boost/throw_exception.hpp>
 
 #include <stdexcept>
@@ -7,7 +9,8 @@
 namespace tallygate::identity {
 namespace {
 
-/// Which way the request takes. `several`: more than one credential, whatever they are.
+/// Which way the request takes. `several`: more than one credential, whatever they are and whoever knows
+/// them.
 struct Choice {
   Authenticator* way = nullptr;
   bool several = false;
@@ -24,7 +27,10 @@ Choice choose(const std::vector<std::shared_ptr<Authenticator>>& ways, const htt
       choice.way = way.get();
     }
   }
-  choice.several = found > 1;
+  // One request says who asks once. A token alone that is not ours is the application's own business.
+  const bool stray =
+      choice.way != nullptr && !choice.way->takes_bearer() && find_bearer(head.fields).count > 0;
+  choice.several = found > 1 || stray;
   return choice;
 }
 

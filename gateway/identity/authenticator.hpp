@@ -74,6 +74,9 @@ class Authenticator {
   [[nodiscard]] virtual std::size_t presents(const http::RequestHead& head,
                                              const Peer& peer) const noexcept = 0;
 
+  /// Whether its credentials are bearer tokens.
+  [[nodiscard]] virtual bool takes_bearer() const noexcept { return false; }
+
   /// The answer, if it can be had without waiting. No allocation where an accepted credential is found again.
   /// Called only if presents() is 1.
   [[nodiscard]] virtual std::optional<Outcome> try_authenticate(const http::RequestHead& head,
@@ -85,8 +88,9 @@ class Authenticator {
                                                                      const Peer& peer, TimePoint now) = 0;
 };
 
-/// All configured ways together. A request with no credential is anonymous; with more than one it is refused.
-/// Immutable after construction, so it can be part of a snapshot. Threads: safe from any.
+/// All configured ways together. A request with no credential is anonymous; with more than one it is refused,
+/// and a bearer token that no way knows is one too where it stands beside another. Immutable after
+/// construction, so it can be part of a snapshot. Threads: safe from any.
 class Authenticators {
  public:
   explicit Authenticators(std::vector<std::shared_ptr<Authenticator>> ways) : ways_(std::move(ways)) {}

@@ -248,7 +248,7 @@ Result<Document> parse(std::string_view text, std::string file) {
   Builder builder(std::move(file), errors);
   run(text, builder);
   if (errors.empty() && builder.root() == nullptr) {
-    errors.add(builder.file(), {}, "the file is empty");
+    errors.add(builder.file(), {1, 1}, "the file is empty");
   }
   if (!errors.empty()) {
     return errors.take();

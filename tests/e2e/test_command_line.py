@@ -65,6 +65,62 @@ class CommandLine(unittest.TestCase):
         done = tallygate("policy", "explain", SOURCE / "config" / "policy.yaml", "--url", "gopher://\x1b[31m")
         self.assertNotIn("\x1b", done.stderr)
 
+    def test_every_mistake_of_the_settings_has_a_line_whoever_reads_them(self):
+        broken = self.folder / "broken.yaml"
+        broken.write_text("version: 1\nrulez: []\nthreads: many\n")
+        for command in (["audit", "show", "1"], ["audit", "seal"], ["policy", "replay", "--policy", broken]):
+            with self.subTest(command[:2]):
+                done = tallygate(*command, "-c", broken)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                lines = done.stderr.splitlines()
+                self.assertGreater(len(lines), 2)
+                for line in lines:
+                    self.assertRegex(line, r"broken\.yaml:\d+:\d+: ")
+
+    def test_values_that_mean_nothing_are_refused(self):
+        site = self.make_site()
+        policy = SOURCE / "config" / "policy.yaml"
+        for arguments in (["audit", "query", "--journal", site / "journal", "--limit", "0"],
+                          ["keys", "grant", "journal.recover", "--id", "nope", "--key", site / "provisioning.key.pem",
+                           "-o", self.folder / "grant"],
+                          ["keys", "provision", "--origin", "a/b", "-o", self.folder / "k", "--retention", "x",
+                           "--journal", self.folder / "j"],
+                          ["keys", "provision", "--origin", "https://a/b", "-o", self.folder / "k",
+                           "--journal", self.folder / "j"],
+                          ["policy", "explain", policy, "--user", "", "--url", "https://a.example.com/"],
+                          ["policy", "what-can", policy, "--user", ""],
+                          ["policy", "explain", policy, "--entry", "x", "-c", site / "gateway.yaml"]):
+            with self.subTest(arguments[:2]):
+                done = subprocess.run([os.environ["TALLYGATE_BIN"], *map(str, arguments)], capture_output=True, text=True,
+                                      timeout=60, check=False,
+                                      env={**os.environ, "TALLYGATE_PASSPHRASE": "a passphrase"})
+                self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+                self.assertLess(len(done.stderr), 400)
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["site"])
+
+    def test_a_private_key_in_place_of_the_root_is_refused_without_a_question(self):
+        site = self.make_site()
+        done = tallygate("audit", "verify", "--root", site / "provisioning.key.pem", "--journal", site / "journal",
+                         stdin=subprocess.DEVNULL)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertNotIn("Enter", done.stderr)
+
+    def test_output_that_cannot_be_written_is_said(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([os.environ["TALLYGATE_BIN"], "policy", "test", SOURCE / "config" / "policy_test.yaml"],
+                                  stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("cannot write the output", done.stderr)
+
+    def test_closed_standard_streams_are_not_lent_to_files(self):
+        site = self.make_site()
+        done = subprocess.run(f"'{os.environ['TALLYGATE_BIN']}' audit seal -c '{site}/gateway.yaml' <&- >&- 2>&-", shell=True,
+                              timeout=60, check=False)
+        self.assertIn(done.returncode, (0, 3))
+        done = tallygate("audit", "verify", "--journal", site / "journal", "--head", site / "head" / "head",
+                         "--root", site / "provisioning.pub.pem")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_a_certificate_that_is_none_is_reported_at_its_place(self):
         site = self.make_site()
         (site / "tls" / "cert.pem").write_text("no certificate\n")

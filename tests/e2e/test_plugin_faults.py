@@ -1,6 +1,8 @@
 """A plugin that does not load, hangs or refuses: nothing is allowed, and everybody is told."""
 
+import json
 import os
+import signal
 import unittest
 from pathlib import Path
 
@@ -75,6 +77,29 @@ class PluginFaults(SiteCase):
             answer = self.ask(site, "GET", "/public/x")
             self.assertEqual(answer.status, 503)
             self.assert_closed(site, gateway)
+
+    def test_a_reload_that_is_on_record_in_part_is_taken_back_before_anybody_is_served(self):
+        site = self.site_with(PLUGINS / "test-plugins/refuses_shadow.so")
+        with Gateway(site) as gateway:
+            def taken():
+                return [line.split(maxsplit=2) for line in gateway.log_tail(100_000).splitlines()
+                        if line.startswith(("taken ", "refused "))]
+
+            first = [words[2] for words in taken() if words[1] == "policy.load"]
+            site.policy["policy"] = "another"
+            (site.root / "shadow.yaml").write_text(json.dumps({**site.policy, "policy": "shadow"}))
+            site.settings["shadow_policy"] = "shadow.yaml"
+            site.write()
+            gateway.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: "says again what is in force" in gateway.log_tail(100_000), what="the record is mended")
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
+            told = taken()
+            at = next(i for i, words in enumerate(told) if words[0] == "refused")
+            self.assertEqual([words[1] for words in told[at - 2:at + 4]],
+                             ["config.load", "policy.load", "policy.load", "config.reject", "config.load", "policy.load"])
+            self.assertNotEqual(told[at - 1][2], first[0])
+            self.assertEqual(told[at + 3][2], first[0], "the policy that decides is the last on record")
+            self.assertEqual(told[at + 4][1], "access.allow")
 
     def test_the_example_plugin_works_as_the_journal(self):
         site = self.site_with(PLUGINS / "stdout_plugin.so")

@@ -109,6 +109,33 @@ class PolicyAuthors(unittest.TestCase):
         self.run_policy("test", "--update")
         self.assertEqual(real.stat().st_mtime_ns, before, "nothing to do, nothing written")
 
+    def test_update_leaves_the_file_to_whom_it_belongs_or_leaves_it_alone(self):
+        self.put(suite=SUITE.replace("[allow read,    deny]", "[deny default,  deny]"))
+        suite = self.folder / "policy_test.yaml"
+        if os.geteuid() == 0:  # who may write everything may also give it away
+            os.chown(suite, 65534, 65534)
+            suite.chmod(0o640)
+            self.run_policy("test", "--update")
+            self.assertEqual((suite.stat().st_uid, suite.stat().st_gid, suite.stat().st_mode & 0o777),
+                             (65534, 65534, 0o640))
+        else:
+            suite.chmod(0o444)
+            before = suite.read_text()
+            self.run_policy("test", "--update", code=3)
+            self.assertEqual(suite.read_text(), before)
+
+    def test_a_name_of_a_file_cannot_move_the_cursor_or_break_a_document(self):
+        name = "a\x1b[31m\nb\u202e.yaml"
+        (self.folder / name).write_text(SUITE.replace("deny default", "allow read"))
+        for options in ([], ["--format", "tree"], ["--format", "tap"], ["--coverage"], ["--junit"], ["--json"]):
+            with self.subTest(options):
+                done = tallygate("policy", "test", name, *options, cwd=self.folder)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                for said in ("\x1b", "\u202e", "\nb"):
+                    self.assertNotIn(said, done.stdout + done.stderr)
+                if options == ["--junit"]:
+                    ElementTree.fromstring(done.stdout)
+
     def test_update_of_a_suite_that_is_named_twice_writes_it_once(self):
         self.put(suite=SUITE.replace("[allow read,    deny]", "[deny default,  allow]"))
         (self.folder / "other.yaml").symlink_to("policy_test.yaml")
@@ -131,6 +158,12 @@ class PolicyAuthors(unittest.TestCase):
         self.run_policy("mutate", "--only", "no-such-change", code=2)
         document = json.loads(self.run_policy("mutate", "--json", code=1).stdout)
         self.assertEqual((document["mutants"], document["survived"]), (4, 1))
+
+    def test_mutate_of_suites_that_fail_is_a_document_too(self):
+        self.put(suite=SUITE.replace("deny default", "allow read"))
+        document = json.loads(self.run_policy("mutate", "--json", code=1).stdout)
+        self.assertFalse(document["ok"])
+        self.assertEqual(document["tests"]["failed"], 1)
 
     def test_mutate_refuses_suites_that_fail_already(self):
         self.put(suite=SUITE.replace("allow read", "deny default"))

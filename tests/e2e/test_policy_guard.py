@@ -1,6 +1,7 @@
 """A policy whose tests fail is not taken up: neither at start nor at a reload, and the record says which cell."""
 
 import json
+import os
 import unittest
 
 from support import journal
@@ -77,6 +78,12 @@ class PolicyGuard(SiteCase):
             site.policy = before
             site.write()
             self.assertIn("did you mean 'public-pages'?", gateway.reload())
+            # Nor is the guard out of the way when its suite is, or is something that cannot be read to its end.
+            (site.root / "guard_test.yaml").unlink()
+            self.assertIn("No such file", gateway.reload())
+            os.mkfifo(site.root / "guard_test.yaml")
+            self.assertIn("guard_test.yaml", gateway.reload())
+            (site.root / "guard_test.yaml").unlink()
             # Mended, it is taken up, with a rule more.
             (site.root / "guard_test.yaml").write_text(json.dumps(SUITE))
             site.policy["rules"].append(dict(site.policy["rules"][0], id="shut", effect="deny", roles=["everyone"],
@@ -85,7 +92,9 @@ class PolicyGuard(SiteCase):
             self.assertIn("reloaded", gateway.reload())
         entries = journal.entries(site.journal)
         refused = [entry for entry in entries if entry["kind"] == "policy.reject"]
-        self.assertEqual(len(refused), 2)
+        self.assertEqual(len(refused), 4)
+        for missing in refused[2:]:
+            self.assertRegex(missing["reason"], r"gateway\.yaml:\d+:\d+: .*guard_test\.yaml: ")
         cell = refused[0]["cell"]
         self.assertTrue(cell["file"].endswith("guard_test.yaml"), cell)
         self.assertGreater(cell["line"], 1)
@@ -97,7 +106,7 @@ class PolicyGuard(SiteCase):
         self.assertNotIn(refused[0]["policy"]["digest"], loaded)
         self.assertNotIn("cell", refused[1])
         self.assertIn("did you mean", json.dumps(refused[1]["reason"]))
-        self.assertEqual([entry["kind"] for entry in entries].count("config.reject"), 2)
+        self.assertEqual([entry["kind"] for entry in entries].count("config.reject"), 4)
         self.assert_sound(site)
 
     def test_a_reload_with_a_policy_that_cannot_be_read_is_a_refusal_of_the_policy(self):

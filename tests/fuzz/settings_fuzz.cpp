@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   environment.variable = [](const std::string& name) -> std::optional<std::string> {
     return name.size() < 3 ? std::nullopt : std::optional<std::string>("value of " + name);
   };
-  environment.exists = [](const std::filesystem::path&) { return true; };
+  environment.readable = [](const std::filesystem::path&) { return std::error_code(); };
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto settings = tallygate::read_settings(text, "gateway.yaml", environment);
   if (settings.has_value()) {

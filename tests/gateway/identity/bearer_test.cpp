@@ -26,6 +26,25 @@ using testing::SigningKey;
 using testing::token_of;
 using testing::wait;
 
+/// A way that every request takes, such as a session or a client certificate.
+class AlwaysThere final : public Authenticator {
+ public:
+  [[nodiscard]] std::size_t presents(const http::RequestHead& /*head*/,
+                                     const Peer& /*peer*/) const noexcept override {
+    return 1;
+  }
+  [[nodiscard]] std::optional<Outcome> try_authenticate(const http::RequestHead& /*head*/,
+                                                        const Peer& /*peer*/, TimePoint /*now*/) override {
+    auto identity = std::make_shared<Identity>();
+    identity->user = "someone";
+    return Outcome{IdentityPtr(std::move(identity))};
+  }
+  [[nodiscard]] asio::awaitable<Outcome> authenticate(const http::RequestHead& head, const Peer& peer,
+                                                      TimePoint when) override {
+    co_return *try_authenticate(head, peer, when);
+  }
+};
+
 /// An issuer whose keys are fetched from a document of the test.
 struct Site {
   std::string document = testing::all_keys();
@@ -249,6 +268,14 @@ TEST(Authenticators, NoCredentialIsAnonymousAndTwoAreRefused) {
   EXPECT_EQ(code(Head{}.add("Authorization", "Bearer " + service).add("Authorization", jwt)),
             "multiple-credentials");
   EXPECT_EQ(code(Head{}.add("Authorization", "Bearer")), "token-malformed");
+  const Authenticators sessions({std::make_shared<AlwaysThere>()});
+  const auto beside = [&](const Head& head) {
+    const Outcome outcome = wait(sessions.authenticate(head.get(), {}, now));
+    return outcome ? (*outcome)->user : std::string(name_of(outcome.error().code));
+  };
+  EXPECT_EQ(beside(Head{}.add("Authorization", "Bearer x.y.z")), "multiple-credentials")
+      << "nobody here knows it, and it is one more all the same";
+  EXPECT_EQ(beside(Head{}.add("Authorization", "Basic eDp5")), "someone");
   EXPECT_EQ(code(Head{}.add("Authorization", jwt + ", " + jwt)), "token-malformed");
   EXPECT_EQ(status_of(RejectCode::multiple_credentials), 400U);
 }

@@ -36,7 +36,7 @@ Settings read(const std::string& text) {
   SettingsEnvironment environment;
   environment.folder = "/etc/tg";
   environment.variable = [](const std::string&) { return std::nullopt; };
-  environment.exists = [](const std::filesystem::path&) { return true; };
+  environment.readable = [](const std::filesystem::path&) { return std::error_code(); };
   auto settings = read_settings(text, "gateway.yaml", environment);
   EXPECT_TRUE(settings.has_value()) << (settings.has_value() ? ""
                                                              : policy::yaml::to_string(settings.error()));

@@ -27,7 +27,7 @@ policy::yaml::Result<Settings> read(const std::string& text) {
   SettingsEnvironment environment;
   environment.folder = "/etc/tg";
   environment.variable = [](const std::string&) { return std::nullopt; };
-  environment.exists = [](const std::filesystem::path&) { return true; };
+  environment.readable = [](const std::filesystem::path&) { return std::error_code(); };
   return read_settings(text, "gateway.yaml", environment);
 }
 

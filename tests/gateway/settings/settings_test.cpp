@@ -23,7 +23,16 @@ routes:
     upstream: {servers: ["http://10.0.0.5:8080"]}
 )";
 
-/// A folder /etc/tg in which every file exists but those named in `missing`, and a few variables.
+std::vector<std::string> paths(const std::vector<NamedFile>& files) {
+  std::vector<std::string> out;
+  for (const NamedFile& file : files) {
+    out.push_back(file.path.string());
+  }
+  return out;
+}
+
+/// A folder /etc/tg in which every file can be read but those named in `missing` and `forbidden`, and a few
+/// variables.
 class SettingsFile : public testing::Test {
  protected:
   policy::yaml::Result<Settings> read(std::string_view text) {
@@ -33,8 +42,10 @@ class SettingsFile : public testing::Test {
       const auto found = variables.find(name);
       return found == variables.end() ? std::nullopt : std::optional(found->second);
     };
-    environment.exists = [this](const std::filesystem::path& path) {
-      return !missing.contains(path.string());
+    environment.readable = [this](const std::filesystem::path& path) {
+      return make_error_code(missing.contains(path.string())     ? std::errc::no_such_file_or_directory
+                             : forbidden.contains(path.string()) ? std::errc::permission_denied
+                                                                 : std::errc());
     };
     return read_settings(text, "gateway.yaml", environment);
   }
@@ -57,11 +68,13 @@ class SettingsFile : public testing::Test {
 
   std::map<std::string, std::string> variables{{"UPSTREAM", "10.1.1.1"}, {"EMPTY", ""}};
   std::set<std::string> missing;
+  std::set<std::string> forbidden;
 };
 
 TEST_F(SettingsFile, AShadowPolicyIsAPathOrAList) {
-  EXPECT_THAT(good(with("shadow_policy: next.yaml\n")).shadow_policy, ElementsAre("/etc/tg/next.yaml"));
-  EXPECT_THAT(good(with("shadow_policy: [a.yaml, /b.yaml]\n")).shadow_policy,
+  EXPECT_THAT(paths(good(with("shadow_policy: next.yaml\n")).shadow_policy),
+              ElementsAre("/etc/tg/next.yaml"));
+  EXPECT_THAT(paths(good(with("shadow_policy: [a.yaml, /b.yaml]\n")).shadow_policy),
               ElementsAre("/etc/tg/a.yaml", "/b.yaml"));
   missing.insert("/etc/tg/next.yaml");
   EXPECT_TRUE(read(with("shadow_policy: next.yaml\n")).has_value())
@@ -72,14 +85,16 @@ TEST_F(SettingsFile, AShadowPolicyIsAPathOrAList) {
 
 TEST_F(SettingsFile, TakesAPolicyWithTheSuitesThatItMustPass) {
   const Settings settings = good(with("policy: {files: [a.yaml, /p/b.yaml], tests: a_test.yaml}\n"));
-  EXPECT_THAT(settings.policy, ElementsAre("/etc/tg/a.yaml", "/p/b.yaml"));
-  EXPECT_THAT(settings.policy_tests, ElementsAre("/etc/tg/a_test.yaml"));
+  EXPECT_THAT(paths(settings.policy), ElementsAre("/etc/tg/a.yaml", "/p/b.yaml"));
+  EXPECT_THAT(paths(settings.policy_tests), ElementsAre("/etc/tg/a_test.yaml"));
   EXPECT_THAT(good(with("policy: a.yaml\n")).policy_tests, testing::IsEmpty());
 }
 
 TEST_F(SettingsFile, NamesWhatIsWrongWithThePolicyItNames) {
+  // A file that is not there is refused with the policy, where its place is said.
   missing.insert("/etc/tg/a_test.yaml");
-  EXPECT_THAT(bad(with("policy: {files: a.yaml, tests: [a_test.yaml]}\n")), HasSubstr("a_test.yaml"));
+  const Settings settings = good(with("policy: {files: a.yaml, tests: [a_test.yaml]}\n"));
+  EXPECT_EQ(settings.policy_tests.at(0).place, "gateway.yaml:6:33");
   EXPECT_THAT(bad(with("policy: {tests: b.yaml}\n")), HasSubstr("'files'"));
   EXPECT_THAT(bad(with("policy: {files: a.yaml, test: b.yaml}\n")), HasSubstr("did you mean 'tests'?"));
   EXPECT_NE(bad(with("policy: {files: a.yaml, tests: []}\n")), "");
@@ -92,7 +107,7 @@ TEST_F(SettingsFile, NeedsOnlyItsRoutes) {
   ASSERT_EQ(settings.tls.certificates.size(), 1U);
   EXPECT_EQ(settings.tls.certificates[0].cert, "/etc/tg/tls/cert.pem");
   EXPECT_EQ(settings.tls.certificates[0].key, "/etc/tg/tls/key.pem");
-  EXPECT_THAT(settings.policy, ElementsAre("/etc/tg/policy.yaml"));
+  EXPECT_THAT(paths(settings.policy), ElementsAre("/etc/tg/policy.yaml"));
   EXPECT_TRUE(settings.shadow_policy.empty());
   EXPECT_EQ(settings.audit.plugin, "journal");
   EXPECT_EQ(settings.audit.acknowledge, Acknowledge::before_upstream);
@@ -186,6 +201,10 @@ TEST_F(SettingsFile, AFileThatIsNotThereIsAnErrorAtItsPlace) {
   const std::string errors = bad(with("identity: {users: users.yaml}\n"));
   EXPECT_THAT(errors, HasSubstr("6:19: /etc/tg/users.yaml: there is no such file"));
   EXPECT_THAT(errors, HasSubstr("/etc/tg/tls/cert.pem: there is no such file"));
+  missing.clear();
+  forbidden = {"/etc/tg/users.yaml"};
+  EXPECT_THAT(bad(with("identity: {users: users.yaml}\n")),
+              HasSubstr("6:19: /etc/tg/users.yaml: Permission denied"));
 }
 
 TEST_F(SettingsFile, AKeyOfALaterVersionSaysSo) {

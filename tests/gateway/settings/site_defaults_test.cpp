@@ -27,7 +27,7 @@ std::string errors_of(const std::string& text) {
   SettingsEnvironment environment;
   environment.folder = "/etc/tg";
   environment.variable = [](const std::string&) { return std::nullopt; };
-  environment.exists = [](const fs::path&) { return true; };
+  environment.readable = [](const fs::path&) { return std::error_code(); };
   const auto settings = read_settings(text, "gateway.yaml", environment);
   return settings ? "" : policy::yaml::to_string(settings.error());
 }

@@ -104,8 +104,8 @@ TEST(YamlReader, RefusesASecondDocument) {
 }
 
 TEST(YamlReader, RefusesAnEmptyFile) {
-  EXPECT_EQ(outcome(""), "f.yaml: the file is empty\n");
-  EXPECT_EQ(outcome("# nothing\n"), "f.yaml: the file is empty\n");
+  EXPECT_EQ(outcome(""), "f.yaml:1:1: the file is empty\n");
+  EXPECT_EQ(outcome("# nothing\n"), "f.yaml:1:1: the file is empty\n");
 }
 
 TEST(YamlReader, RefusesBytesThatAreNotPrintableUtf8) {
