@@ -1,5 +1,6 @@
 #include "gateway/cli/demo_folder.hpp"
 
+#include "gateway/cli/schemas.hpp"
 #include "gateway/cli/site_certificate.hpp"
 #include "gateway/cli/site_defaults.hpp"
 #include "gateway/cli/site_folder.hpp"
@@ -98,6 +99,8 @@ Result<DemoFolder> make_demo(const fs::path& path, std::chrono::system_clock::ti
                  private_mode},
                 {std::string(token_file), "Authorization: Bearer " + token + "\n", private_mode},
                 {std::string(secrets_file), boost::json::serialize(secrets) + "\n", private_mode}};
+  std::vector<SiteFile> schemas = schema_files();
+  std::move(schemas.begin(), schemas.end(), std::back_inserter(plan.files));
   const auto site = make_site(plan, now);
   if (!site) {
     return site.error();

@@ -1,5 +1,6 @@
 #include "gateway/cli/commands.hpp"
 #include "gateway/cli/keys_passphrase.hpp"
+#include "gateway/cli/schemas.hpp"
 #include "gateway/cli/site_defaults.hpp"
 #include "gateway/cli/site_folder.hpp"
 #include "gateway/cli/site_make.hpp"
@@ -11,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <iterator>
 #include <memory>
 #include <optional>
 
@@ -43,6 +45,8 @@ SitePlan plan_for(const InitArguments& arguments, const policy::HostPattern& hos
       {"policy.yaml", fill(init_policy_yaml, {{"@HOST@", text}}), public_mode},
       {"policy_test.yaml", fill(init_policy_test_yaml, {{"@HOST@", text}}), public_mode},
       {"users.yaml", fill(init_users_yaml, {{"@HOST@", text}, {"@PASSWORD@", admin_hash}}), private_mode}};
+  std::vector<SiteFile> schemas = schema_files();
+  std::move(schemas.begin(), schemas.end(), std::back_inserter(plan.files));
   return plan;
 }
 

@@ -7,7 +7,8 @@
 namespace tallygate::cli {
 
 const std::string_view init_gateway_yaml =
-    R"yaml(# Tallygate. Every key is explained in the gateway.yaml that comes with the source (config/gateway.yaml). Paths are
+    R"yaml(# yaml-language-server: $schema=schemas/gateway.schema.json
+# Tallygate. Every key is explained in the gateway.yaml that comes with the source (config/gateway.yaml). Paths are
 # relative to this file. Tell a running gateway of a change with SIGHUP: a file with an error changes nothing.
 version: 1
 
@@ -43,7 +44,8 @@ audit:
 )yaml";
 
 const std::string_view init_policy_yaml =
-    R"yaml(# Who may do what. What no rule allows is denied; the order of the rules does not matter.
+    R"yaml(# yaml-language-server: $schema=schemas/policy.schema.json
+# Who may do what. What no rule allows is denied; the order of the rules does not matter.
 version: 1
 policy: first
 
@@ -77,7 +79,8 @@ rules:
 )yaml";
 
 const std::string_view init_policy_test_yaml =
-    R"yaml(# What the policy must answer. Run: tallygate policy test policy_test.yaml
+    R"yaml(# yaml-language-server: $schema=schemas/policy_test.schema.json
+# What the policy must answer. Run: tallygate policy test policy_test.yaml
 suite: first
 policy: policy.yaml
 now: "2026-03-04T10:00:00Z"
@@ -123,7 +126,8 @@ users:
 )yaml";
 
 const std::string_view demo_gateway_yaml =
-    R"yaml(# Written anew by each `tallygate demo`, since its ports may change. Edit policy.yaml or users.yaml instead.
+    R"yaml(# yaml-language-server: $schema=schemas/gateway.schema.json
+# Written anew by each `tallygate demo`, since its ports may change. Edit policy.yaml or users.yaml instead.
 version: 1
 gateway: demo
 listen: {https: "127.0.0.1:@HTTPS@", admin: "127.0.0.1:@ADMIN@"}
@@ -141,7 +145,8 @@ log: {level: warning}
 )yaml";
 
 const std::string_view demo_policy_yaml =
-    R"yaml(# The policy of `tallygate demo`: change it, then run the demo again. The order of the rules does not matter.
+    R"yaml(# yaml-language-server: $schema=schemas/policy.schema.json
+# The policy of `tallygate demo`: change it, then run the demo again. The order of the rules does not matter.
 version: 1
 policy: harbour
 
@@ -203,7 +208,8 @@ rules:
     message: Contractors may look, but not change anything.
 )yaml";
 
-const std::string_view demo_policy_test_yaml = R"yaml(# Run: tallygate policy test policy_test.yaml
+const std::string_view demo_policy_test_yaml = R"yaml(# yaml-language-server: $schema=schemas/policy_test.schema.json
+# Run: tallygate policy test policy_test.yaml
 suite: harbour
 policy: policy.yaml
 now: "2026-03-04T10:00:00Z"

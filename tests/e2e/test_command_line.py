@@ -25,6 +25,14 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return self.folder / "site"
 
+    def test_a_new_site_brings_the_schemas_that_its_files_name(self):
+        site = self.make_site()
+        for name in ("gateway", "policy", "policy_test"):
+            first = (site / f"{name}.yaml").read_text().splitlines()[0]
+            self.assertEqual(first, f"# yaml-language-server: $schema=schemas/{name}.schema.json")
+            self.assertEqual((site / "schemas" / f"{name}.schema.json").read_text(),
+                             (SOURCE / "config" / f"{name}.schema.json").read_text())
+
     def test_a_command_that_is_not_there_is_named_with_the_nearest_one(self):
         done = tallygate("audti")
         self.assertEqual(done.returncode, 2)
