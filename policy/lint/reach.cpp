@@ -29,6 +29,17 @@ bool has(const Resource& resource, const Target& target, const PathReadings& pat
   return match_host(resource, target.host) && match_path(resource, path, effect).matched();
 }
 
+/// Whether a path of this host can reach the rules in this form: slashes stay double only where a resource
+/// that keeps them has the path (policy-details.md C03).
+bool keeps_form(Study& study, const Resource& resource, const std::string& host, const std::string& path,
+                const PathReadings& readings) {
+  const auto& keepers = study.keepers(resource);
+  return path.find("//") == std::string::npos ||
+         std::any_of(keepers.begin(), keepers.end(), [&](const Resource* keeper) {
+           return match_host(*keeper, host) && match_path(*keeper, readings, Effect::allow).matched();
+         });
+}
+
 /// Visits the targets of one host.
 Walk visit_paths(Study& study, const Resource& resource, Effect effect, const std::string& host,
                  const PathSamples& samples, const VisitTarget& visit) {
@@ -37,7 +48,8 @@ Walk visit_paths(Study& study, const Resource& resource, Effect effect, const st
   for (const PathPattern& pattern : resource.paths) {
     const auto look = [&](const std::string& path) {
       const PathReadings readings(path);
-      if (!match_path(resource, readings, effect).matched()) {
+      if (!match_path(resource, readings, effect).matched() ||
+          !keeps_form(study, resource, host, path, readings)) {
         return true;
       }
       target.path = path;
@@ -111,6 +123,8 @@ Walk visit_targets(Study& study, const Resource& resource, Effect effect,
   }
   std::vector<const Resource*> all(others.begin(), others.end());
   all.push_back(&resource);
+  const auto& keepers = study.keepers(resource);
+  all.insert(all.end(), keepers.begin(), keepers.end());
   std::vector<const HostPattern*> patterns;
   for (const Resource* other : all) {
     for (const HostPattern& host : other->hosts) {

@@ -15,7 +15,9 @@ Study::Study(const Program& program, std::span<const yaml::SourceFile> files, co
       circumstances_(program),
       overlaps_(program.policy()),
       allows_(program.policy().resources.size()),
-      denies_(program.policy().resources.size()) {
+      denies_(program.policy().resources.size()),
+      keeps_slashes_(std::any_of(program.policy().resources.begin(), program.policy().resources.end(),
+                                 [](const Resource& resource) { return resource.options.keep_slashes; })) {
   for (RuleIndex number = 0; number < policy().rules.size(); ++number) {
     const Rule& rule = policy().rules[number];
     for (const std::string& name : rule.resources) {
@@ -38,6 +40,19 @@ std::vector<RuleIndex> Study::rules_near(const Resource& resource, Effect effect
   std::sort(rules.begin(), rules.end());
   rules.erase(std::unique(rules.begin(), rules.end()), rules.end());
   return rules;
+}
+
+const std::vector<const Resource*>& Study::keepers(const Resource& resource) {
+  const auto [found, added] = keepers_.try_emplace(&resource);
+  if (added && keeps_slashes_) {
+    for (const ResourceIndex number : overlaps_.of(resource)) {
+      const Resource& other = program_.resource(number);
+      if (other.options.keep_slashes && !other.hosts.empty()) {
+        found->second.push_back(&other);
+      }
+    }
+  }
+  return found->second;
 }
 
 void Study::add(std::string_view id, Severity severity, const Place& place, std::string message) {

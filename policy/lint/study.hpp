@@ -34,6 +34,10 @@ class Study {
   /// Rules of one effect on resources that overlap with this one, in order of id.
   [[nodiscard]] std::vector<RuleIndex> rules_near(const Resource& resource, Effect effect) const;
 
+  /// Resources with `slashes: keep` that overlap with this one: in their form a path of this one may hold
+  /// `//`, whatever its own options are (policy-details.md C03).
+  [[nodiscard]] const std::vector<const Resource*>& keepers(const Resource& resource);
+
   void add(std::string_view id, Severity severity, const Place& place, std::string message);
   /// The rule cannot match, or never decides: what else could be said of it follows from that.
   void set_dead(RuleIndex rule) { dead_.insert(rule); }
@@ -55,6 +59,8 @@ class Study {
   Overlaps overlaps_;
   std::vector<std::vector<RuleIndex>> allows_;  ///< by resource
   std::vector<std::vector<RuleIndex>> denies_;
+  bool keeps_slashes_ = false;  ///< whether any resource does
+  std::map<const Resource*, std::vector<const Resource*>> keepers_;
   std::set<RuleIndex> dead_;
   Report report_;
   std::map<std::string_view, std::size_t> counts_;

@@ -182,4 +182,40 @@ TEST(LintReach, L6LeavesADenyThatMayMatter) {
       Places{"L6 23:10"});
 }
 
+// policy-details.md C03: all rules see the form of the resource that claims the path. The other options
+// change no form that a pattern without them could tell from any other: what they let through stays inside a
+// segment.
+TEST(LintReach, PathsTakeTheFormOfAnotherResourceThatKeepsSlashes) {
+  const auto with = [](std::string_view kept, std::string_view rules) {
+    Places out;
+    for (const std::string& place :
+         found("resources:\n"
+               "  a: {hosts: [x.example.com], paths: [/a/**], except: [/a/*/**]}\n"
+               "  d: {hosts: [x.example.com], paths: [/a, /a/]}\n"
+               "  k: {hosts: [x.example.com], paths: [" +
+               std::string(kept) + "], slashes: keep}\nrules:\n" +
+               rule("k", "allow", "anonymous", "k", "OPTIONS") + std::string(rules))) {
+      if (place.starts_with("L4") || place.starts_with("L5") || place.starts_with("L6")) {
+        out.push_back(place);
+      }
+    }
+    return out;
+  };
+  // GET /a//b is allowed by 'a', which has no other path that nobody denies.
+  const std::string denied =
+      rule("a", "allow", "authenticated", "a", "GET") + rule("d", "deny", "everyone", "d", "any");
+  EXPECT_EQ(with("/a/**", denied), Places{});
+  EXPECT_EQ(with("/a//deep/**", denied), Places{});
+  EXPECT_EQ(with("/b/**", denied), Places{"L4 9:10"});
+  EXPECT_EQ(with("/a/b//c", denied), Places{"L4 9:10"});
+  const std::string shadowed =
+      rule("a", "allow", "everyone", "a", "GET") + rule("d", "allow", "everyone", "d", "read");
+  EXPECT_EQ(with("/a/**", shadowed), Places{});
+  EXPECT_EQ(with("/b/**", shadowed), Places{"L5 9:10"});
+  const std::string useless =
+      rule("a", "allow", "authenticated", "a", "GET") + rule("d", "deny", "everyone", "k", "GET");
+  EXPECT_EQ(with("/a//b", useless), Places{});
+  EXPECT_EQ(with("/b/**", useless), Places{"L6 10:10"});
+}
+
 }  // namespace tallygate::policy::lint::test
