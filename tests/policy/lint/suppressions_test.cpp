@@ -1,5 +1,6 @@
 #include "policy/lint/suppressions.hpp"
 
+#include "policy/language/yaml_comments.hpp"
 #include "tests/policy/lint/support.hpp"
 
 #include <gtest/gtest.h>
@@ -19,7 +20,7 @@ std::string unused(std::string_view above, std::string_view behind) {
 /// Lines and texts of the comments of a file.
 std::vector<std::string> comment_texts(std::string_view text) {
   std::vector<std::string> out;
-  for (const Comment& comment : comments(text)) {
+  for (const yaml::Comment& comment : yaml::comments(text)) {
     out.push_back(std::to_string(comment.mark.line) + ':' + std::to_string(comment.mark.column) + ' ' +
                   std::string(comment.text));
   }
@@ -102,6 +103,53 @@ TEST(LintSuppressions, AreNoTextOfBlockScalars) {
                           "c: x | # four\n"
                           "  # five\n"),
             (std::vector<std::string>{"1:6 one", "5:1 two", "9:3 three", "10:8 four", "11:3 five"}));
+}
+
+TEST(LintSuppressions, AreNoTextOfScalarsHoweverTheseBegin) {
+  EXPECT_EQ(
+      comment_texts("a: &m | # one\n"
+                    "  # no\n"
+                    "b: |2 # two\n"
+                    "      # no\n"
+                    "  # no\n"
+                    "c: &n >-\n"
+                    "  # no\n"
+                    "d: &o\n"
+                    "  |+ # three\n"
+                    "  # no\n"
+                    "\n"
+                    "# four\n"
+                    "? | # five\n"
+                    "  # no\n"
+                    ": x # six\n"),
+      (std::vector<std::string>{"1:9 one", "3:7 two", "9:6 three", "12:1 four", "13:5 five", "15:5 six"}));
+  EXPECT_EQ(comment_texts("a: Closed - 'til Monday # one\n"
+                          "b: it, 'tis # two\n"
+                          "c: a: ' # not yaml\n"),
+            (std::vector<std::string>{"1:25 one", "2:13 two"}));
+  EXPECT_EQ(comment_texts("a: plain\n  over lines#no\n  - 'x # one\nb: [x, 'y'] # two"),
+            (std::vector<std::string>{"3:8 one", "4:13 two"}));
+}
+
+TEST(LintSuppressions, StandOnTheLinesThatTheParserCounts) {
+  EXPECT_EQ(comment_texts("a: 1 # one\rb: 2 # two\r\nc: 3 # three"),
+            (std::vector<std::string>{"1:6 one", "2:6 two", "3:6 three"}));
+}
+
+TEST(LintSuppressions, InsideAMessageHideNothing) {
+  for (const std::string_view message :
+       {"&m |\n      Closed.\n      # lint: allow L12 because of this text\n",
+        "|2\n      Closed.\n      # lint: allow L12 because of this text\n",
+        "Closed - 'til Monday # lint: allow L12 because of this comment\n"}) {
+    const std::string text =
+        "resources: {s: {hosts: [a.example.com]}, t: {hosts: [b.example.com]}}\nrules:\n"
+        "  - id: d\n    effect: deny\n    roles: [anonymous]\n    resources: [s]\n"
+        "    methods: [any]\n    message: " +
+        std::string(message) +
+        "  - {id: a, effect: allow, roles: [everyone], resources: [s, t], methods: [any]}\n";
+    const bool comment = message.find("comment") != std::string_view::npos;
+    EXPECT_EQ(found(text), comment ? (Places{"L23 10:35 note", "L12 11:76"}) : (Places{"L12 13:76"})) << text;
+  }
 }
 
 TEST(LintSuppressions, CountColumnsInCharacters) {
