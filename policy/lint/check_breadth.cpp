@@ -248,7 +248,7 @@ void check_rule(Study& study, const Rule& rule) {
 }  // namespace
 
 void check_breadth(Study& study) {
-  study.begin("L9");
+  study.begin({"L9", "L11"});
   const auto& rules = study.policy().rules;
   for (RuleIndex number = 0; number < rules.size() && study.spend(); ++number) {
     if (rules[number].effect == Effect::allow && !study.dead(number)) {

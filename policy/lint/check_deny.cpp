@@ -168,7 +168,7 @@ void check_any(Study& study, const Rule& allow) {
 }  // namespace
 
 void check_deny_subtrees(Study& study) {
-  study.begin("L10");
+  study.begin({"L10"});
   for (RuleIndex number = 0; number < study.policy().rules.size() && study.spend(); ++number) {
     const Rule& rule = study.policy().rules[number];
     if (rule.effect == Effect::deny && !study.dead(number)) {
@@ -180,7 +180,7 @@ void check_deny_subtrees(Study& study) {
 }
 
 void check_methods(Study& study) {
-  study.begin("C07");
+  study.begin({"C07"});
   for (RuleIndex number = 0; number < study.policy().rules.size() && study.spend(); ++number) {
     const Rule& rule = study.policy().rules[number];
     if (rule.effect == Effect::allow && rule.methods.any && !study.dead(number)) {

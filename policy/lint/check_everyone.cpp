@@ -92,7 +92,7 @@ void check_writing(Study& study, const Rule& rule, bool unconditional) {
 }  // namespace
 
 void check_everyone(Study& study) {
-  study.begin("L20");
+  study.begin({"L12", "L20"});
   for (RuleIndex number = 0; number < study.policy().rules.size() && study.spend(); ++number) {
     const Rule& rule = study.policy().rules[number];
     const bool anonymous = has_role(rule, role_everyone) || has_role(rule, role_anonymous);

@@ -185,7 +185,7 @@ void check_shadowed(Study& study, RuleIndex number) {
 }  // namespace
 
 void check_decisive(Study& study) {
-  study.begin("L4");
+  study.begin({"L4"});
   for (RuleIndex number = 0; number < study.policy().rules.size() && study.spend(); ++number) {
     const Rule& rule = study.policy().rules[number];
     if (rule.effect == Effect::deny || study.dead(number)) {
@@ -206,7 +206,7 @@ void check_decisive(Study& study) {
 }
 
 void check_shadowed(Study& study) {
-  study.begin("L5");
+  study.begin({"L5"});
   for (RuleIndex number = 0; number < study.policy().rules.size() && study.spend(); ++number) {
     if (study.policy().rules[number].effect == Effect::allow && !study.dead(number)) {
       check_shadowed(study, number);

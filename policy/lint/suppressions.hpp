@@ -16,7 +16,6 @@ struct Suppression {
   std::vector<std::string> ids;  ///< as written
   std::string reason;
   std::string problem;  ///< what keeps it from having effect; empty: nothing
-  bool used = false;
 };
 
 /// The suppressions of a file, in its order.

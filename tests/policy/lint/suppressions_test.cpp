@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace tallygate::policy::lint::test {
 namespace {
 
@@ -72,6 +74,44 @@ TEST(LintSuppressions, WaitForWhatWasNotLookedFor) {
   EXPECT_EQ(found(unused("", "  # lint: allow L2, L21 because it is for a group to come"),
                   {{}, std::vector<std::string>{"g"}}),
             Places{"L23 4:13 note"});
+}
+
+TEST(LintSuppressions, HideFindingsHoweverManyThereAre) {
+  std::string text = "roles:\n";
+  for (int i = 0; i < 510; ++i) {
+    text += "  idle" + std::to_string(i) +
+            (i % 255 == 254 ? ": {}  # lint: allow L2 because it comes next month\n" : ": {}\n");
+  }
+  text +=
+      "  r: {}\n"
+      "bindings: [{role: r, groups: [g]}]\n"
+      "resources: {s: {hosts: [a.example.com]}}\n"
+      "rules: [{id: one, effect: allow, roles: [r], resources: [s], methods: [read]}]\n";
+  const Report report = report_of(text);
+  const Places places = found(report);
+  EXPECT_EQ(places.size(), 501U);
+  EXPECT_EQ(report.findings.size(), 503U);
+  EXPECT_EQ(report.findings.front().message, "and 8 more of this kind");
+  EXPECT_EQ(std::count_if(places.begin(), places.end(), [](const auto& place) { return place[1] != '2'; }),
+            0);
+  EXPECT_FALSE(report.findings.back().mark.line < 500);
+}
+
+TEST(LintSuppressions, CountWhatIsSaidTwiceOnce) {
+  // Through the alias the list is met twice.
+  std::string repeated;
+  for (int i = 0; i < 300; ++i) {
+    repeated += ", x" + std::to_string(i) + ", x" + std::to_string(i);
+  }
+  const Places places = found(
+      "roles: {r: {}}\n"
+      "bindings: [{role: r, groups: &g [g" +
+      repeated +
+      "]}, {role: r, users: *g}]\n"
+      "resources: {s: {hosts: [a.example.com]}}\n"
+      "rules: [{id: one, effect: allow, roles: [r], resources: [s], methods: [read]}]\n");
+  EXPECT_EQ(std::count_if(places.begin(), places.end(), [](const auto& p) { return p.starts_with("L3 "); }),
+            300);
 }
 
 TEST(LintSuppressions, AreCommentsAndNoTextInQuotes) {
