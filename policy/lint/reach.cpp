@@ -77,12 +77,24 @@ std::vector<Holder> holders(const Program& program, const Rule& rule) {
   return out;
 }
 
+std::vector<Holder> holders(const Program& program, const Rule& left, const Rule& right) {
+  std::vector<Holder> out;
+  for (const Holder& one : holders(program, left)) {
+    for (const Holder& other : holders(program, right)) {
+      if (one.anonymous == other.anonymous) {
+        out.push_back({one.role, one.anonymous, other.role});
+      }
+    }
+  }
+  return out;
+}
+
 HeldRoles::HeldRoles(const Program& program, const Holder& holder)
     : program_(program), held_(program.role_count()) {
   const Index& index = program.index();
   held_[everyone_index] = true;
   held_[holder.anonymous ? anonymous_index : authenticated_index] = true;
-  std::vector<RoleIndex> open{holder.role};
+  std::vector<RoleIndex> open{holder.role, holder.other};
   while (!open.empty()) {
     const RoleIndex role = open.back();
     open.pop_back();
@@ -213,6 +225,9 @@ Possible opens(Study& study, const Question& question, std::span<const Rule* con
       return Possible::no;
     }
     demands.push_back({&deny, is_no});
+  }
+  if (question.about != nullptr) {
+    demands.push_back({question.about, static_cast<Truths>(is_yes | is_unknown)});
   }
   for (const Rule* rule : unmet) {
     if (rule->when.empty() && rule->unless.empty()) {

@@ -182,6 +182,30 @@ TEST(LintBreadth, L10LeavesWhatIsClosedOrOpensNothingBelow) {
       Places{});
 }
 
+TEST(LintBreadth, L10AsksForThoseWhomTheDenyIsAbout) {
+  constexpr std::string_view resources =
+      "  wiki: {hosts: [wiki.example.com]}\n"
+      "  admin: {hosts: [wiki.example.com], paths: [/admin]}\n"
+      "  below: {hosts: [wiki.example.com], paths: [/admin/**]}\n";
+  const auto with = [&](std::string_view close, std::string_view too) {
+    return only("L10", policy(resources,
+                              "  - {id: read, effect: allow, roles: [everyone], resources: [wiki], methods: "
+                              "[read]}\n"
+                              "  - {id: close, effect: deny, resources: [admin], methods: [any], " +
+                                  std::string(close) +
+                                  "}\n"
+                                  "  - {id: too, effect: deny, resources: [below], methods: [read], " +
+                                  std::string(too) + "}\n"));
+  };
+  EXPECT_EQ(with("roles: [anonymous]", "roles: [anonymous]"), Places{});
+  EXPECT_EQ(with("roles: [anonymous]", "roles: [authenticated]"), Places{"L10 7:46"});
+  EXPECT_EQ(with("roles: [auditor]", "roles: [auditor]"), Places{});
+  EXPECT_EQ(with("roles: [auditor]", "roles: [viewer]"), Places{"L10 7:46"});
+  EXPECT_EQ(with("roles: [everyone], unless: [office]", "roles: [everyone], unless: [office]"), Places{});
+  EXPECT_EQ(with("roles: [everyone], unless: [mfa]", "roles: [everyone], unless: [office]"),
+            Places{"L10 7:46"});
+}
+
 TEST(LintBreadth, L12FindsEveryMethodForEveryone) {
   EXPECT_EQ(
       only("L12",
@@ -262,6 +286,27 @@ TEST(LintBreadth, C07FindsAnyBesideADenyOfNamedMethods) {
             "allow rule 'all' has 'any' beside 'no', which denies DELETE but no other spelling of it; name "
             "the methods "
             "that are allowed, or deny any");
+}
+
+TEST(LintBreadth, C07AsksForThoseWhomTheDenyIsAbout) {
+  const auto with = [](std::string_view named, std::string_view any) {
+    return only("C07", policy(broad,
+                              "  - {id: all, effect: allow, roles: [everyone], resources: [wiki], methods: "
+                              "[any]}\n"
+                              "  - {id: no, effect: deny, resources: [admin], " +
+                                  std::string(named) +
+                                  "}\n"
+                                  "  - {id: too, effect: deny, resources: [wiki], methods: [any], " +
+                                  std::string(any) + "}\n"));
+  };
+  EXPECT_EQ(
+      with("roles: [everyone], methods: [DELETE], unless: [office]", "roles: [everyone], unless: [office]"),
+      Places{});
+  EXPECT_EQ(
+      with("roles: [everyone], methods: [DELETE], unless: [mfa]", "roles: [everyone], unless: [office]"),
+      Places{"C07 10:78"});
+  EXPECT_EQ(with("roles: [auditor], methods: [DELETE]", "roles: [auditor]"), Places{});
+  EXPECT_EQ(with("roles: [auditor], methods: [DELETE]", "roles: [viewer]"), Places{"C07 10:78"});
 }
 
 TEST(LintBreadth, C07LeavesNamedMethodsAndOtherTargets) {
