@@ -76,37 +76,20 @@ class Breadth {
     });
   }
 
-  /// A request that the broad rule opens although what the resource's own rules for this method ask for is
-  /// not there: their conditions, or a role that includes the broad rule's.
+  /// A request that the broad rule opens although what one of the resource's own rules for this method asks
+  /// for is not there, its conditions or a role that includes the broad rule's, and no other of them opens
+  /// it.
   std::optional<Leak> stricter(bool conditions) {
     return search([&](const Target& target, const PathReadings& path, const std::string& method,
                       const Holder& holder) -> std::optional<Leak> {
-      std::vector<const Rule*> unmet;
       for (const Rule* own : own_) {
-        if (own->methods.match(method, false)) {
-          unmet.push_back(own);
+        const bool candidate = own->methods.match(method, false) && asks_for_more(*own, holder);
+        const auto unmet = candidate ? demands(*own, method, holder, conditions) : std::nullopt;
+        if (unmet && opens(study_, question(target, path, method, holder), *unmet) == Possible::yes) {
+          return leak(target, method, holder, own, conditions);
         }
       }
-      const auto named = std::find_if(unmet.begin(), unmet.end(),
-                                      [&](const Rule* own) { return asks_for_more(*own, holder); });
-      if (named == unmet.end()) {
-        return std::nullopt;
-      }
-      const Rule* stricter = *named;
-      if (!conditions) {
-        const HeldRoles roles(study_.program(), holder);
-        const bool higher = std::all_of(unmet.begin(), unmet.end(), [&](const Rule* own) {
-          return !roles.match(*own) && includes_role(*own);
-        });
-        if (!higher) {
-          return std::nullopt;
-        }
-        unmet.clear();
-      }
-      if (opens(study_, question(target, path, method, holder), unmet) != Possible::yes) {
-        return std::nullopt;
-      }
-      return leak(target, method, holder, stricter, conditions);
+      return std::nullopt;
     });
   }
 
@@ -120,6 +103,23 @@ class Breadth {
             bool conditions) const {
     return {method, target, std::string(study_.program().role_name(holder.role)),
             named != nullptr ? named->id : "", conditions};
+  }
+
+  /// The own rules whose conditions must not be met for somebody to go round `stricter`; what he has no role
+  /// of is unmet anyway. Nothing where he does not go round it.
+  std::optional<std::vector<const Rule*>> demands(const Rule& stricter, const std::string& method,
+                                                  const Holder& holder, bool conditions) const {
+    const HeldRoles roles(study_.program(), holder);
+    if (!conditions && (roles.match(stricter) || !includes_role(stricter))) {
+      return std::nullopt;
+    }
+    std::vector<const Rule*> out;
+    for (const Rule* own : own_) {
+      if ((conditions && own == &stricter) || (own->methods.match(method, false) && roles.match(*own))) {
+        out.push_back(own);
+      }
+    }
+    return out;
   }
 
   /// Whether the rule's conditions hold only where the broad rule's do: else it is another way in, not a

@@ -64,6 +64,25 @@ TEST(LintBreadth, L9NotesARoleThatABroadAllowGoesRound) {
       Places{});
 }
 
+TEST(LintBreadth, L9LooksPastRulesForOtherRoles) {
+  const auto with = [](std::string_view own) {
+    return only("L9",
+                policy(broad, rules(std::string(own) +
+                                    "  - {id: audit, effect: allow, roles: [auditor], resources: [admin], "
+                                    "methods: [read]}")));
+  };
+  EXPECT_EQ(with("  - {id: pages, effect: allow, roles: [viewer], resources: [admin], methods: [any], when: "
+                 "[mfa]}\n"),
+            Places{"L9 10:10"});
+  EXPECT_EQ(with("  - {id: pages, effect: allow, roles: [admin], resources: [admin], methods: [any]}\n"),
+            Places{"L9 10:10 note"});
+  // Whoever is a viewer may read there anyway.
+  EXPECT_EQ(with("  - {id: pages, effect: allow, roles: [viewer], resources: [admin], methods: [any], when: "
+                 "[mfa]}\n"
+                 "  - {id: all, effect: allow, roles: [viewer], resources: [admin], methods: [read]}\n"),
+            Places{});
+}
+
 TEST(LintBreadth, L9LeavesWhatIsExceptedDeniedOrAnotherMethod) {
   const std::string_view strict =
       "  - {id: pages, effect: allow, roles: [admin], resources: [admin], methods: [any], when: [mfa]}";
