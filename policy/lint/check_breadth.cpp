@@ -7,14 +7,21 @@
 namespace tallygate::policy::lint {
 namespace {
 
-/// Whether some path pattern of `broad` has all of some pattern of `narrow` in it, and more where `strictly`.
-bool has_inside(const Resource& broad, const Resource& narrow, bool strictly) {
+/// Whether the two have a path in common, exceptions aside. With `reaching_out`: by a pattern of `broad` that
+/// does not lie within the other, as `/admin/help` lies within `/admin/**` and is meant.
+bool meet(const Resource& broad, const Resource& narrow, bool reaching_out) {
   return std::any_of(broad.paths.begin(), broad.paths.end(), [&](const PathPattern& outer) {
     return std::any_of(narrow.paths.begin(), narrow.paths.end(), [&](const PathPattern& inner) {
-      return covers(outer, inner, broad.ignore_case) &&
-             (!strictly || !covers(inner, outer, narrow.ignore_case));
+      return overlap_widely(outer, inner) && !(reaching_out && covers(inner, outer, narrow.ignore_case));
     });
   });
+}
+
+/// Whether the resource has the path by a pattern for that one page.
+bool names_page(const Resource& resource, const std::string& path) {
+  const PathReadings readings(path);
+  const PathPattern* pattern = match_path(resource, readings, Effect::allow).path;
+  return pattern != nullptr && !pattern->subtree() && pattern->text().find('*') == std::string::npos;
 }
 
 /// A wildcard host of one resource over an exact host of another; null: none.
@@ -191,7 +198,9 @@ void report_wildcard(Study& study, const Rule& rule, const Resource& broad, cons
     const auto parsed = HostPattern::parse(text);
     return parsed && parsed->text() == host.text();
   });
-  study.add("L11", Severity::warning, place,
+  // One page of all hosts, such as /health, may be meant.
+  const bool page = names_page(broad, leak.target.path);
+  study.add("L11", page ? Severity::note : Severity::warning, place,
             "host " + quoted(host.text()) + " of resource " + quoted(broad.name) +
                 " has the hosts of resource " + quoted(narrow.name) + " in it: allow rule " +
                 quoted(rule.id) + " opens " + to_string(leak.method, leak.target) + " to " +
@@ -212,14 +221,14 @@ void report_broad(Study& study, const Rule& rule, const Resource& broad, const R
 void compare(Study& study, const Rule& rule, const Resource& broad, ResourceIndex number) {
   const Resource& narrow = study.program().resource(number);
   if (const HostPattern* wildcard = wildcard_over(broad, narrow);
-      wildcard != nullptr && has_inside(broad, narrow, false)) {
+      wildcard != nullptr && meet(broad, narrow, false)) {
     if (const auto leak = Breadth(study, rule, broad, number).any()) {
       report_wildcard(study, rule, broad, narrow, *wildcard, *leak);
     }
     return;
   }
   if (study.rules_of(number, Effect::allow).empty() || !same_host(broad, narrow) ||
-      !has_inside(broad, narrow, true)) {
+      !meet(broad, narrow, true)) {
     return;
   }
   Breadth breadth(study, rule, broad, number);

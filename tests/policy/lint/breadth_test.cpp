@@ -145,17 +145,40 @@ TEST(LintBreadth, L11LeavesWhatTheListedHostOpensItselfOrTheWildcardDoesNotReach
       Places{});
   EXPECT_EQ(
       only("L11",
-           policy("  apps: {hosts: [\"*.example.com\"], paths: [/health]}\n"
-                  "  vault: {hosts: [vault.example.com]}\n",
-                  "  - {id: read, effect: allow, roles: [viewer], resources: [apps], methods: [read]}\n"
-                  "  - {id: all, effect: allow, roles: [auditor], resources: [vault], methods: [any]}\n")),
-      Places{});
-  EXPECT_EQ(
-      only("L11",
            policy(hosts,
                   "  - {id: read, effect: allow, roles: [viewer], resources: [apps], methods: [read]}\n"
                   "  - {id: close, effect: deny, roles: [viewer], resources: [vault], methods: [any]}\n")),
       Places{});
+}
+
+TEST(LintBreadth, L11FindsAWildcardThatHasPartOfTheListedHost) {
+  const auto with = [](std::string_view wildcard, std::string_view exact) {
+    return only(
+        "L11",
+        policy("  apps: {hosts: [\"*.example.com\"], paths: [" + std::string(wildcard) +
+                   "]}\n  vault: {hosts: [vault.example.com], paths: [" + std::string(exact) + "]}\n",
+               "  - {id: read, effect: allow, roles: [viewer], resources: [apps], methods: [read]}\n"
+               "  - {id: all, effect: allow, roles: [auditor], resources: [vault], methods: [any]}\n"));
+  };
+  EXPECT_EQ(with("/api/**, /docs/**", "/**"), Places{"L11 6:18"});
+  EXPECT_EQ(with("\"/*/users/**\"", "/admin/**"), Places{"L11 6:18"});
+  EXPECT_EQ(with("/health", "/**"), Places{"L11 6:18 note"});
+  EXPECT_EQ(with("/api/**", "/admin/**"), Places{});
+}
+
+TEST(LintBreadth, L9FindsPathsThatCrossTheOther) {
+  const auto with = [](std::string_view broad_paths) {
+    return only(
+        "L9",
+        policy("  wiki: {hosts: [wiki.example.com], paths: [" + std::string(broad_paths) +
+                   "]}\n  admin: {hosts: [wiki.example.com], paths: [/admin/**]}\n",
+               rules("  - {id: pages, effect: allow, roles: [viewer], resources: [admin], methods: [any], "
+                     "when: [mfa]}")));
+  };
+  EXPECT_EQ(with("/public/**, \"/*/users/**\""), Places{"L9 10:10"});
+  // A part of the other is named on purpose.
+  EXPECT_EQ(with("/admin/users/**"), Places{});
+  EXPECT_EQ(with("/admin/**"), Places{});
 }
 
 TEST(LintBreadth, L10FindsADenyThatStopsAtOnePath) {
