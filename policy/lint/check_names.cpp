@@ -228,7 +228,7 @@ void check_unused(Study& study) {
     if (study.rules_of(number, Effect::allow).empty() && study.rules_of(number, Effect::deny).empty()) {
       study.add(
           "L2", Severity::note, resource.place,
-          "resource " + quoted(resource.name) + " is unused: no rule names it, so it is denied by default");
+          "resource " + quoted(resource.name) + " is unused: no rule names it; remove it, or name it in a rule");
     }
   }
   const std::set<std::string> used = used_conditions(study);
