@@ -260,6 +260,14 @@ TEST(LintBreadth, L12FindsEveryMethodForEveryone) {
             Places{"L12 14:15"});
 }
 
+TEST(LintBreadth, L20IsFoundBesideL12) {
+  const std::string rule =
+      "  - {id: all, effect: allow, roles: [everyone], resources: [wiki], methods: [any]}";
+  EXPECT_EQ(only("L20", policy(broad, rule + "\n")), Places{"L20 10:38"});
+  EXPECT_EQ(only("L20", policy(broad, rule + "  # lint: allow L12 because all methods are meant\n")),
+            Places{"L20 10:38"});
+}
+
 TEST(LintBreadth, L12LeavesNamedMethodsDemandsAndDenies) {
   EXPECT_EQ(
       only("L12",

@@ -188,7 +188,9 @@ TEST(LintSuppressions, InsideAMessageHideNothing) {
         std::string(message) +
         "  - {id: a, effect: allow, roles: [everyone], resources: [s, t], methods: [any]}\n";
     const bool comment = message.find("comment") != std::string_view::npos;
-    EXPECT_EQ(found(text), comment ? (Places{"L23 10:35 note", "L12 11:76"}) : (Places{"L12 13:76"})) << text;
+    EXPECT_EQ(found(text), comment ? (Places{"L23 10:35 note", "L20 11:36", "L12 11:76"})
+                                   : (Places{"L20 13:36", "L12 13:76"}))
+        << text;
   }
 }
 
