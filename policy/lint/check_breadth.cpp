@@ -7,14 +7,21 @@
 namespace tallygate::policy::lint {
 namespace {
 
-/// Whether some path pattern of `broad` has all of some pattern of `narrow` in it, and more where `strictly`.
-bool has_inside(const Resource& broad, const Resource& narrow, bool strictly) {
+/// Whether the two have a path in common, exceptions aside. With `reaching_out`: by a pattern of `broad` that
+/// does not lie within the other, as `/admin/help` lies within `/admin/**` and is meant.
+bool meet(const Resource& broad, const Resource& narrow, bool reaching_out) {
   return std::any_of(broad.paths.begin(), broad.paths.end(), [&](const PathPattern& outer) {
     return std::any_of(narrow.paths.begin(), narrow.paths.end(), [&](const PathPattern& inner) {
-      return covers(outer, inner, broad.ignore_case) &&
-             (!strictly || !covers(inner, outer, narrow.ignore_case));
+      return overlap_widely(outer, inner) && !(reaching_out && covers(inner, outer, narrow.ignore_case));
     });
   });
+}
+
+/// Whether the resource has the path by a pattern for that one page.
+bool names_page(const Resource& resource, const std::string& path) {
+  const PathReadings readings(path);
+  const PathPattern* pattern = match_path(resource, readings, Effect::allow).path;
+  return pattern != nullptr && !pattern->subtree() && pattern->text().find('*') == std::string::npos;
 }
 
 /// A wildcard host of one resource over an exact host of another; null: none.
@@ -76,37 +83,20 @@ class Breadth {
     });
   }
 
-  /// A request that the broad rule opens although what the resource's own rules for this method ask for is
-  /// not there: their conditions, or a role that includes the broad rule's.
+  /// A request that the broad rule opens although what one of the resource's own rules for this method asks
+  /// for is not there, its conditions or a role that includes the broad rule's, and no other of them opens
+  /// it.
   std::optional<Leak> stricter(bool conditions) {
     return search([&](const Target& target, const PathReadings& path, const std::string& method,
                       const Holder& holder) -> std::optional<Leak> {
-      std::vector<const Rule*> unmet;
       for (const Rule* own : own_) {
-        if (own->methods.match(method, false)) {
-          unmet.push_back(own);
+        const bool candidate = own->methods.match(method, false) && asks_for_more(*own, holder);
+        const auto unmet = candidate ? demands(*own, method, holder, conditions) : std::nullopt;
+        if (unmet && opens(study_, question(target, path, method, holder), *unmet) == Possible::yes) {
+          return leak(target, method, holder, own, conditions);
         }
       }
-      const auto named = std::find_if(unmet.begin(), unmet.end(),
-                                      [&](const Rule* own) { return asks_for_more(*own, holder); });
-      if (named == unmet.end()) {
-        return std::nullopt;
-      }
-      const Rule* stricter = *named;
-      if (!conditions) {
-        const HeldRoles roles(study_.program(), holder);
-        const bool higher = std::all_of(unmet.begin(), unmet.end(), [&](const Rule* own) {
-          return !roles.match(*own) && includes_role(*own);
-        });
-        if (!higher) {
-          return std::nullopt;
-        }
-        unmet.clear();
-      }
-      if (opens(study_, question(target, path, method, holder), unmet) != Possible::yes) {
-        return std::nullopt;
-      }
-      return leak(target, method, holder, stricter, conditions);
+      return std::nullopt;
     });
   }
 
@@ -120,6 +110,23 @@ class Breadth {
             bool conditions) const {
     return {method, target, std::string(study_.program().role_name(holder.role)),
             named != nullptr ? named->id : "", conditions};
+  }
+
+  /// The own rules whose conditions must not be met for somebody to go round `stricter`; what he has no role
+  /// of is unmet anyway. Nothing where he does not go round it.
+  std::optional<std::vector<const Rule*>> demands(const Rule& stricter, const std::string& method,
+                                                  const Holder& holder, bool conditions) const {
+    const HeldRoles roles(study_.program(), holder);
+    if (!conditions && (roles.match(stricter) || !includes_role(stricter))) {
+      return std::nullopt;
+    }
+    std::vector<const Rule*> out;
+    for (const Rule* own : own_) {
+      if ((conditions && own == &stricter) || (own->methods.match(method, false) && roles.match(*own))) {
+        out.push_back(own);
+      }
+    }
+    return out;
   }
 
   /// Whether the rule's conditions hold only where the broad rule's do: else it is another way in, not a
@@ -191,7 +198,9 @@ void report_wildcard(Study& study, const Rule& rule, const Resource& broad, cons
     const auto parsed = HostPattern::parse(text);
     return parsed && parsed->text() == host.text();
   });
-  study.add("L11", Severity::warning, place,
+  // One page of all hosts, such as /health, may be meant.
+  const bool page = names_page(broad, leak.target.path);
+  study.add("L11", page ? Severity::note : Severity::warning, place,
             "host " + quoted(host.text()) + " of resource " + quoted(broad.name) +
                 " has the hosts of resource " + quoted(narrow.name) + " in it: allow rule " +
                 quoted(rule.id) + " opens " + to_string(leak.method, leak.target) + " to " +
@@ -212,14 +221,14 @@ void report_broad(Study& study, const Rule& rule, const Resource& broad, const R
 void compare(Study& study, const Rule& rule, const Resource& broad, ResourceIndex number) {
   const Resource& narrow = study.program().resource(number);
   if (const HostPattern* wildcard = wildcard_over(broad, narrow);
-      wildcard != nullptr && has_inside(broad, narrow, false)) {
+      wildcard != nullptr && meet(broad, narrow, false)) {
     if (const auto leak = Breadth(study, rule, broad, number).any()) {
       report_wildcard(study, rule, broad, narrow, *wildcard, *leak);
     }
     return;
   }
   if (study.rules_of(number, Effect::allow).empty() || !same_host(broad, narrow) ||
-      !has_inside(broad, narrow, true)) {
+      !meet(broad, narrow, true)) {
     return;
   }
   Breadth breadth(study, rule, broad, number);
@@ -248,7 +257,7 @@ void check_rule(Study& study, const Rule& rule) {
 }  // namespace
 
 void check_breadth(Study& study) {
-  study.begin("L9");
+  study.begin({"L9", "L11"});
   const auto& rules = study.policy().rules;
   for (RuleIndex number = 0; number < rules.size() && study.spend(); ++number) {
     if (rules[number].effect == Effect::allow && !study.dead(number)) {

@@ -47,8 +47,9 @@ class Contradictions {
   }
 
  private:
-  /// Whether clauses of a rule of that effect can hold together for somebody of whom everything is known.
-  bool can_hold(const std::vector<Clause>& clauses, const Rule& of) {
+  /// Whether clauses of a rule can hold together, as its effect asks for, for somebody of whom everything is
+  /// known. Without `known`: for anybody, since what is unknown of somebody may be so for everybody.
+  bool can_hold(const std::vector<Clause>& clauses, const Rule& of, bool known = true) {
     Rule rule;
     for (const Clause& clause : clauses) {
       (clause.unless ? rule.unless : rule.when).push_back(clause.name);
@@ -58,7 +59,7 @@ class Contradictions {
     const Demand demand{&rule, wanted};
     const auto possible = [&](bool anonymous) {
       return study_.circumstances().possible(std::span(&demand, 1),
-                                             {.anonymous = anonymous, .all = true, .address = true}) !=
+                                             {.anonymous = anonymous, .all = known, .address = known}) !=
              Possible::no;
     };
     return only_anonymous ? possible(true) : possible(false);
@@ -103,14 +104,21 @@ class Contradictions {
       check_claims(rule);
       return;
     }
-    study_.set_dead(number);
+    // For a deny rule the unknown matches; perhaps that is what it is for.
+    const bool if_unknown = rule.effect == Effect::deny && can_hold(clauses, rule, false);
+    if (!if_unknown) {
+      study_.set_dead(number);
+    }
     const auto reported = [&](const std::string& name) {
       return std::find(impossible_.begin(), impossible_.end(), name) != impossible_.end();
     };
     if (std::none_of(rule.when.begin(), rule.when.end(), reported)) {
       const Place place = study_.places().value(rule.place, rule.when.empty() ? "unless" : "when");
-      study_.add("L7", Severity::warning, place,
-                 "rule " + quoted(rule.id) + " can never match: " + culprits(clauses, rule));
+      study_.add(
+          "L7", if_unknown ? Severity::note : Severity::warning, place,
+          "rule " + quoted(rule.id) +
+              (if_unknown ? " matches only while what it asks for is unknown: " : " can never match: ") +
+              culprits(clauses, rule) + (if_unknown ? ", if that is not meant" : ""));
     }
   }
 

@@ -38,7 +38,7 @@ class Beside {
   std::optional<Opened> open_below(const Resource& subtree, const PathPattern& pattern) {
     for (const RuleIndex number : study_.rules_near(subtree, Effect::allow)) {
       const Rule& allow = study_.policy().rules[number];
-      if (!study_.spend() || !fit(allow)) {
+      if (!study_.spend() || !methods_meet(allow, deny_)) {
         continue;
       }
       for (const std::string& name : allow.resources) {
@@ -51,17 +51,6 @@ class Beside {
   }
 
  private:
-  /// Whether the deny rule would hold for whoever the allow rule is for.
-  bool fit(const Rule& allow) {
-    const Together who = together(allow, deny_);
-    const Demand demands[] = {{&allow, is_yes}, {&deny_, static_cast<Truths>(is_yes | is_unknown)}};
-    const auto meet = [&](bool anonymous) {
-      return study_.circumstances().possible(
-                 demands, {.anonymous = anonymous, .all = false, .address = false}) == Possible::yes;
-    };
-    return methods_meet(allow, deny_) && ((who.anonymous && meet(true)) || (who.person && meet(false)));
-  }
-
   std::optional<Opened> open_in(const Rule& allow, const Resource& resource, const Resource& subtree,
                                 const PathPattern& pattern) {
     if (!resource.route.empty()) {
@@ -92,12 +81,14 @@ class Beside {
     return found;
   }
 
+  /// Open to somebody whom the deny rule is about, in circumstances that it is about.
   bool is_open(const Rule& allow, const std::vector<RuleIndex>& denies, const Target& target,
                const PathReadings& path, const std::string& method) {
-    const auto all = holders(study_.program(), allow);
+    const auto all = holders(study_.program(), allow, deny_);
     return std::any_of(all.begin(), all.end(),
                        [&](const Holder& holder) {
-                         return opens(study_, {allow, denies, target, path, method, holder}) == Possible::yes;
+                         const Question question{allow, denies, target, path, method, holder, &deny_};
+                         return opens(study_, question) == Possible::yes;
                        }) &&
            can_be_sent(study_.program(), method, target);
   }
@@ -120,23 +111,23 @@ void check_resource(Study& study, const Rule& deny, const Resource& resource) {
 }
 
 /// C07: a deny of named methods, and an allow rule with `any` that still opens the same target to the same
-/// people by another spelling of the method.
+/// people, in the same circumstances, by another spelling of the method.
 bool open_by_spelling(Study& study, const Rule& allow, const Rule& deny) {
-  std::string method = deny.methods.names.front();
-  std::transform(method.begin(), method.end(), method.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  const Together who = together(allow, deny);
-  const auto all = holders(study.program(), allow);
+  std::string method;
+  fold_case(deny.methods.names.front(), method);
+  const auto all = holders(study.program(), allow, deny);
   return std::any_of(allow.resources.begin(), allow.resources.end(), [&](const std::string& name) {
     const Resource& resource = study.resource(name);
     const std::vector<RuleIndex> denies = study.rules_near(resource, Effect::deny);
     bool open = false;
     const auto look = [&](const Target& target, const PathReadings& path) {
       open = speaks_of(study, deny, target, path) &&
-             std::any_of(all.begin(), all.end(), [&](const Holder& holder) {
-               return (holder.anonymous ? who.anonymous : who.person) &&
-                      opens(study, {allow, denies, target, path, method, holder}) == Possible::yes;
-             });
+             std::any_of(all.begin(), all.end(),
+                         [&](const Holder& holder) {
+                           const Question question{allow, denies, target, path, method, holder, &deny};
+                           return opens(study, question) == Possible::yes;
+                         }) &&
+             can_be_sent(study.program(), method, target);
       return !open;
     };
     const Walk walk = visit_targets(study, resource, Effect::allow, resources_of(study, denies), look);
@@ -168,7 +159,7 @@ void check_any(Study& study, const Rule& allow) {
 }  // namespace
 
 void check_deny_subtrees(Study& study) {
-  study.begin("L10");
+  study.begin({"L10"});
   for (RuleIndex number = 0; number < study.policy().rules.size() && study.spend(); ++number) {
     const Rule& rule = study.policy().rules[number];
     if (rule.effect == Effect::deny && !study.dead(number)) {
@@ -180,7 +171,7 @@ void check_deny_subtrees(Study& study) {
 }
 
 void check_methods(Study& study) {
-  study.begin("C07");
+  study.begin({"C07"});
   for (RuleIndex number = 0; number < study.policy().rules.size() && study.spend(); ++number) {
     const Rule& rule = study.policy().rules[number];
     if (rule.effect == Effect::allow && rule.methods.any && !study.dead(number)) {

@@ -53,20 +53,19 @@ std::optional<std::string> opened_to_anonymous(Study& study, const Rule& rule,
 }
 
 /// L12: everybody, every method, no condition.
-bool check_any(Study& study, const Rule& rule, bool unconditional) {
+void check_any(Study& study, const Rule& rule, bool unconditional) {
   const bool everyone =
       has_role(rule, role_everyone) || (has_role(rule, role_anonymous) && has_role(rule, role_authenticated));
   if (!rule.methods.any || !everyone || !unconditional) {
-    return false;
+    return;
   }
   const auto opened = opened_to_anonymous(study, rule, {"DELETE", "PROPFIND"});
   if (!opened) {
-    return false;
+    return;
   }
   study.add("L12", Severity::warning, study.places().item(rule.place, "methods", "any"),
             "allow rule " + quoted(rule.id) + " opens every method to everyone, such as " + *opened +
                 "; name the methods, such as read, or the roles");
-  return true;
 }
 
 /// L20: somebody who is not logged in may write.
@@ -92,7 +91,7 @@ void check_writing(Study& study, const Rule& rule, bool unconditional) {
 }  // namespace
 
 void check_everyone(Study& study) {
-  study.begin("L20");
+  study.begin({"L12", "L20"});
   for (RuleIndex number = 0; number < study.policy().rules.size() && study.spend(); ++number) {
     const Rule& rule = study.policy().rules[number];
     const bool anonymous = has_role(rule, role_everyone) || has_role(rule, role_anonymous);
@@ -100,9 +99,8 @@ void check_everyone(Study& study) {
       continue;
     }
     const bool unconditional = asks_nothing(study, rule);
-    if (!check_any(study, rule, unconditional)) {
-      check_writing(study, rule, unconditional);
-    }
+    check_any(study, rule, unconditional);
+    check_writing(study, rule, unconditional);
   }
 }
 

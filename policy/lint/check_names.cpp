@@ -219,6 +219,33 @@ void check_case(Study& study, const std::string& kind, const Items& items, Name 
   }
 }
 
+/// Hosts that a resource lists twice, in two spellings: `repeats` sees those in one.
+void check_hosts(Study& study, const Resource& resource) {
+  std::map<std::string, std::string> met;
+  for (const auto& [place, text] : study.places().items(resource.place, "hosts")) {
+    const auto host = HostPattern::parse(text);
+    if (!host) {
+      continue;
+    }
+    const auto [first, added] = met.try_emplace(host->text(), text);
+    if (!added && first->second != text) {
+      study.add("L3", Severity::note, place,
+                quoted(text) + " is the same host as " + quoted(first->second) + " in this list; remove one");
+    }
+  }
+}
+
+/// Own roles that could be taken for built-in ones.
+void check_built_in(Study& study, const Role& role) {
+  for (const std::string_view name : {role_everyone, role_authenticated, role_anonymous}) {
+    if (equal_ignoring_case(role.name, name)) {
+      study.add("L19", Severity::warning, role.place,
+                "role " + quoted(role.name) + " differs only in letter case from the built-in role " +
+                    quoted(name) + ", and only who is bound to it has it; give it another name");
+    }
+  }
+}
+
 }  // namespace
 
 void check_unused(Study& study) {
@@ -226,9 +253,9 @@ void check_unused(Study& study) {
   for (ResourceIndex number = 0; number < study.policy().resources.size(); ++number) {
     const Resource& resource = study.policy().resources[number];
     if (study.rules_of(number, Effect::allow).empty() && study.rules_of(number, Effect::deny).empty()) {
-      study.add(
-          "L2", Severity::note, resource.place,
-          "resource " + quoted(resource.name) + " is unused: no rule names it, so it is denied by default");
+      study.add("L2", Severity::note, resource.place,
+                "resource " + quoted(resource.name) +
+                    " is unused: no rule names it; remove it, or name it in a rule");
     }
   }
   const std::set<std::string> used = used_conditions(study);
@@ -253,12 +280,18 @@ void check_duplicates(Study& study) {
   study.places().repeats([&](const Place& place, const std::string& text) {
     study.add("L3", Severity::note, place, quoted(text) + " stands twice in this list; remove one");
   });
+  for (const Resource& resource : policy.resources) {
+    check_hosts(study, resource);
+  }
 }
 
 void check_letter_case(Study& study) {
   const Policy& policy = study.policy();
   const auto by_name = [](const auto& item) { return item.name; };
   check_case(study, "role", policy.roles, by_name);
+  for (const Role& role : policy.roles) {
+    check_built_in(study, role);
+  }
   check_case(study, "resource", policy.resources, by_name);
   check_case(study, "condition", policy.conditions, by_name);
   check_case(study, "rule", policy.rules, [](const Rule& rule) { return rule.id; });

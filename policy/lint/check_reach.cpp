@@ -95,7 +95,8 @@ class Decisive {
   std::set<RuleIndex> closing_;
 };
 
-/// L5: whether an allow rule lies within another. All four parts must; each is exact.
+/// L5: whether an allow rule lies within another: it matches nothing that the other does not, and offers
+/// step-up nowhere that the other does not. All parts must; each is exact.
 class Within {
  public:
   explicit Within(Study& study) : study_(study) {}
@@ -124,12 +125,22 @@ class Within {
     if (outer.when.empty() && outer.unless.empty()) {
       return true;
     }
-    const Demand demands[] = {{&inner, is_yes}, {&outer, static_cast<Truths>(is_no | is_unknown)}};
     const auto all = holders(study_.program(), inner);
-    return std::all_of(all.begin(), all.end(), [&](const Holder& holder) {
-      return study_.circumstances().possible(
-                 demands, {.anonymous = holder.anonymous, .all = false, .address = false}) == Possible::no;
-    });
+    const auto lies = [&](bool anonymous) {
+      return never(inner, outer, anonymous, false) && never(inner, outer, anonymous, true);
+    };
+    // To whoever is not logged in a login may be offered for any rule.
+    return std::all_of(all.begin(), all.end(),
+                       [&](const Holder& holder) { return lies(holder.anonymous); }) &&
+           never(inner, outer, true, true);
+  }
+
+  /// Whether the inner rule never holds, or could be mended, where the outer one does not or could not.
+  bool never(const Rule& inner, const Rule& outer, bool anonymous, bool mended) {
+    const Demand demands[] = {{&inner, is_yes, mended},
+                              {&outer, static_cast<Truths>(is_no | is_unknown), mended}};
+    return study_.circumstances().possible(
+               demands, {.anonymous = anonymous, .all = false, .address = false}) == Possible::no;
   }
 
   bool targets(const Rule& inner, const Rule& outer) {
@@ -185,7 +196,7 @@ void check_shadowed(Study& study, RuleIndex number) {
 }  // namespace
 
 void check_decisive(Study& study) {
-  study.begin("L4");
+  study.begin({"L4"});
   for (RuleIndex number = 0; number < study.policy().rules.size() && study.spend(); ++number) {
     const Rule& rule = study.policy().rules[number];
     if (rule.effect == Effect::deny || study.dead(number)) {
@@ -206,7 +217,7 @@ void check_decisive(Study& study) {
 }
 
 void check_shadowed(Study& study) {
-  study.begin("L5");
+  study.begin({"L5"});
   for (RuleIndex number = 0; number < study.policy().rules.size() && study.spend(); ++number) {
     if (study.policy().rules[number].effect == Effect::allow && !study.dead(number)) {
       check_shadowed(study, number);

@@ -64,7 +64,7 @@ void check_useless(Study& study, const Rule& deny, const std::vector<RuleIndex>&
 }  // namespace
 
 void check_useless_deny(Study& study) {
-  study.begin("L6");
+  study.begin({"L6"});
   const auto& rules = study.policy().rules;
   std::vector<RuleIndex> of_routes;
   for (RuleIndex number = 0; number < rules.size(); ++number) {

@@ -52,11 +52,17 @@ Truths negated(Truths truths) noexcept {
                              ((truths & is_yes) != 0 ? is_no : 0));
 }
 
+/// What is not a yes is a no.
+Truths only_yes(Truths truths) noexcept {
+  return static_cast<Truths>((truths & is_yes) | ((truths & (is_no | is_unknown)) != 0 ? is_no : 0));
+}
+
 /// The clauses of a rule as conditions.
 struct Clauses {
   std::vector<std::size_t> when;
   std::vector<std::size_t> unless;
   Truths wanted = is_yes;
+  bool mended = false;
 };
 
 /// One question: a search with what is not decided yet as a set of truths, so that whole branches are seen to
@@ -174,12 +180,44 @@ class Search {
   Truths conjunction(const Clauses& demand) {
     Truths result = is_yes;
     for (const std::size_t condition : demand.when) {
-      result = all_of(result, value(condition));
+      result = all_of(result, demand.mended ? mended(condition) : value(condition));
     }
     for (const std::size_t condition : demand.unless) {
-      result = all_of(result, negated(value(condition)));
+      const Truths truths = negated(value(condition));
+      result = all_of(result, demand.mended ? only_yes(truths) : truths);
     }
     return result;
+  }
+
+  /// Mending makes atoms true; a `not` stays as it is.
+  Truths mended(std::size_t index) {
+    const Node& node = tree_.nodes[index];
+    if (node.kind == Node::Kind::negated) {
+      return only_yes(value(index));
+    }
+    const bool any = node.kind == Node::Kind::any;
+    Truths result = any ? is_no : is_yes;
+    for (const std::size_t part : node.parts) {
+      const Truths truths = node.kind == Node::Kind::atoms ? mended_atom(part) : mended(part);
+      result = any ? any_of(result, truths) : all_of(result, truths);
+    }
+    return result;
+  }
+
+  [[nodiscard]] Truths mended_atom(std::size_t index) const {
+    const Truths truths = truths_[index];
+    switch (tree_.atoms[index].thing) {
+      case Thing::mfa_age:
+      case Thing::auth_age:
+        return is_yes;
+      case Thing::device:
+        return static_cast<Truths>((truths & is_no) | ((truths & (is_unknown | is_yes)) != 0 ? is_yes : 0));
+      case Thing::claim:
+      case Thing::method:
+        return circumstances_.anonymous ? is_yes : only_yes(truths);
+      default:
+        return only_yes(truths);
+    }
   }
 
   /// Conditions nest no deeper than condition_depth_max.
@@ -224,7 +262,7 @@ class Search {
 std::string key_of(const std::vector<Clauses>& demands, const Known& known) {
   std::string key{known.anonymous ? 'a' : '-', known.all ? 'k' : '-', known.address ? 'i' : '-'};
   for (const Clauses& demand : demands) {
-    key += '|' + std::to_string(demand.wanted);
+    key += (demand.mended ? "|m" : "|") + std::to_string(demand.wanted);
     for (const std::size_t condition : demand.when) {
       key += ' ' + std::to_string(condition);
     }
@@ -245,11 +283,11 @@ Possible Circumstances::possible(std::span<const Demand> demands, const Known& k
   std::vector<Clauses> clauses;
   clauses.reserve(demands.size());
   for (const Demand& demand : demands) {
-    clauses.push_back(
-        {tree_->indexes(demand.rule->when), tree_->indexes(demand.rule->unless), demand.truths});
+    clauses.push_back({tree_->indexes(demand.rule->when), tree_->indexes(demand.rule->unless), demand.truths,
+                       demand.mended});
   }
   const auto less = [](const Clauses& a, const Clauses& b) {
-    return std::tie(a.wanted, a.when, a.unless) < std::tie(b.wanted, b.when, b.unless);
+    return std::tie(a.wanted, a.mended, a.when, a.unless) < std::tie(b.wanted, b.mended, b.when, b.unless);
   };
   std::sort(clauses.begin(), clauses.end(), less);
   const auto same = [&](const Clauses& a, const Clauses& b) { return !less(a, b) && !less(b, a); };

@@ -28,6 +28,9 @@ inline constexpr Truths any_truth = is_no | is_unknown | is_yes;
 struct Demand {
   const Rule* rule = nullptr;
   Truths truths = is_yes;
+  /// Instead: yes where the person could mend whatever fails of an allow rule, or nothing does; else no
+  /// (policy-details.md L10; policy/evaluate/evaluation_mend).
+  bool mended = false;
 };
 
 /// Which circumstances count.

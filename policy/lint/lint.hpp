@@ -62,7 +62,7 @@ struct Report {
   [[nodiscard]] bool warns() const noexcept;
 };
 
-/// Findings of one id that are kept; of more the last says how many.
+/// Findings of one id that are kept, suppressed ones apart; of more one says how many.
 inline constexpr std::size_t findings_max = 500;
 /// Steps that the checks on reach (L4 to L6, L9 to L12, L20, C07) take at most, each: a pair of rules
 /// compared, or a path looked at. Rules that share hosts but no paths need a few each.

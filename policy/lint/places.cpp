@@ -92,6 +92,16 @@ Place Places::item(const Place& owner, std::string_view key, std::string_view te
   return item(owner, key, [&](const std::string& scalar) { return scalar == text; });
 }
 
+std::vector<std::pair<Place, std::string>> Places::items(const Place& owner, std::string_view key) const {
+  std::vector<std::pair<Place, std::string>> out;
+  const auto node = find(owner, key);
+  for (std::size_t i = 0; node && node->kind() == Kind::list && i < node->size(); ++i) {
+    const Node item = node->item(i);
+    out.emplace_back(Place{owner.file, item.mark()}, item.scalar());
+  }
+  return out;
+}
+
 void Places::repeats(const std::function<void(const Place&, const std::string& text)>& visit) const {
   for (const auto& [key, node] : nodes_) {
     std::vector<Node> open{node};

@@ -9,8 +9,10 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace tallygate::policy::lint {
@@ -28,6 +30,10 @@ class Places {
                            const std::function<bool(const std::string&)>& is) const;
   /// The first item with this text.
   [[nodiscard]] Place item(const Place& owner, std::string_view key, std::string_view text) const;
+
+  /// The items of the list at that key, with their places; none where there is no list.
+  [[nodiscard]] std::vector<std::pair<Place, std::string>> items(const Place& owner,
+                                                                 std::string_view key) const;
 
   /// Visits every scalar that repeats one before it in the same list.
   void repeats(const std::function<void(const Place&, const std::string& text)>& visit) const;

@@ -29,6 +29,17 @@ bool has(const Resource& resource, const Target& target, const PathReadings& pat
   return match_host(resource, target.host) && match_path(resource, path, effect).matched();
 }
 
+/// Whether a path of this host can reach the rules in this form: slashes stay double only where a resource
+/// that keeps them has the path (policy-details.md C03).
+bool keeps_form(Study& study, const Resource& resource, const std::string& host, const std::string& path,
+                const PathReadings& readings) {
+  const auto& keepers = study.keepers(resource);
+  return path.find("//") == std::string::npos ||
+         std::any_of(keepers.begin(), keepers.end(), [&](const Resource* keeper) {
+           return match_host(*keeper, host) && match_path(*keeper, readings, Effect::allow).matched();
+         });
+}
+
 /// Visits the targets of one host.
 Walk visit_paths(Study& study, const Resource& resource, Effect effect, const std::string& host,
                  const PathSamples& samples, const VisitTarget& visit) {
@@ -37,7 +48,8 @@ Walk visit_paths(Study& study, const Resource& resource, Effect effect, const st
   for (const PathPattern& pattern : resource.paths) {
     const auto look = [&](const std::string& path) {
       const PathReadings readings(path);
-      if (!match_path(resource, readings, effect).matched()) {
+      if (!match_path(resource, readings, effect).matched() ||
+          !keeps_form(study, resource, host, path, readings)) {
         return true;
       }
       target.path = path;
@@ -65,12 +77,24 @@ std::vector<Holder> holders(const Program& program, const Rule& rule) {
   return out;
 }
 
+std::vector<Holder> holders(const Program& program, const Rule& left, const Rule& right) {
+  std::vector<Holder> out;
+  for (const Holder& one : holders(program, left)) {
+    for (const Holder& other : holders(program, right)) {
+      if (one.anonymous == other.anonymous) {
+        out.push_back({one.role, one.anonymous, other.role});
+      }
+    }
+  }
+  return out;
+}
+
 HeldRoles::HeldRoles(const Program& program, const Holder& holder)
     : program_(program), held_(program.role_count()) {
   const Index& index = program.index();
   held_[everyone_index] = true;
   held_[holder.anonymous ? anonymous_index : authenticated_index] = true;
-  std::vector<RoleIndex> open{holder.role};
+  std::vector<RoleIndex> open{holder.role, holder.other};
   while (!open.empty()) {
     const RoleIndex role = open.back();
     open.pop_back();
@@ -111,6 +135,8 @@ Walk visit_targets(Study& study, const Resource& resource, Effect effect,
   }
   std::vector<const Resource*> all(others.begin(), others.end());
   all.push_back(&resource);
+  const auto& keepers = study.keepers(resource);
+  all.insert(all.end(), keepers.begin(), keepers.end());
   std::vector<const HostPattern*> patterns;
   for (const Resource* other : all) {
     for (const HostPattern& host : other->hosts) {
@@ -199,6 +225,9 @@ Possible opens(Study& study, const Question& question, std::span<const Rule* con
       return Possible::no;
     }
     demands.push_back({&deny, is_no});
+  }
+  if (question.about != nullptr) {
+    demands.push_back({question.about, static_cast<Truths>(is_yes | is_unknown)});
   }
   for (const Rule* rule : unmet) {
     if (rule->when.empty() && rule->unless.empty()) {

@@ -16,10 +16,13 @@ namespace tallygate::policy::lint {
 struct Holder {
   RoleIndex role = everyone_index;
   bool anonymous = false;
+  RoleIndex other = everyone_index;  ///< one more role
 };
 /// The least holders of a rule's roles: who else matches it holds what one of these holds. `everyone` makes
 /// two.
 [[nodiscard]] std::vector<Holder> holders(const Program& program, const Rule& rule);
+/// The least holders of a role of each of two rules; none where nobody can have both.
+[[nodiscard]] std::vector<Holder> holders(const Program& program, const Rule& left, const Rule& right);
 
 /// The roles that a holder has.
 class HeldRoles {
@@ -81,6 +84,8 @@ struct Question {
   const PathReadings& path;
   const std::string& method;
   Holder holder;
+  const Rule* about =
+      nullptr;  ///< a deny rule whose conditions are to be met: it is about these circumstances
 };
 /// Whether the allow rule, which speaks of the request, can match while none of the deny rules and each of
 /// `unmet` does not.

@@ -12,10 +12,13 @@ Study::Study(const Program& program, std::span<const yaml::SourceFile> files, co
     : program_(program),
       options_(options),
       places_(files),
+      findings_(files),
       circumstances_(program),
       overlaps_(program.policy()),
       allows_(program.policy().resources.size()),
-      denies_(program.policy().resources.size()) {
+      denies_(program.policy().resources.size()),
+      keeps_slashes_(std::any_of(program.policy().resources.begin(), program.policy().resources.end(),
+                                 [](const Resource& resource) { return resource.options.keep_slashes; })) {
   for (RuleIndex number = 0; number < policy().rules.size(); ++number) {
     const Rule& rule = policy().rules[number];
     for (const std::string& name : rule.resources) {
@@ -40,15 +43,21 @@ std::vector<RuleIndex> Study::rules_near(const Resource& resource, Effect effect
   return rules;
 }
 
-void Study::add(std::string_view id, Severity severity, const Place& place, std::string message) {
-  if (++counts_[id] <= findings_max) {
-    report_.findings.push_back(
-        {id, severity, policy().files[place.file], place.mark, std::move(message), std::nullopt});
+const std::vector<const Resource*>& Study::keepers(const Resource& resource) {
+  const auto [found, added] = keepers_.try_emplace(&resource);
+  if (added && keeps_slashes_) {
+    for (const ResourceIndex number : overlaps_.of(resource)) {
+      const Resource& other = program_.resource(number);
+      if (other.options.keep_slashes && !other.hosts.empty()) {
+        found->second.push_back(&other);
+      }
+    }
   }
+  return found->second;
 }
 
-void Study::begin(std::string_view check) {
-  check_ = check;
+void Study::begin(std::initializer_list<std::string_view> ids) {
+  ids_ = ids;
   steps_ = steps_max;
 }
 
@@ -58,28 +67,24 @@ bool Study::spend(std::size_t steps) {
     return true;
   }
   steps_ = 0;
-  auto& unfinished = report_.unfinished;
-  if (std::find(unfinished.begin(), unfinished.end(), check_) == unfinished.end()) {
-    unfinished.push_back(check_);
+  for (const std::string_view id : ids_) {
+    if (!is_unfinished(id)) {
+      unfinished_.push_back(id);
+    }
   }
   return false;
 }
 
 Report Study::take() {
-  for (const auto& [id, count] : counts_) {
-    if (count > findings_max) {
-      const auto first =
-          std::find_if(report_.findings.begin(), report_.findings.end(),
-                       [&, wanted = id](const Finding& finding) { return finding.id == wanted; });
-      report_.findings.push_back({id,
-                                  first->severity,
-                                  first->file,
-                                  {},
-                                  "and " + std::to_string(count - findings_max) + " more of this kind",
-                                  std::nullopt});
-    }
-  }
-  return std::move(report_);
+  // What was not looked for may yet be there.
+  auto findings = findings_.take([&](std::string_view id) {
+    return (id != "L21" || options_.groups_seen.has_value()) && !is_unfinished(id);
+  });
+  return {std::move(findings), std::move(unfinished_)};
+}
+
+bool Study::is_unfinished(std::string_view id) const {
+  return std::find(unfinished_.begin(), unfinished_.end(), id) != unfinished_.end();
 }
 
 std::string quoted(std::string_view name) {

@@ -1,11 +1,13 @@
 #pragma once
 /// What the checks of one run share. Internal to policy/lint.
 #include "policy/lint/circumstances.hpp"
+#include "policy/lint/findings.hpp"
 #include "policy/lint/lint.hpp"
 #include "policy/lint/overlaps.hpp"
 #include "policy/lint/places.hpp"
 
 #include <cstddef>
+#include <initializer_list>
 #include <map>
 #include <set>
 #include <string>
@@ -34,31 +36,41 @@ class Study {
   /// Rules of one effect on resources that overlap with this one, in order of id.
   [[nodiscard]] std::vector<RuleIndex> rules_near(const Resource& resource, Effect effect) const;
 
-  void add(std::string_view id, Severity severity, const Place& place, std::string message);
+  /// Resources with `slashes: keep` that overlap with this one: in their form a path of this one may hold
+  /// `//`, whatever its own options are (policy-details.md C03).
+  [[nodiscard]] const std::vector<const Resource*>& keepers(const Resource& resource);
+
+  void add(std::string_view id, Severity severity, const Place& place, std::string message) {
+    findings_.add(id, severity, place, std::move(message));
+  }
   /// The rule cannot match, or never decides: what else could be said of it follows from that.
   void set_dead(RuleIndex rule) { dead_.insert(rule); }
   [[nodiscard]] bool dead(RuleIndex rule) const { return dead_.contains(rule); }
 
-  /// A check begins, with steps_max steps.
-  void begin(std::string_view check);
-  /// Takes steps; false, and the check is not finished, where none are left.
+  /// Checks begin that share steps_max steps.
+  void begin(std::initializer_list<std::string_view> ids);
+  /// Takes steps; false, and the checks are not finished, where none are left.
   bool spend(std::size_t steps = 1);
   [[nodiscard]] std::size_t& steps() noexcept { return steps_; }
 
   [[nodiscard]] Report take();
 
  private:
+  [[nodiscard]] bool is_unfinished(std::string_view id) const;
+
   const Program& program_;
   const Options& options_;
   Places places_;
+  Findings findings_;
   Circumstances circumstances_;
   Overlaps overlaps_;
   std::vector<std::vector<RuleIndex>> allows_;  ///< by resource
   std::vector<std::vector<RuleIndex>> denies_;
+  bool keeps_slashes_ = false;  ///< whether any resource does
+  std::map<const Resource*, std::vector<const Resource*>> keepers_;
   std::set<RuleIndex> dead_;
-  Report report_;
-  std::map<std::string_view, std::size_t> counts_;
-  std::string_view check_;
+  std::vector<std::string_view> ids_;  ///< of the checks that have begun
+  std::vector<std::string_view> unfinished_;
   std::size_t steps_ = steps_max;
 };
 

@@ -1,9 +1,9 @@
 #include "policy/lint/suppressions.hpp"
 
+#include "policy/language/yaml_comments.hpp"
 #include "policy/lint/lint.hpp"
 
 #include <algorithm>
-#include <optional>
 
 namespace tallygate::policy::lint {
 namespace {
@@ -17,121 +17,6 @@ std::string_view trimmed(std::string_view text) {
   }
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
-
-std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
-/// Walks the lines of a file and knows what is quoted.
-class Scanner {
- public:
-  explicit Scanner(std::string_view text) : rest_(text) {}
-
-  std::vector<Comment> run() {
-    if (rest_.starts_with("\xEF\xBB\xBF")) {
-      rest_.remove_prefix(3);
-    }
-    while (!rest_.empty()) {
-      const std::size_t end = std::min(rest_.find('\n'), rest_.size());
-      ++line_;
-      scan(rest_.substr(0, end));
-      rest_.remove_prefix(std::min(end + 1, rest_.size()));
-    }
-    return std::move(comments_);
-  }
-
- private:
-  void scan(std::string_view line) {
-    if (in_block(line)) {
-      return;
-    }
-    char before = ' ';
-    std::string_view code = line;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      const char c = line[i];
-      if (quote_ != 0) {
-        i = quoted(line, i);
-      } else if ((c == '"' || c == '\'') && begins_value(line.substr(0, i))) {
-        quote_ = c;
-      } else if (c == '#' && std::string_view(" \t").find(before) != std::string_view::npos) {
-        const std::string_view left = line.substr(0, i);
-        comments_.push_back(
-            {{line_, characters(left) + 1}, trimmed(left).empty(), trimmed(line.substr(i + 1))});
-        code = left;
-        break;
-      }
-      before = c;
-    }
-    if (quote_ == 0) {
-      begin_block(code);
-    }
-  }
-
-  /// Whether a quote behind this is the first character of a value: in `rock 'n' roll` it is not.
-  static bool begins_value(std::string_view before) {
-    before = trimmed(before);
-    const std::size_t word = before.find_last_of(" \t[{,") + 1;  // 0 if there is none
-    return before.empty() || std::string_view("[{,:-?").find(before.back()) != std::string_view::npos ||
-           before[word] == '&';
-  }
-
-  /// Moves over one character inside quotes; gives the place of the last one it took.
-  std::size_t quoted(std::string_view line, std::size_t at) {
-    if (quote_ == '"' && line[at] == '\\') {
-      return at + 1;
-    }
-    if (line[at] == quote_) {
-      if (quote_ == '\'' && at + 1 < line.size() && line[at + 1] == '\'') {
-        return at + 1;
-      }
-      quote_ = 0;
-    }
-    return at;
-  }
-
-  /// A line that ends in `|` or `>`, perhaps with indicators, as a value or an item.
-  void begin_block(std::string_view code) {
-    code = trimmed(code);
-    const std::size_t last = code.find_last_of(" \t");
-    const std::string_view word = last == std::string_view::npos ? code : code.substr(last + 1);
-    const bool indicator = !word.empty() && (word[0] == '|' || word[0] == '>') &&
-                           word.find_first_not_of("+-123456789", 1) == std::string_view::npos;
-    const std::string_view before = trimmed(code.substr(0, code.size() - word.size()));
-    if (indicator && (before.ends_with(':') || before.ends_with('-'))) {
-      block_ = Block{};
-    }
-  }
-
-  /// Whether the line belongs to a block scalar: its first line that is not blank tells the indentation.
-  bool in_block(std::string_view line) {
-    if (!block_) {
-      return false;
-    }
-    const std::size_t indent = line.find_first_not_of(' ');
-    if (indent == std::string_view::npos || trimmed(line).empty()) {
-      return true;
-    }
-    if (!block_->indent) {
-      block_->indent = indent;
-    }
-    if (indent > 0 && indent >= *block_->indent) {
-      return true;
-    }
-    block_.reset();
-    return false;
-  }
-
-  struct Block {
-    std::optional<std::size_t> indent;
-  };
-
-  std::string_view rest_;
-  std::size_t line_ = 0;
-  char quote_ = 0;
-  std::optional<Block> block_;
-  std::vector<Comment> comments_;
-};
 
 /// Reads what stands behind `lint:`.
 void read(std::string_view text, Suppression& out) {
@@ -168,13 +53,12 @@ void read(std::string_view text, Suppression& out) {
 
 }  // namespace
 
-std::vector<Comment> comments(std::string_view text) {
-  return Scanner(text).run();
-}
-
 std::vector<Suppression> suppressions(std::string_view text) {
   constexpr std::string_view word = "lint:";
-  const std::vector<Comment> all = comments(text);
+  if (text.find(word) == std::string_view::npos) {
+    return {};
+  }
+  const std::vector<yaml::Comment> all = yaml::comments(text);
   std::vector<Suppression> out;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!all[i].text.starts_with(word)) {

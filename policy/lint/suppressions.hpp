@@ -16,20 +16,7 @@ struct Suppression {
   std::vector<std::string> ids;  ///< as written
   std::string reason;
   std::string problem;  ///< what keeps it from having effect; empty: nothing
-  bool used = false;
 };
-
-/// A comment of a YAML file.
-struct Comment {
-  yaml::Mark mark;    ///< of the `#`
-  bool alone = true;  ///< nothing stands before it on its line
-  std::string_view text;
-};
-
-/// The comments of a file, none that stand inside quotes or block scalars. In doubt about a block scalar
-/// without content its neighbours are taken for its content: then a finding is shown that was to be
-/// suppressed, not the other way round.
-[[nodiscard]] std::vector<Comment> comments(std::string_view text);
 
 /// The suppressions of a file, in its order.
 [[nodiscard]] std::vector<Suppression> suppressions(std::string_view text);

@@ -64,6 +64,25 @@ TEST(LintBreadth, L9NotesARoleThatABroadAllowGoesRound) {
       Places{});
 }
 
+TEST(LintBreadth, L9LooksPastRulesForOtherRoles) {
+  const auto with = [](std::string_view own) {
+    return only("L9",
+                policy(broad, rules(std::string(own) +
+                                    "  - {id: audit, effect: allow, roles: [auditor], resources: [admin], "
+                                    "methods: [read]}")));
+  };
+  EXPECT_EQ(with("  - {id: pages, effect: allow, roles: [viewer], resources: [admin], methods: [any], when: "
+                 "[mfa]}\n"),
+            Places{"L9 10:10"});
+  EXPECT_EQ(with("  - {id: pages, effect: allow, roles: [admin], resources: [admin], methods: [any]}\n"),
+            Places{"L9 10:10 note"});
+  // Whoever is a viewer may read there anyway.
+  EXPECT_EQ(with("  - {id: pages, effect: allow, roles: [viewer], resources: [admin], methods: [any], when: "
+                 "[mfa]}\n"
+                 "  - {id: all, effect: allow, roles: [viewer], resources: [admin], methods: [read]}\n"),
+            Places{});
+}
+
 TEST(LintBreadth, L9LeavesWhatIsExceptedDeniedOrAnotherMethod) {
   const std::string_view strict =
       "  - {id: pages, effect: allow, roles: [admin], resources: [admin], methods: [any], when: [mfa]}";
@@ -126,17 +145,40 @@ TEST(LintBreadth, L11LeavesWhatTheListedHostOpensItselfOrTheWildcardDoesNotReach
       Places{});
   EXPECT_EQ(
       only("L11",
-           policy("  apps: {hosts: [\"*.example.com\"], paths: [/health]}\n"
-                  "  vault: {hosts: [vault.example.com]}\n",
-                  "  - {id: read, effect: allow, roles: [viewer], resources: [apps], methods: [read]}\n"
-                  "  - {id: all, effect: allow, roles: [auditor], resources: [vault], methods: [any]}\n")),
-      Places{});
-  EXPECT_EQ(
-      only("L11",
            policy(hosts,
                   "  - {id: read, effect: allow, roles: [viewer], resources: [apps], methods: [read]}\n"
                   "  - {id: close, effect: deny, roles: [viewer], resources: [vault], methods: [any]}\n")),
       Places{});
+}
+
+TEST(LintBreadth, L11FindsAWildcardThatHasPartOfTheListedHost) {
+  const auto with = [](std::string_view wildcard, std::string_view exact) {
+    return only(
+        "L11",
+        policy("  apps: {hosts: [\"*.example.com\"], paths: [" + std::string(wildcard) +
+                   "]}\n  vault: {hosts: [vault.example.com], paths: [" + std::string(exact) + "]}\n",
+               "  - {id: read, effect: allow, roles: [viewer], resources: [apps], methods: [read]}\n"
+               "  - {id: all, effect: allow, roles: [auditor], resources: [vault], methods: [any]}\n"));
+  };
+  EXPECT_EQ(with("/api/**, /docs/**", "/**"), Places{"L11 6:18"});
+  EXPECT_EQ(with("\"/*/users/**\"", "/admin/**"), Places{"L11 6:18"});
+  EXPECT_EQ(with("/health", "/**"), Places{"L11 6:18 note"});
+  EXPECT_EQ(with("/api/**", "/admin/**"), Places{});
+}
+
+TEST(LintBreadth, L9FindsPathsThatCrossTheOther) {
+  const auto with = [](std::string_view broad_paths) {
+    return only(
+        "L9",
+        policy("  wiki: {hosts: [wiki.example.com], paths: [" + std::string(broad_paths) +
+                   "]}\n  admin: {hosts: [wiki.example.com], paths: [/admin/**]}\n",
+               rules("  - {id: pages, effect: allow, roles: [viewer], resources: [admin], methods: [any], "
+                     "when: [mfa]}")));
+  };
+  EXPECT_EQ(with("/public/**, \"/*/users/**\""), Places{"L9 10:10"});
+  // A part of the other is named on purpose.
+  EXPECT_EQ(with("/admin/users/**"), Places{});
+  EXPECT_EQ(with("/admin/**"), Places{});
 }
 
 TEST(LintBreadth, L10FindsADenyThatStopsAtOnePath) {
@@ -182,6 +224,30 @@ TEST(LintBreadth, L10LeavesWhatIsClosedOrOpensNothingBelow) {
       Places{});
 }
 
+TEST(LintBreadth, L10AsksForThoseWhomTheDenyIsAbout) {
+  constexpr std::string_view resources =
+      "  wiki: {hosts: [wiki.example.com]}\n"
+      "  admin: {hosts: [wiki.example.com], paths: [/admin]}\n"
+      "  below: {hosts: [wiki.example.com], paths: [/admin/**]}\n";
+  const auto with = [&](std::string_view close, std::string_view too) {
+    return only("L10", policy(resources,
+                              "  - {id: read, effect: allow, roles: [everyone], resources: [wiki], methods: "
+                              "[read]}\n"
+                              "  - {id: close, effect: deny, resources: [admin], methods: [any], " +
+                                  std::string(close) +
+                                  "}\n"
+                                  "  - {id: too, effect: deny, resources: [below], methods: [read], " +
+                                  std::string(too) + "}\n"));
+  };
+  EXPECT_EQ(with("roles: [anonymous]", "roles: [anonymous]"), Places{});
+  EXPECT_EQ(with("roles: [anonymous]", "roles: [authenticated]"), Places{"L10 7:46"});
+  EXPECT_EQ(with("roles: [auditor]", "roles: [auditor]"), Places{});
+  EXPECT_EQ(with("roles: [auditor]", "roles: [viewer]"), Places{"L10 7:46"});
+  EXPECT_EQ(with("roles: [everyone], unless: [office]", "roles: [everyone], unless: [office]"), Places{});
+  EXPECT_EQ(with("roles: [everyone], unless: [mfa]", "roles: [everyone], unless: [office]"),
+            Places{"L10 7:46"});
+}
+
 TEST(LintBreadth, L12FindsEveryMethodForEveryone) {
   EXPECT_EQ(
       only("L12",
@@ -192,6 +258,14 @@ TEST(LintBreadth, L12FindsEveryMethodForEveryone) {
                                "  - id: all\n    effect: allow\n    roles: [authenticated, anonymous]\n"
                                "    resources: [wiki]\n    methods: [any]\n")),
             Places{"L12 14:15"});
+}
+
+TEST(LintBreadth, L20IsFoundBesideL12) {
+  const std::string rule =
+      "  - {id: all, effect: allow, roles: [everyone], resources: [wiki], methods: [any]}";
+  EXPECT_EQ(only("L20", policy(broad, rule + "\n")), Places{"L20 10:38"});
+  EXPECT_EQ(only("L20", policy(broad, rule + "  # lint: allow L12 because all methods are meant\n")),
+            Places{"L20 10:38"});
 }
 
 TEST(LintBreadth, L12LeavesNamedMethodsDemandsAndDenies) {
@@ -262,6 +336,27 @@ TEST(LintBreadth, C07FindsAnyBesideADenyOfNamedMethods) {
             "allow rule 'all' has 'any' beside 'no', which denies DELETE but no other spelling of it; name "
             "the methods "
             "that are allowed, or deny any");
+}
+
+TEST(LintBreadth, C07AsksForThoseWhomTheDenyIsAbout) {
+  const auto with = [](std::string_view named, std::string_view any) {
+    return only("C07", policy(broad,
+                              "  - {id: all, effect: allow, roles: [everyone], resources: [wiki], methods: "
+                              "[any]}\n"
+                              "  - {id: no, effect: deny, resources: [admin], " +
+                                  std::string(named) +
+                                  "}\n"
+                                  "  - {id: too, effect: deny, resources: [wiki], methods: [any], " +
+                                  std::string(any) + "}\n"));
+  };
+  EXPECT_EQ(
+      with("roles: [everyone], methods: [DELETE], unless: [office]", "roles: [everyone], unless: [office]"),
+      Places{});
+  EXPECT_EQ(
+      with("roles: [everyone], methods: [DELETE], unless: [mfa]", "roles: [everyone], unless: [office]"),
+      Places{"C07 10:78"});
+  EXPECT_EQ(with("roles: [auditor], methods: [DELETE]", "roles: [auditor]"), Places{});
+  EXPECT_EQ(with("roles: [auditor], methods: [DELETE]", "roles: [viewer]"), Places{"C07 10:78"});
 }
 
 TEST(LintBreadth, C07LeavesNamedMethodsAndOtherTargets) {

@@ -73,7 +73,35 @@ TEST(LintConditions, L7FindsDevicesHeadersAndMethodsThatWantTwoValues) {
 TEST(LintConditions, L7KnowsThatADenyRuleIsReadWidely) {
   // Of two lines each header condition has one, which is unknown, and unknown matches for deny.
   EXPECT_FALSE(contradict("{header: {X-A: \"1\"}}", "{header: {x-a: \"2\"}}", "deny"));
-  EXPECT_TRUE(contradict("{device: {os: linux}}", "{device: {os: macos}}", "deny"));
+  EXPECT_TRUE(contradict(time("days: [mon], zone: Etc/UTC"), time("days: [sat], zone: Etc/UTC"), "deny"));
+}
+
+TEST(LintConditions, L7OnlyNotesADenyRuleThatMatchesWhileSomethingIsUnknown) {
+  const std::string mfa = policy("  a: {mfa_within: 5m}\n  old: {not: a}\n", "when: [a, old]", "deny");
+  EXPECT_EQ(found(mfa), Places{"L7 11:80 note"});
+  EXPECT_EQ(
+      message("L7", mfa),
+      "rule 'one' matches only while what it asks for is unknown: 'when' 'a' and 'when' 'old' contradict "
+      "each other; remove one of them, if that is not meant");
+  EXPECT_EQ(found(policy("  a: {ip_in: [0.0.0.0/0, \"::/0\"]}\n", "unless: [a]", "deny")),
+            (Places{"L8 7:3", "L7 10:82 note"}));
+  EXPECT_FALSE(contradict("{device: {os: linux}}", "{device: {os: macos}}", "deny"));
+  EXPECT_FALSE(contradict("{method_of_auth: mtls}", "{method_of_auth: token}", "deny"));
+}
+
+TEST(LintConditions, OtherChecksCountADenyRuleThatMatchesWhileSomethingIsUnknown) {
+  // It closes what the allow rule opens to whoever has no second factor at all.
+  EXPECT_EQ(found(policy("  a: {mfa_within: 5m}\n  old: {not: a}\n", "when: [old], unless: [old]", "deny")),
+            Places{"L7 11:80 note"});
+  // This one closes nothing.
+  EXPECT_EQ(
+      found("resources: {s: {hosts: [a.example.com]}}\n"
+            "conditions: {a: {mfa_within: 5m}}\n"
+            "rules:\n"
+            "  - {id: all, effect: allow, roles: [authenticated], resources: [s], methods: [read]}\n"
+            "  - {id: one, effect: deny, roles: [anonymous], resources: [s], methods: [read], when: [a], "
+            "unless: [a]}\n"),
+      (Places{"L6 7:10", "L7 7:88 note"}));
 }
 
 TEST(LintConditions, L7OnlyNotesTwoValuesOfAClaim) {

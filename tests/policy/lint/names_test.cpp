@@ -102,6 +102,17 @@ TEST(LintNames, L3FindsWhatStandsTwiceInAList) {
             (Places{"L3 6:20 note", "L3 7:35 note"}));
 }
 
+TEST(LintNames, L3FindsAHostInTwoSpellings) {
+  const std::string text =
+      "resources: {s: {hosts: [x.example.com, X.example.com, \"[::1]\", \"*.x.example.com\", "
+      "\"[0:0::1]\"]}}\n"
+      "rules:\n"
+      "  - {id: one, effect: allow, roles: [authenticated], resources: [s], methods: [read]}\n";
+  EXPECT_EQ(found(text), (Places{"L3 3:40 note", "L3 3:83 note"}));
+  EXPECT_EQ(message("L3", text),
+            "'X.example.com' is the same host as 'x.example.com' in this list; remove one");
+}
+
 TEST(LintNames, L17FindsBindingsThatAreOver) {
   constexpr std::string_view text =
       "roles: {r: {}}\n"
@@ -158,6 +169,20 @@ TEST(LintNames, L19FindsNamesThatDifferByCase) {
             "  - {id: one, effect: allow, roles: [viewer], resources: [s], methods: [read], when: [c]}\n"
             "  - {id: One, effect: allow, roles: [Viewer], resources: [s], methods: [read], when: [d]}\n"),
       (Places{"L19 3:21", "L19 6:36", "L19 8:26", "L19 11:10"}));
+}
+
+TEST(LintNames, L19KnowsTheBuiltInRoles) {
+  const std::string text =
+      "roles: {Anonymous: {}, every-one: {}}\n"
+      "bindings: [{role: Anonymous, users: [z]}, {role: every-one, users: [z]}]\n"
+      "resources: {s: {hosts: [x.example.com]}}\n"
+      "rules:\n"
+      "  - {id: one, effect: allow, roles: [Anonymous, every-one], resources: [s], methods: [read]}\n";
+  EXPECT_EQ(found(text), Places{"L19 3:9"});
+  EXPECT_EQ(
+      message("L19", text),
+      "role 'Anonymous' differs only in letter case from the built-in role 'anonymous', and only who is "
+      "bound to it has it; give it another name");
 }
 
 TEST(LintNames, L21FindsGroupsThatNobodyHas) {

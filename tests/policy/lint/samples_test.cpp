@@ -78,7 +78,7 @@ TEST(LintSamples, FilesThatAreMergedAreLookedAtTogether) {
   ASSERT_EQ(report.findings.size(), 2U);
   EXPECT_EQ(
       to_string(report.findings[1]),
-      "a.yaml:6:13: note: resource 'unused' is unused: no rule names it, so it is denied by default [L2]");
+      "a.yaml:6:13: note: resource 'unused' is unused: no rule names it; remove it, or name it in a rule [L2]");
   EXPECT_EQ(report.findings[0].reason, "soon");
 }
 
