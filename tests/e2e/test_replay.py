@@ -270,10 +270,10 @@ class Replay(SiteCase):
                 done = tallygate("policy", "explain", "--entry", wrong, "--journal", site.journal)
                 self.assertEqual(done.returncode, 1, done.stderr)
                 self.assertIn(why, done.stderr)
-            for command in (["policy", "explain", "--entry", 2**64 - 1], ["audit", "show", 2**64 - 1]):
-                done = tallygate(*command, "-c", site.config)
+            for *command, number in (["policy", "explain", "--entry", 2**64 - 1], ["audit", "show", 10**18 - 1]):
+                done = tallygate(*command, number, "-c", site.config)
                 self.assertEqual(done.returncode, 1)
-                self.assertEqual(done.stderr, f"tallygate: entry {2**64 - 1}: the journal has none of this number\n")
+                self.assertIn(f"entry {number}: the journal has none of this number\n", done.stderr)
         self.assertEqual(tallygate("policy", "explain", "--entry", seq).returncode, 2)
         self.assertEqual(tallygate("policy", "explain", *place, "--url", "/x").returncode, 2)
         self.assertEqual(tallygate("policy", "explain", opened).returncode, 2)
