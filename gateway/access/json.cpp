@@ -202,17 +202,36 @@ void append_masked_query(std::string& out, std::string_view query, const std::ve
   }
 }
 
+void append_masked_path(std::string& out, std::string_view path) {
+  bool masked = false;
+  for (std::size_t at = 0; at < path.size(); ++at) {
+    const bool encoded = path[at] == '%' && at + 2 < path.size() && path[at + 1] == '3' &&
+                         (path[at + 2] == 'B' || path[at + 2] == 'b');
+    if (!masked && (path[at] == ';' || encoded)) {
+      masked = true;
+      out += ";*";
+    }
+    masked = masked && path[at] != '/';
+    if (!masked) {
+      out += path[at];
+    }
+  }
+}
+
 void append_masked_line(std::string& out, std::string_view line, bool names) {
   const std::size_t mark = line.find('?');
   if (mark == std::string_view::npos) {
-    out.append(line);
+    const std::size_t version = std::min(line.rfind(" HTTP/"), line.size());
+    append_masked_path(out, line.substr(0, version));
+    out.append(line.substr(version));
     return;
   }
   std::size_t end = line.rfind(' ');
   if (end == std::string_view::npos || end < mark) {
     end = line.size();
   }
-  out.append(line.substr(0, mark + 1));
+  append_masked_path(out, line.substr(0, mark));
+  out += '?';
   if (names) {
     append_masked_query(out, line.substr(mark + 1, end - mark - 1), {});
   } else {

@@ -32,8 +32,11 @@ void append_json_text(std::string& out, std::string_view name, std::string_view 
 /// (sorted).
 void append_masked_query(std::string& out, std::string_view query, const std::vector<std::string>& plain);
 
-/// The first line of a request that could not be read: all values of its query are masked, or, without
-/// `names`, all of its query.
+/// A path for the record: values of its parameters become `*`, since a session's id may stand there.
+void append_masked_path(std::string& out, std::string_view path);
+
+/// The first line of a request that could not be read: parameters of its path and all values of its query are
+/// masked, or, without `names`, all of its query.
 void append_masked_line(std::string& out, std::string_view line, bool names);
 
 /// A URL, or what a client sent for one, for the record: its query masked likewise, `*` for what stands

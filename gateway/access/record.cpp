@@ -95,23 +95,6 @@ std::string_view reason_of(const policy::Decision& decision) noexcept {
   return decision.rules.empty() ? "default" : "rule";
 }
 
-/// Values of path parameters become `*`: a session's id may stand there.
-void append_masked_path(std::string& out, std::string_view path) {
-  bool masked = false;
-  for (std::size_t at = 0; at < path.size(); ++at) {
-    const bool encoded = path[at] == '%' && at + 2 < path.size() && path[at + 1] == '3' &&
-                         (path[at + 2] == 'B' || path[at + 2] == 'b');
-    if (!masked && (path[at] == ';' || encoded)) {
-      masked = true;
-      out += ";*";
-    }
-    masked = masked && path[at] != '/';
-    if (!masked) {
-      out += path[at];
-    }
-  }
-}
-
 }  // namespace
 
 std::string_view sent_path(std::string_view target) noexcept {

@@ -6,6 +6,7 @@
 #include "gateway/cli/entry_reading.hpp"
 #include "gateway/cli/progress_bar.hpp"
 #include "gateway/cli/replay_commands.hpp"
+#include "gateway/cli/replay_report.hpp"
 #include "gateway/review/decisions_check.hpp"
 
 #include <CLI/CLI.hpp>
@@ -99,6 +100,7 @@ json::object to_json(const review::DecisionsReport& report,
                       {"computed", report.computed},
                       {"not_asked", report.unasked},
                       {"erased", report.erased},
+                      {"retired", retired_json(report.bodiless)},
                       {"not_computed", not_computed(report)},
                       {"reasons", std::move(reasons)},
                       {"findings", std::move(findings)},
@@ -113,6 +115,9 @@ void print_text(const review::DecisionsReport& report, const std::optional<audit
   fmt::print("{:>12}  computed again\n", report.computed);
   fmt::print("{:>12}  refused before a policy was asked\n", report.unasked);
   fmt::print("{:>12}  of people who were erased\n", report.erased);
+  if (!report.bodiless.empty()) {
+    fmt::print("{:>12}  retired: {}\n", count_of(report.bodiless), retired_text(report.bodiless));
+  }
   for (const auto& [reason, tally] : report.not_computed) {
     fmt::print("{:>12}  not computed: {}, such as seq {}\n", tally.count, audit::inert_text(reason),
                tally.example);

@@ -40,7 +40,8 @@ Result<std::optional<std::int64_t>> moment(const char* name, const std::string& 
   return value;
 }
 
-// An export is an entry of its own. Whoever has a copy without its keyring cannot write one, and is told.
+// An export is an entry of its own. Whoever has a copy that nothing can be written to is told why there is
+// none.
 bool note_export(const audit::JournalOptions& options, const audit::ExportReport& report, bool must) {
   const json::object request{{"act", "note"},
                              {"kind", "journal.export"},
@@ -51,10 +52,9 @@ bool note_export(const audit::JournalOptions& options, const audit::ExportReport
                                {"sha256", report.entries_sha256}}}};
   const auto noted = act_on_journal(options, request);
   if (!noted) {
-    fmt::print(
-        stderr, "tallygate: {}: {}\n",
-        must ? "the export could not be recorded" : "a copy without its keyring: the export is not on record",
-        audit::inert_text(noted.error().message));
+    fmt::print(stderr, "tallygate: {}: {}\n",
+               must ? "the export could not be recorded" : "the export is not on record",
+               audit::inert_text(noted.error().message));
   }
   return noted || !must;
 }

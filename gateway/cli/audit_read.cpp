@@ -156,8 +156,12 @@ Result<Reading> open_reading(const char* command, const AuditQueryOptions& optio
   if (!end) {
     return end.error();
   }
-  if (auto noted = note_reading(options.where, searched(command, options)); !noted) {
+  const auto noted = note_reading(options.where, searched(command, options));
+  if (!noted) {
     return noted.error();
+  }
+  if (!*noted) {
+    view->put_keys_away();
   }
   auto reader = audit::JournalReader::open(view->journal());
   if (!reader) {
@@ -241,15 +245,32 @@ bool reader_left(std::chrono::milliseconds interval) {
          (output.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+int show_absence(audit::JournalReader& reader, std::uint64_t seq) {
+  const auto absence = explain_absence(reader, seq);
+  if (!absence) {
+    return report_failure(absence.error());
+  }
+  fmt::print(stderr, "tallygate: entry {}: {}\n", seq, absence->why);
+  return absence->retired ? ExitCode::not_possible : ExitCode::answer_is_no;
+}
+
 }  // namespace
 
 int audit_show(const AuditShowOptions& options) {
+  if (!may_be_seq(options.seq)) {
+    fmt::print(stderr, "tallygate: entry {}: the journal has none of this number\n", options.seq);
+    return ExitCode::answer_is_no;
+  }
   auto view = EntryView::open(options.where);
   if (!view) {
     return report_failure(view.error());
   }
-  if (auto noted = note_reading(options.where, {{"command", "audit show"}, {"entry", options.seq}}); !noted) {
+  const auto noted = note_reading(options.where, {{"command", "audit show"}, {"entry", options.seq}});
+  if (!noted) {
     return report_failure(noted.error());
+  }
+  if (!*noted) {
+    view->put_keys_away();
   }
   auto reader = audit::JournalReader::open(view->journal());
   if (!reader) {
@@ -260,8 +281,7 @@ int audit_show(const AuditShowOptions& options) {
     return report_failure(body.error());
   }
   if (!*body) {
-    fmt::print(stderr, "tallygate: the journal has no entry {}\n", options.seq);
-    return ExitCode::answer_is_no;
+    return show_absence(*reader, options.seq);
   }
   const auto erasure = audit::find_erasure(view->journal(), **body);
   if (!erasure) {

@@ -38,6 +38,12 @@ class EntryView {
   /// Whether there are keys to open seals with.
   [[nodiscard]] bool has_keys() const { return unsealer_.has_value(); }
 
+  /// From now on no seal is opened.
+  void put_keys_away() noexcept {
+    unsealer_.reset();
+    wanted_.clear();
+  }
+
   /// From now on entries sealed for another person than `user` are left out, if that is the name of a person
   /// with a key: no seal is opened for it. Errors: crypto, unreadable.
   audit::Result<void> look_for(const std::string& user);

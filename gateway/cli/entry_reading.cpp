@@ -4,6 +4,8 @@
 #include "audit/search/reader.hpp"
 #include "gateway/cli/audit_arguments.hpp"
 
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 #include <fmt/core.h>
 
 #include <cstdio>
@@ -40,14 +42,34 @@ Result<EntryView> first_view(const JournalArguments& arguments, const audit::Jou
   return view;
 }
 
+/// The number of the entry that says of another that its body is retired, if `body` is one.
+bool retires(std::string_view body, std::uint64_t seq) {
+  if (body.find(R"("kind":"journal.retire")") == std::string_view::npos) {
+    return false;
+  }
+  boost::system::error_code error;
+  const boost::json::value value = boost::json::parse(body, error);
+  if (error || !value.is_object()) {
+    return false;
+  }
+  const auto number = [&entry = value.get_object()](std::string_view name) -> std::optional<std::uint64_t> {
+    const boost::json::value* found = entry.if_contains(name);
+    return found != nullptr && found->is_int64() && found->get_int64() >= 0
+               ? std::optional(static_cast<std::uint64_t>(found->get_int64()))
+               : std::nullopt;
+  };
+  const auto first = number("first");
+  const auto last = number("last");
+  return first && last && *first <= seq && seq <= *last;
+}
+
 }  // namespace
 
 review::OpenSeal EntryReading::opener(unsigned thread) const {
   return [&view = *views[thread]](const audit::PersonSeal& seal) { return view.opened(seal); };
 }
 
-Result<audit::JournalOptions> note_reading(const JournalArguments& arguments,
-                                           const boost::json::object& what) {
+Result<NotedReading> note_reading(const JournalArguments& arguments, const boost::json::object& what) {
   auto options = journal_options(arguments);
   if (!options) {
     return options.error();
@@ -61,13 +83,13 @@ Result<audit::JournalOptions> note_reading(const JournalArguments& arguments,
                        "the reading could not be recorded, so nothing is read: " + noted.error().message);
   }
   if (!noted) {
-    fmt::print(stderr, "tallygate: a copy without its keyring: the reading is not on record: {}\n",
+    fmt::print(stderr, "tallygate: the reading is not on record, so no sealed person is read: {}\n",
                audit::inert_text(noted.error().message));
   }
-  return options;
+  return NotedReading{*std::move(options), noted.has_value()};
 }
 
-Result<void> note_reading(const ReadArguments& where, const boost::json::object& what) {
+Result<bool> note_reading(const ReadArguments& where, const boost::json::object& what) {
   const auto given = [](const std::string& text) {
     return text.empty() ? std::nullopt : std::optional<std::string>(text);
   };
@@ -77,18 +99,43 @@ Result<void> note_reading(const ReadArguments& where, const boost::json::object&
   arguments.keyring = given(where.keyring);
   arguments.kek = given(where.kek);
   const auto noted = note_reading(arguments, what);
-  return noted ? Result<void>() : noted.error();
+  return noted ? Result<bool>(noted->on_record) : noted.error();
+}
+
+bool may_be_seq(std::uint64_t seq) noexcept {
+  constexpr std::uint64_t integer_max = (std::uint64_t{1} << 53U) - 1;
+  return seq <= integer_max;
+}
+
+Result<NoEntry> explain_absence(audit::JournalReader& reader, std::uint64_t seq) {
+  const auto end = reader.end();
+  if (!end) {
+    return end.error();
+  }
+  if (seq >= *end) {
+    return NoEntry{false, "the journal has none of this number"};
+  }
+  std::optional<std::uint64_t> by;
+  const auto read = reader.up(seq + 1, *end, [&by, seq](std::uint64_t each, std::string_view body) {
+    by = retires(body, seq) ? std::optional(each) : std::nullopt;
+    return !by;
+  });
+  if (!read) {
+    return read.error();
+  }
+  return by ? NoEntry{true, "its body was retired, as entry " + std::to_string(*by) + " says"}
+            : NoEntry{true, "its body is gone, and no entry says that it was retired"};
 }
 
 Result<EntryReading> open_entries(const JournalArguments& arguments, const boost::json::object& what,
                                   unsigned threads) {
-  const auto options = note_reading(arguments, what);
-  if (!options) {
-    return options.error();
+  const auto noted = note_reading(arguments, what);
+  if (!noted) {
+    return noted.error();
   }
-  EntryReading reading{options->journal.string(), {}};
-  ReadArguments where;
-  auto view = first_view(arguments, *options, where);
+  EntryReading reading{noted->options.journal.string(), {}};
+  ReadArguments where{"", reading.journal, "", ""};
+  auto view = noted->on_record ? first_view(arguments, noted->options, where) : EntryView::open(where);
   for (unsigned thread = 0; thread < threads; ++thread) {
     if (!view) {
       return view.error();

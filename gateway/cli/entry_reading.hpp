@@ -2,12 +2,14 @@
 /// What the commands share that decide recorded requests again: which journal, with whose keys, and the entry
 /// that says it was read.
 
+#include "audit/search/reader.hpp"
 #include "gateway/cli/audit_view.hpp"
 #include "gateway/cli/journal_access.hpp"
 #include "gateway/review/replay_journal.hpp"
 
 #include <boost/json/object.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,17 +27,35 @@ struct EntryReading {
   [[nodiscard]] review::OpenSeal opener(unsigned thread) const;
 };
 
+/// Where a journal is, and whether an entry says that it is read.
+struct NotedReading {
+  audit::JournalOptions options;
+  bool on_record = false;
+};
+
 /// Has `journal.read` say that a journal is going to be read: `what` is the command, with what is worth
 /// knowing of it. Whoever names the gateway's own configuration reads nothing without that entry; whoever has
-/// a copy without its keyring cannot write one, and is told. Gives where the journal is. Errors: those of
+/// a copy that cannot be written to is told, and must open no person's seal. Errors: those of
 /// journal_options(), the reader and act_on_journal().
-[[nodiscard]] audit::Result<audit::JournalOptions> note_reading(const JournalArguments& arguments,
-                                                                const boost::json::object& what);
+[[nodiscard]] audit::Result<NotedReading> note_reading(const JournalArguments& arguments,
+                                                       const boost::json::object& what);
 
-/// The same of a journal that is only to be looked at.
-[[nodiscard]] audit::Result<void> note_reading(const ReadArguments& where, const boost::json::object& what);
+/// The same of a journal that is only to be looked at: whether it is on record.
+[[nodiscard]] audit::Result<bool> note_reading(const ReadArguments& where, const boost::json::object& what);
 
-/// Opens a journal for `threads` threads, after note_reading(). Errors: those of it and of EntryView::open().
+/// Whether an entry can have that number at all: it goes into `journal.read`, and so into I-JSON.
+[[nodiscard]] bool may_be_seq(std::uint64_t seq) noexcept;
+
+/// Why the journal shows no entry of that number, in one sentence.
+struct NoEntry {
+  bool retired = false;  ///< there is one, without its body
+  std::string why;
+};
+/// Errors: unreadable.
+[[nodiscard]] audit::Result<NoEntry> explain_absence(audit::JournalReader& reader, std::uint64_t seq);
+
+/// Opens a journal for `threads` threads, after note_reading(), without keys where that is not on record.
+/// Errors: those of it and of EntryView::open().
 [[nodiscard]] audit::Result<EntryReading> open_entries(const JournalArguments& arguments,
                                                        const boost::json::object& what, unsigned threads);
 

@@ -95,13 +95,17 @@ Result<std::vector<std::string>> groups_of_file(const std::string& path) {
 }
 
 Result<std::vector<std::string>> groups_of_journal(const JournalArguments& arguments) {
-  if (const auto noted = note_reading(arguments, {{"command", "policy check"}}); !noted) {
+  const auto noted = note_reading(arguments, {{"command", "policy check"}});
+  if (!noted) {
     return noted.error();
   }
   auto view = EntryView::open({arguments.config.value_or(""), arguments.journal.value_or(""),
                                arguments.keyring.value_or(""), arguments.kek.value_or("")});
   if (!view) {
     return view.error();
+  }
+  if (!noted->on_record) {
+    view->put_keys_away();
   }
   auto reader = audit::JournalReader::open(view->journal());
   if (!reader) {

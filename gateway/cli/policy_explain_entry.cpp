@@ -38,7 +38,10 @@ std::optional<ExitCode> read_entry(const EntryReading& entries, std::uint64_t se
     return static_cast<ExitCode>(report_failure(body.error()));
   }
   if (!*body) {
-    return complain_of(seq, "the journal has none of this number", ExitCode::answer_is_no);
+    const auto absence = explain_absence(*reader, seq);
+    return absence ? complain_of(seq, absence->why,
+                                 absence->retired ? ExitCode::not_possible : ExitCode::answer_is_no)
+                   : static_cast<ExitCode>(report_failure(absence.error()));
   }
   review::ReadEntry read = review::read_decision(**body, decision);
   if (read == review::ReadEntry::decision && decision.sealed && !open_recorded(decision, entries.opener(0))) {
@@ -118,6 +121,9 @@ ExitCode policy_explain_entry(const PolicyExplainOptions& options) {
   const auto program = load_named(options.files);
   if (const auto* code = std::get_if<ExitCode>(&program)) {
     return *code;
+  }
+  if (!may_be_seq(seq)) {
+    return complain_of(seq, "the journal has none of this number", ExitCode::answer_is_no);
   }
   const auto entries = open_entries(options.journal, {{"command", "policy explain"}, {"entry", seq}}, 1);
   if (!entries) {

@@ -89,7 +89,7 @@ std::variant<Prepared, ExitCode> prepare(const ReplayArguments& arguments) {
 
 /// Two passes over the journal: for the policies that decided then, and for the decisions.
 audit::Result<policy::Groups> replay(const ReplayArguments& arguments, const Prepared& prepared,
-                                     const EntryReading& entries) {
+                                     const EntryReading& entries, review::Bodiless& retired) {
   ProgressBar bar;  // gone from the terminal before the answer is printed
   std::uint64_t pass = 0;
   review::ParallelRead read{entries.journal, arguments.jobs, 0, UINT64_MAX, {}};
@@ -101,6 +101,7 @@ audit::Result<policy::Groups> replay(const ReplayArguments& arguments, const Pre
     return policies.error();
   }
   pass = 1;
+  retired = policies->bodiless();
   return review::replay_journal({read, prepared.program, &*policies, prepared.from, prepared.to,
                                  [&entries](unsigned thread) { return entries.opener(thread); }});
 }
@@ -127,12 +128,14 @@ int policy_replay(const ReplayArguments& arguments) {
   if (!entries) {
     return report_failure(entries.error());
   }
-  const auto groups = replay(arguments, prepared, *entries);
+  review::Bodiless retired;
+  const auto groups = replay(arguments, prepared, *entries, retired);
   if (!groups) {
     return report_failure(groups.error());
   }
   ReplayReport report = make_report(*groups, prepared.accepts ? &*prepared.accepts : nullptr);
   report.journal = entries->journal;
+  report.retired = std::move(retired);
   report.policy_name = prepared.program->policy().name;
   report.digest = prepared.program->digest_hex();
   const std::string text = arguments.format == "json"

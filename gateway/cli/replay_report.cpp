@@ -51,6 +51,9 @@ void add_counts(const ReplayReport& report, std::string& out) {
   }
   line(groups.lost(), "cannot replay", "none of the above");
   line(groups.unasked(), "not asked", "refused before a policy was asked");
+  if (!report.retired.empty()) {
+    line(count_of(report.retired), "retired", retired_text(report.retired));
+  }
 }
 
 void add_group(const ReportedGroup& reported, const policy::Style& style, std::string& out) {
@@ -113,6 +116,20 @@ const policy::Accept* find_accept(const policy::AcceptFile& file, const policy::
 }
 
 }  // namespace
+
+std::string retired_text(const review::Bodiless& retired) {
+  return fmt::format("entries without a body, from seq {} to {}: nothing is said about them",
+                     retired.front().first, retired.back().last);
+}
+
+json::object retired_json(const review::Bodiless& retired) {
+  json::object object{{"entries", count_of(retired)}};
+  if (!retired.empty()) {
+    object["first"] = retired.front().first;
+    object["last"] = retired.back().last;
+  }
+  return object;
+}
 
 ReplayReport make_report(const policy::Groups& groups, const policy::AcceptFile* file) {
   ReplayReport report;
@@ -206,6 +223,7 @@ json::object to_json(const ReplayReport& report) {
           {"counts", std::move(counts)},
           {"cannot_replay", groups.lost()},
           {"not_asked", groups.unasked()},
+          {"retired", retired_json(report.retired)},
           {"opened", groups.opened()},
           {"opened_unaccepted", report.opened_unaccepted},
           {"ungrouped", groups.ungrouped()},

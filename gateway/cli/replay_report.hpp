@@ -1,5 +1,6 @@
 #pragma once
 /// What `policy replay` says.
+#include "gateway/review/parallel_read.hpp"
 #include "policy/explain/explain.hpp"
 #include "policy/replay/accept.hpp"
 #include "policy/replay/groups.hpp"
@@ -29,6 +30,7 @@ struct ReplayReport {
   std::vector<const policy::Accept*> unused;
   std::uint64_t opened_unaccepted = 0;  ///< decisions
   std::uint64_t unknown = 0;            ///< decisions that could not be replayed, erased people aside
+  review::Bodiless retired;             ///< entries of which nothing is known
 
   /// Whether nothing opens that was not accepted, and that is known.
   [[nodiscard]] bool ok() const noexcept { return opened_unaccepted == 0 && unknown == 0; }
@@ -36,6 +38,11 @@ struct ReplayReport {
 
 /// Holds the groups against the accept file; both must outlive the report.
 [[nodiscard]] ReplayReport make_report(const policy::Groups& groups, const policy::AcceptFile* file);
+
+/// `12  retired  …`, with the numbers of the entries, and the same as `retired`; nothing where there are
+/// none.
+[[nodiscard]] std::string retired_text(const review::Bodiless& retired);
+[[nodiscard]] boost::json::object retired_json(const review::Bodiless& retired);
 
 [[nodiscard]] std::string to_text(const ReplayReport& report, const policy::Style& style);
 [[nodiscard]] boost::json::object to_json(const ReplayReport& report);

@@ -1,6 +1,8 @@
 #include "gateway/review/decisions_check.hpp"
 
 #include "audit/journal/time_text.hpp"
+#include "gateway/review/decision_frame.hpp"
+#include "gateway/review/in_force.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -15,31 +17,19 @@ using std::chrono::nanoseconds;
 
 /// Policies that one thread keeps ready.
 constexpr std::size_t judges_max = 64;
-/// A request that was being decided when another policy came into force may still name the one before.
-constexpr nanoseconds superseded_grace = std::chrono::minutes(10);
-/// How far the time that a decision was made for may lie before its entry, and behind it (clocks step).
-constexpr nanoseconds before_entry_max = std::chrono::minutes(10);
-constexpr nanoseconds behind_entry_max = std::chrono::seconds(6);
-
-/// What the gateway says of what the policy answered.
-bool reason_fits(const RecordedDecision& decision) {
-  const policy::RecordedAnswer& answer = decision.answer;
-  switch (answer.outcome) {
-    case policy::Outcome::allow: {
-      const bool nowhere = decision.question.route.empty();
-      return decision.effect == "allow" ? decision.reason == "rule" && !nowhere
-                                        : (decision.reason == "no-route") == nowhere;
-    }
-    case policy::Outcome::step_up:
-      return decision.reason == (answer.login ? "login" : "step-up");
-    case policy::Outcome::deny:
-      break;
-  }
-  return decision.reason == (answer.rules.empty() ? "default" : "rule");
-}
 
 std::string quoted(const policy::Verdict& verdict) {
   return "'" + to_string(verdict) + "'";
+}
+
+/// Whether the roles that were recorded are those held, in their order.
+bool same_roles(const std::string& recorded, const policy::Program& program, const policy::RoleSet& roles) {
+  const std::vector<std::string> names = names_in(recorded);
+  const auto held = roles.held();
+  return std::equal(names.begin(), names.end(), held.begin(), held.end(),
+                    [&program](const std::string& name, policy::RoleIndex role) {
+                      return name == program.role_name(role);
+                    });
 }
 
 }  // namespace
@@ -67,8 +57,11 @@ DecisionsCheck::Judge* DecisionsCheck::judge_of(const std::string& digest) {
   if (judges_.size() >= judges_max) {
     judges_.clear();
   }
-  auto judge = std::make_unique<Judge>(
-      Judge{policy, Gaps(policy->needs, &policy->needs), policy::DecideScratch(*policy->program)});
+  auto judge = std::make_unique<Judge>(Judge{policy,
+                                             Gaps(policy->needs, &policy->needs),
+                                             policy::DecideScratch(*policy->program),
+                                             {},
+                                             std::nullopt});
   return judges_.emplace(digest, std::move(judge)).first->second.get();
 }
 
@@ -93,77 +86,69 @@ void DecisionsCheck::check(RecordedDecision& decision) {
              ", the effect '" + decision.effect + "'");
     return;
   }
-  if (!decision.asked) {
-    check_unasked(decision);
-    return;
-  }
-  check_policy(decision);
-  check_frame(decision);
+  check_moment(decision);
   Judge* judge = judge_of(decision.policy);
   if (judge == nullptr) {
     find(decision.seq, "policy-unknown", "no entry has the text of the policy " + decision.policy);
-  } else if (decision.sealed && policies_.erased(decision.seal.subject)) {
-    ++report_.erased;
-  } else if (decision.sealed) {
-    leave_out(decision, "sealed: the person's key is not at hand");
-  } else if (const std::string missing = judge->gaps.fill(decision); !missing.empty()) {
-    leave_out(decision, missing);
-  } else {
-    check_answer(decision, *judge);
-    check_shadow(decision);
+  }
+  check_frame(decision, judge);
+  if (!decision.asked) {
+    report_.unasked += decision.effect == "deny" ? 1 : 0;
+  } else if (judge != nullptr) {
+    check_asked(decision, *judge);
   }
 }
 
-void DecisionsCheck::check_unasked(const RecordedDecision& decision) {
-  if (decision.effect == "allow") {
-    find(decision.seq, "decision-differs", "allowed, and no policy was asked");
-    return;
-  }
-  ++report_.unasked;
-}
-
-/// The policy must be the one that was loaded last, or was until a moment ago.
-void DecisionsCheck::check_policy(const RecordedDecision& decision) {
-  const auto& loads = policies_.loads();
-  const std::int64_t recorded = audit::parse_entry_time(decision.time).value_or(0);
-  auto load = std::partition_point(loads.begin(), loads.end(),
-                                   [&decision](const PolicyLoad& one) { return one.seq < decision.seq; });
-  while (load != loads.begin()) {
-    --load;
-    if (load->gateway != decision.gateway) {
-      continue;
-    }
-    if (load->digest == decision.policy) {
-      return;
-    }
-    // An entry that claims to be older than the load before it has no grace: its time is not to be believed.
-    const std::int64_t since = recorded - load->time_ns;
-    if (since > superseded_grace.count() || since < -behind_entry_max.count()) {
-      find(decision.seq, "policy-not-in-force",
-           "decided by the policy " + decision.policy + ", though " + load->digest + " was loaded at seq " +
-               std::to_string(load->seq));
-      return;
-    }
-  }
-  find(decision.seq, "policy-not-in-force",
-       "decided by the policy " + decision.policy + ", which was not loaded before");
-}
-
-/// What stands around the answer.
-void DecisionsCheck::check_frame(const RecordedDecision& decision) {
-  if (decision.mode != "enforce") {
-    find(decision.seq, "effect-differs", "the mode is '" + decision.mode + "', not 'enforce'");
-  }
-  if (!reason_fits(decision)) {
-    find(decision.seq, "effect-differs",
-         "the effect '" + decision.effect + "' for the reason '" + decision.reason + "' does not go with " +
-             quoted(verdict_of(decision.answer)));
+/// Under which policy, when, and for whom.
+void DecisionsCheck::check_moment(const RecordedDecision& decision) {
+  if (std::string problem = find_policy_problem(policies_, decision); !problem.empty()) {
+    find(decision.seq, "policy-not-in-force", std::move(problem));
   }
   const std::int64_t recorded = audit::parse_entry_time(decision.time).value_or(0);
   const std::int64_t made = nanoseconds(decision.question.now.time_since_epoch()).count();
   if (recorded - made > before_entry_max.count() || made - recorded > behind_entry_max.count()) {
     find(decision.seq, "time-differs", "decided for another time than that of the entry, " + decision.time);
   }
+  if (std::string problem = find_person_problem(policies_, decision); !problem.empty()) {
+    find(decision.seq, "person-erased", std::move(problem));
+  }
+}
+
+/// What stands around the answer.
+void DecisionsCheck::check_frame(const RecordedDecision& decision, const Judge* judge) {
+  FrameProblem problem = !decision.asked    ? find_unasked_problem(decision)
+                         : judge == nullptr ? find_frame_problem(decision, nullptr)
+                                            : find_frame_problem(decision, &judge->policy->needs);
+  if (!problem.what.empty()) {
+    find(decision.seq, problem.what, std::move(problem.detail));
+  }
+  if (decision.sealed && policies_.find_erasure(decision.seal.subject) != nullptr &&
+      (!decision.asked || decision.roles.find(R"("authenticated")") == std::string::npos)) {
+    find(decision.seq, "roles-differ", "sealed for a person who was erased, and for nobody who was known");
+  }
+}
+
+void DecisionsCheck::check_asked(RecordedDecision& decision, Judge& judge) {
+  const policy::Program& program = *judge.policy->program;
+  if (!decision.path_partly && !has_its_form(program, decision.question, judge.scratch)) {
+    find(decision.seq, "path-differs", "its policy gives another form to what was sent");
+  }
+  const std::string missing = judge.gaps.fill(decision);
+  const bool computable = !decision.sealed && missing.empty();
+  if (computable) {
+    check_answer(decision, judge);
+  } else {
+    check_bounds(decision, decision.answer, {decision.roles, "roles-differ", "decision-differs"}, judge,
+                 {true, !missing.empty()}, true);
+    if (!decision.sealed) {
+      leave_out(decision, missing);
+    } else if (policies_.find_erasure(decision.seal.subject) != nullptr) {
+      ++report_.erased;
+    } else {
+      leave_out(decision, "sealed: the person's key is not at hand");
+    }
+  }
+  check_shadow(decision, computable);
 }
 
 void DecisionsCheck::check_answer(RecordedDecision& decision, Judge& judge) {
@@ -174,45 +159,125 @@ void DecisionsCheck::check_answer(RecordedDecision& decision, Judge& judge) {
     find(decision.seq, "decision-differs",
          "recorded " + quoted(verdict_of(decision.answer)) + ", but its policy answers " +
              quoted(verdict_of(program, answer)));
-    return;
-  }
-  const std::vector<std::string> recorded = names_in(decision.roles);
-  const auto held = judge.scratch.evaluation.roles().held();
-  const bool same = std::equal(recorded.begin(), recorded.end(), held.begin(), held.end(),
-                               [&program](const std::string& name, policy::RoleIndex role) {
-                                 return name == program.role_name(role);
-                               });
-  if (!same) {
+  } else if (!same_roles(decision.roles, program, judge.scratch.evaluation.roles())) {
     find(decision.seq, "roles-differ", "recorded the roles " + decision.roles + ", which are not those held");
   }
 }
 
-void DecisionsCheck::check_shadow(RecordedDecision& decision) {
+/// What can be said of an answer without knowing the person, or all header lines.
+void DecisionsCheck::check_bounds(const RecordedDecision& decision, const policy::RecordedAnswer& answer,
+                                  const Said& said, Judge& judge, policy::Unknown unknown,
+                                  bool same_program) {
+  const policy::Program& program = *judge.policy->program;
+  if (!judge.bounds) {
+    judge.bounds.emplace(program);
+  }
+  std::string problem = judge.bounds->find_roles_problem(names_in(said.roles), decision.question.now);
+  if (!problem.empty()) {
+    find(decision.seq, said.roles_what, "recorded the roles " + said.roles + ": " + problem);
+    return;
+  }
+  const policy::CanonicalRequest* request = nullptr;
+  const policy::RejectCode code =
+      request_again(program, decision.question, same_program, judge.scratch, request);
+  const bool masked = !same_program && policy::has_parameters(sent_path_of(decision.question));
+  if (code != answer.code && !masked) {
+    problem = "the path is read in another way";
+  } else if (code == policy::RejectCode::none && answer.code == code) {
+    problem = judge.bounds->find_answer_problem(decision.question, *request, answer, unknown);
+  }
+  if (!problem.empty()) {
+    find(decision.seq, said.answer_what, "recorded " + quoted(verdict_of(answer)) + ": " + problem);
+  }
+}
+
+/// The answer of the shadow. `whole`: all that the decision was made from is known; else what is left out
+/// counts as left out of the decision already.
+void DecisionsCheck::check_shadow(RecordedDecision& decision, bool whole) {
   if (!decision.shadow) {
+    miss_shadow(decision);
     return;
   }
-  const std::string digest = decision.shadow->policy;
-  const CompiledPolicy* candidate = policies_.find(digest);
-  if (candidate == nullptr) {
-    find(decision.seq, "policy-unknown", "no entry has the text of the shadow policy " + digest);
+  const RecordedShadow& shadow = *decision.shadow;
+  const PolicyLoad* load = nullptr;
+  if (std::string problem = find_shadow_problem(policies_, decision, load); !problem.empty()) {
+    find(decision.seq, "shadow-not-in-force", std::move(problem));
+  } else if (shadows_seen_.empty() || *shadows_seen_.rbegin() != load->seq) {
+    shadows_seen_.insert(load->seq);
+  }
+  if (FrameProblem problem = find_shadow_frame_problem(shadow); !problem.what.empty()) {
+    find(decision.seq, problem.what, std::move(problem.detail));
+  }
+  Judge* judge = judge_of(shadow.policy);
+  if (judge == nullptr) {
+    find(decision.seq, "policy-unknown", "no entry has the text of the shadow policy " + shadow.policy);
     return;
   }
-  Judge& judge = *judge_of(digest);
-  if (const std::string missing = judge.gaps.fill(decision); !missing.empty()) {
+  const bool same_program = shadow.policy == decision.policy;
+  std::string missing = judge->gaps.fill(decision);
+  const bool headers_unknown = !missing.empty();
+  if (decision.path_partly && !same_program) {
+    missing = "cut for its length: path as sent";
+  } else if (!whole || headers_unknown) {
+    check_bounds(decision, shadow.answer, {shadow.roles, "shadow-roles-differ", "shadow-differs"}, *judge,
+                 {true, headers_unknown}, same_program);
+  } else {
+    check_shadow_answer(decision, *judge, same_program);
+  }
+  if (whole && !missing.empty()) {
     leave_out(decision, "shadow: " + missing);
+  }
+}
+
+void DecisionsCheck::check_shadow_answer(const RecordedDecision& decision, Judge& judge, bool same_program) {
+  const policy::Program& program = *judge.policy->program;
+  const RecordedShadow& shadow = *decision.shadow;
+  const policy::Answer answer = decide_again(program, decision.question, same_program, judge.scratch);
+  if (answer.code != shadow.answer.code && !same_program &&
+      policy::has_parameters(sent_path_of(decision.question))) {
+    leave_out(decision, "shadow: masked in the entry: parameters of the path as sent");
     return;
   }
-  if (decision.path_partly && digest != decision.policy) {
-    leave_out(decision, "shadow: cut for its length: path as sent");
-    return;
-  }
-  const policy::Answer answer =
-      decide_again(*candidate->program, decision.question, digest == decision.policy, judge.scratch);
-  if (change_of(decision.shadow->answer, *candidate->program, answer) != policy::Change::same) {
+  if (answer.code != shadow.answer.code ||
+      change_of(shadow.answer, program, answer) != policy::Change::same) {
     find(decision.seq, "shadow-differs",
-         "recorded " + quoted(verdict_of(decision.shadow->answer)) + ", but the shadow policy answers " +
-             quoted(verdict_of(*candidate->program, answer)));
+         "recorded " + quoted(verdict_of(shadow.answer)) + ", but the shadow policy answers " +
+             quoted(verdict_of(program, answer)));
+    return;
   }
+  policy::resolve(program, decision.question.principal, decision.question.now, judge.scratch.evaluation,
+                  judge.roles);
+  if (!same_roles(shadow.roles, program, judge.roles)) {
+    find(decision.seq, "shadow-roles-differ",
+         "recorded the roles " + shadow.roles + " under the shadow policy, which are not those held");
+  }
+}
+
+/// No shadow answered.
+void DecisionsCheck::miss_shadow(const RecordedDecision& decision) {
+  const DueShadow due = due_shadow(policies_, decision);
+  if (due.load == nullptr) {
+    return;
+  }
+  if (due.sure) {
+    find_without_shadow(decision.seq, *due.load);
+  } else if (without_shadow_.size() < decision_findings_max) {
+    without_shadow_.emplace_back(decision.seq, due.load);
+  }
+}
+
+void DecisionsCheck::find_without_shadow(std::uint64_t seq, const PolicyLoad& load) {
+  find(seq, "shadow-missing",
+       "the shadow policy " + load.digest + " of seq " + std::to_string(load.seq) + " did not answer beside");
+}
+
+void DecisionsCheck::settle(const std::set<std::uint64_t>& shadows_seen) {
+  for (const auto& [seq, load] : without_shadow_) {
+    if (shadows_seen.contains(load->seq)) {
+      find_without_shadow(seq, *load);
+    }
+  }
+  without_shadow_.clear();
 }
 
 Result<DecisionsReport> check_decisions(const ParallelRead& read, const RecordedPolicies& policies,
@@ -231,7 +296,13 @@ Result<DecisionsReport> check_decisions(const ParallelRead& read, const Recorded
   for (const LoadFault& fault : policies.faults()) {
     all.findings.push_back({fault.seq, "policy-differs", fault.what});
   }
+  all.bodiless = *done;
+  std::set<std::uint64_t> shadows_seen;
   for (const auto& check : checks) {
+    shadows_seen.insert(check->shadows_seen().begin(), check->shadows_seen().end());
+  }
+  for (const auto& check : checks) {
+    check->settle(shadows_seen);
     DecisionsReport& mine = check->report();
     all.computed += mine.computed;
     all.unasked += mine.unasked;

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace tallygate::review {
@@ -21,6 +22,37 @@ using audit::Result;
 constexpr std::uint64_t piece_entries = 16'384;
 constexpr auto progress_every = std::chrono::milliseconds(100);
 
+/// Notes which entries of a stretch, read from front to back, are not there.
+class Absences {
+ public:
+  explicit Absences(std::uint64_t first) : next_(first) {}
+
+  void take(std::uint64_t seq, Bodiless& bodiless) {
+    if (seq > next_) {
+      bodiless.push_back({next_, seq - 1});
+    }
+    next_ = seq + 1;
+  }
+
+ private:
+  std::uint64_t next_;
+};
+
+/// Puts the stretches of all threads together.
+Bodiless joined(Bodiless parts) {
+  std::sort(parts.begin(), parts.end(),
+            [](const SeqRange& left, const SeqRange& right) { return left.first < right.first; });
+  Bodiless all;
+  for (const SeqRange& part : parts) {
+    if (!all.empty() && all.back().last + 1 == part.first) {
+      all.back().last = part.last;
+    } else {
+      all.push_back(part);
+    }
+  }
+  return all;
+}
+
 /// What the threads of one reading share.
 class Reading {
  public:
@@ -30,7 +62,9 @@ class Reading {
   /// A thread's work, from its connection to its end.
   void run(const TakeEntry& take) noexcept {
     try {
-      const auto read = read_pieces(take);
+      Bodiless bodiless;
+      const auto read = read_pieces(take, bodiless);
+      keep(bodiless);
       finish(read ? std::nullopt : std::optional(read.error()), nullptr);
     } catch (...) {
       finish(std::nullopt, std::current_exception());
@@ -47,15 +81,15 @@ class Reading {
     }
   }
 
-  [[nodiscard]] Result<void> outcome() const {
+  [[nodiscard]] Result<Bodiless> outcome() {
     if (thrown_) {
       std::rethrow_exception(thrown_);
     }
-    return failure_ ? Result<void>(*failure_) : Result<void>();
+    return failure_ ? Result<Bodiless>(*failure_) : Result<Bodiless>(joined(std::move(bodiless_)));
   }
 
  private:
-  Result<void> read_pieces(const TakeEntry& take) {
+  Result<void> read_pieces(const TakeEntry& take, Bodiless& bodiless) {
     auto reader = audit::JournalReader::open(journal_);
     if (!reader) {
       return reader.error();
@@ -66,16 +100,24 @@ class Reading {
         break;
       }
       const std::uint64_t last = std::min(end_, first + piece_entries);
-      const auto read = reader->up(first, last, [&take](std::uint64_t seq, std::string_view body) {
+      Absences absences(first);
+      const auto read = reader->up(first, last, [&](std::uint64_t seq, std::string_view body) {
+        absences.take(seq, bodiless);
         take(seq, body);
         return true;
       });
       if (!read) {
         return read;
       }
+      absences.take(last, bodiless);
       done_.fetch_add(last - first, std::memory_order_relaxed);
     }
     return {};
+  }
+
+  void keep(const Bodiless& bodiless) {
+    const std::lock_guard lock(mutex_);
+    bodiless_.insert(bodiless_.end(), bodiless.begin(), bodiless.end());
   }
 
   void finish(std::optional<audit::Failure> failure, std::exception_ptr thrown) noexcept {
@@ -103,16 +145,25 @@ class Reading {
   unsigned running_;  // guarded by mutex_, as the next
   std::optional<audit::Failure> failure_;
   std::exception_ptr thrown_;
+  Bodiless bodiless_;
 };
 
 }  // namespace
+
+std::uint64_t count_of(const Bodiless& bodiless) noexcept {
+  std::uint64_t count = 0;
+  for (const SeqRange& range : bodiless) {
+    count += range.last - range.first + 1;
+  }
+  return count;
+}
 
 unsigned threads_of(const ParallelRead& read) noexcept {
   return read.threads != 0 ? read.threads : std::max(1U, std::thread::hardware_concurrency());
 }
 
-Result<void> read_in_parallel(const ParallelRead& read,
-                              const std::function<TakeEntry(unsigned thread)>& make) {
+Result<Bodiless> read_in_parallel(const ParallelRead& read,
+                                  const std::function<TakeEntry(unsigned thread)>& make) {
   auto reader = audit::JournalReader::open(read.journal);
   if (!reader) {
     return reader.error();
@@ -123,7 +174,7 @@ Result<void> read_in_parallel(const ParallelRead& read,
   }
   const std::uint64_t end = std::min(*newest, read.end);
   if (read.first >= end) {
-    return {};
+    return Bodiless();
   }
   const std::uint64_t pieces = (end - read.first + piece_entries - 1) / piece_entries;
   const auto threads = static_cast<unsigned>(std::min<std::uint64_t>(threads_of(read), pieces));

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <string_view>
+#include <vector>
 
 namespace tallygate::review {
 
@@ -26,13 +27,25 @@ struct ParallelRead {
 /// Takes an entry. The bytes are valid during the call.
 using TakeEntry = std::function<void(std::uint64_t seq, std::string_view body)>;
 
+/// Entries one after the other, both ends included.
+struct SeqRange {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+};
+
+/// Entries of which there is no body, as where a segment was retired: in order, no two adjacent.
+using Bodiless = std::vector<SeqRange>;
+
+/// How many entries that are.
+[[nodiscard]] std::uint64_t count_of(const Bodiless& bodiless) noexcept;
+
 /// How many threads that is.
 [[nodiscard]] unsigned threads_of(const ParallelRead& read) noexcept;
 
 /// Reads what was there when it began. Each thread takes pieces of the journal through a connection of its
-/// own and gives them to what `make` gave for its number; memory is that of a piece for each thread. Errors:
-/// missing, unreadable. Throws what a TakeEntry threw.
-[[nodiscard]] audit::Result<void> read_in_parallel(const ParallelRead& read,
-                                                   const std::function<TakeEntry(unsigned thread)>& make);
+/// own and gives them to what `make` gave for its number; memory is that of a piece for each thread. Gives
+/// the entries that have no body. Errors: missing, unreadable. Throws what a TakeEntry threw.
+[[nodiscard]] audit::Result<Bodiless> read_in_parallel(const ParallelRead& read,
+                                                       const std::function<TakeEntry(unsigned thread)>& make);
 
 }  // namespace tallygate::review

@@ -38,6 +38,9 @@ void reset(RecordedDecision& out) {
   question.circumstances.headers.clear();
   question.route.clear();
   out.resource.clear();
+  out.line.clear();
+  out.protocol.clear();
+  out.shape = {};
   out.shadow.reset();
   out.cut.clear();
   out.headers.clear();
@@ -155,6 +158,7 @@ ReadEntry read_decision(std::string_view body, RecordedDecision& out) {
       seen.request = true;
       read_request(entry, out);
     } else if (name == "resource") {
+      out.shape.resource = true;
       read_resource(entry, out);
     } else if (name == "sealed") {
       sound = read_sealed(entry, out);

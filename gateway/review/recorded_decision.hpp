@@ -23,8 +23,21 @@ struct RecordedHeader {
 
 /// What a candidate policy would have answered, as recorded beside the decision.
 struct RecordedShadow {
+  std::string effect;
+  std::string mode;
   std::string policy;  ///< digest
+  std::string reason;  ///< the first of `reasons`
+  std::string roles;   ///< as it stands
   policy::RecordedAnswer answer;
+};
+
+/// Members of `request` and beside it, as they are there.
+struct RecordedShape {
+  bool line = false;  ///< in either of its forms
+  bool host = false;
+  bool path = false;
+  bool resource = false;
+  bool reasons_odd = false;  ///< not the one that a decision has
 };
 
 /// An entry `access.allow` or `access.deny`. Keeps its memory from one to the next.
@@ -43,6 +56,9 @@ struct RecordedDecision {
   policy::RecordedQuestion question;  ///< without header lines, which `headers` has
   policy::RecordedAnswer answer;
   std::string resource;  ///< the route, or the host where there was none
+  std::string line;      ///< the first line where it was recorded instead, whole and as text; else empty
+  std::string protocol;
+  RecordedShape shape;
   std::optional<RecordedShadow> shadow;
 
   bool sealed = false;         ///< who it was is not known before open_recorded()

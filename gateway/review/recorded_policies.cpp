@@ -8,6 +8,7 @@
 #include <boost/json/parse.hpp>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace tallygate::review {
@@ -16,8 +17,21 @@ namespace {
 namespace json = boost::json;
 using audit::Result;
 
-constexpr std::string_view load_mark = R"(kind":"policy.load")";
-constexpr std::string_view erase_mark = R"(kind":"journal.erase")";
+constexpr std::array<std::string_view, 4> kinds_wanted{R"(policy.load")", R"(journal.erase")",
+                                                       R"(gateway.start")", R"(config.load")"};
+
+/// Whether the entry is of a kind that is wanted, or looks as if.
+bool may_be_wanted(std::string_view body) {
+  constexpr std::string_view mark = R"("kind":")";
+  for (std::size_t at = body.find(mark); at != std::string_view::npos; at = body.find(mark, at + 1)) {
+    const std::string_view kind = body.substr(at + mark.size());
+    if (std::any_of(kinds_wanted.begin(), kinds_wanted.end(),
+                    [kind](std::string_view wanted) { return kind.starts_with(wanted); })) {
+      return true;
+    }
+  }
+  return false;
+}
 
 /// A text member, also of one that was cut for its length; empty where there is none.
 std::string text_of(const json::object& object, std::string_view name) {
@@ -34,10 +48,10 @@ std::int64_t number_of(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_int64() ? value->get_int64() : 0;
 }
 
-std::optional<json::object> object_of(std::string_view body, std::string_view kind) {
+std::optional<json::object> object_of(std::string_view body) {
   boost::system::error_code error;
   json::value value = json::parse(body, error);
-  if (error || !value.is_object() || text_of(value.get_object(), "kind") != kind) {
+  if (error || !value.is_object()) {
     return std::nullopt;
   }
   return std::move(value.get_object());
@@ -66,7 +80,7 @@ Result<RecordedPolicies> RecordedPolicies::read(const ParallelRead& read) {
   std::vector<std::vector<std::uint64_t>> found(threads_of(read));
   const auto done = read_in_parallel(read, [&found](unsigned thread) -> TakeEntry {
     return [&mine = found[thread]](std::uint64_t seq, std::string_view body) {
-      if (body.find(load_mark) != std::string_view::npos || body.find(erase_mark) != std::string_view::npos) {
+      if (may_be_wanted(body)) {
         mine.push_back(seq);
       }
     };
@@ -84,6 +98,7 @@ Result<RecordedPolicies> RecordedPolicies::read(const ParallelRead& read) {
     return reader.error();
   }
   RecordedPolicies policies;
+  policies.bodiless_ = *done;
   std::map<std::string, Assembly> open;
   for (const std::uint64_t seq : all) {
     const auto body = reader->entry(seq);
@@ -91,8 +106,7 @@ Result<RecordedPolicies> RecordedPolicies::read(const ParallelRead& read) {
       return body.error();
     }
     if (*body) {
-      policies.take_load(seq, **body, open);
-      policies.take_erasure(**body);
+      policies.take(seq, **body, open);
     }
   }
   return policies;
@@ -107,16 +121,28 @@ RecordedPolicies RecordedPolicies::of(const std::vector<std::shared_ptr<const po
   return policies;
 }
 
-void RecordedPolicies::take_load(std::uint64_t seq, std::string_view body,
+void RecordedPolicies::take(std::uint64_t seq, std::string_view body, std::map<std::string, Assembly>& open) {
+  const auto entry = object_of(body);
+  const std::string kind = entry ? text_of(*entry, "kind") : std::string();
+  if (kind == "policy.load") {
+    take_load(seq, *entry, open);
+  } else if (kind == "journal.erase") {
+    const std::int64_t time = audit::parse_entry_time(text_of(*entry, "time")).value_or(0);
+    erased_.try_emplace(text_of(*entry, "subject"), Erasure{seq, time});
+  } else if (kind == "gateway.start" || kind == "config.load") {
+    config_loads_.push_back({seq, kind == "gateway.start", text_of(*entry, "gateway")});
+  }
+}
+
+void RecordedPolicies::take_load(std::uint64_t seq, const json::object& entry,
                                  std::map<std::string, Assembly>& open) {
-  const auto entry = object_of(body, "policy.load");
-  const json::value* told = entry ? entry->if_contains("policy") : nullptr;
+  const json::value* told = entry.if_contains("policy");
   if (told == nullptr || !told->is_object()) {
     return;
   }
   const json::object& policy = told->get_object();
-  const Part part{text_of(*entry, "gateway"), text_of(*entry, "time"),   text_of(policy, "digest"),
-                  text_of(policy, "mode"),    number_of(*entry, "part"), number_of(*entry, "parts")};
+  const Part part{text_of(entry, "gateway"), text_of(entry, "time"),   text_of(policy, "digest"),
+                  text_of(policy, "mode"),   number_of(entry, "part"), number_of(entry, "parts")};
   Assembly& assembly = open[part.gateway + "\n" + part.digest + "\n" + part.mode];
   if (part.part == 1) {
     assembly = {};
@@ -138,9 +164,8 @@ void RecordedPolicies::take_load(std::uint64_t seq, std::string_view body,
 }
 
 void RecordedPolicies::finish_load(std::uint64_t seq, const Part& part, const Assembly& assembly) {
-  if (part.mode != "shadow") {
-    loads_.push_back({seq, audit::parse_entry_time(part.time).value_or(0), part.gateway, part.digest});
-  }
+  auto& loads = part.mode == "shadow" ? shadow_loads_ : loads_;
+  loads.push_back({seq, audit::parse_entry_time(part.time).value_or(0), part.gateway, part.digest});
   std::string texts;
   for (const auto& file : assembly.files) {
     texts += file.name + "\n" + std::to_string(file.text.size()) + "\n" + file.text;
@@ -162,10 +187,9 @@ void RecordedPolicies::finish_load(std::uint64_t seq, const Part& part, const As
   policies_.try_emplace(part.digest, CompiledPolicy{*program, needs_of((*program)->policy())});
 }
 
-void RecordedPolicies::take_erasure(std::string_view body) {
-  if (const auto entry = object_of(body, "journal.erase")) {
-    erased_.insert(text_of(*entry, "subject"));
-  }
+const Erasure* RecordedPolicies::find_erasure(std::string_view subject) const {
+  const auto found = erased_.find(subject);
+  return found == erased_.end() ? nullptr : &found->second;
 }
 
 const CompiledPolicy* RecordedPolicies::find(std::string_view digest) const {

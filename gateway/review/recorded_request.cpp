@@ -96,13 +96,14 @@ void read_needs(EntryCursor& entry, policy::RecordedAnswer& out) {
   }
 }
 
-void read_first(EntryCursor& entry, std::string& out) {
+/// The first of a list; true where that is all of it.
+bool read_first(EntryCursor& entry, std::string& out) {
   std::string more;
-  bool first = true;
-  for (entry.enter_list(); entry.item();) {
-    entry.text(first ? out : more);
-    first = false;
+  std::size_t count = 0;
+  for (entry.enter_list(); entry.item(); ++count) {
+    entry.text(count == 0 ? out : more);
   }
+  return count == 1;
 }
 
 /// A member that decision and shadow have in common; false, and nothing taken, for any other.
@@ -130,23 +131,25 @@ bool read_answer_part(EntryCursor& entry, std::string_view name, AnswerParts& pa
 void read_shadow(EntryCursor& entry, RecordedDecision& out) {
   RecordedShadow& shadow = out.shadow.emplace();
   AnswerParts parts;
-  std::string effect;
-  std::string reason;
   std::string_view name;
   for (entry.enter_object(); entry.member(name);) {
     if (name == "effect") {
-      entry.text(effect);
+      entry.text(shadow.effect);
+    } else if (name == "mode") {
+      entry.text(shadow.mode);
     } else if (name == "policy") {
       entry.text(shadow.policy);
     } else if (name == "reasons") {
-      read_first(entry, reason);
+      out.shape.reasons_odd = !read_first(entry, shadow.reason) || out.shape.reasons_odd;
+    } else if (name == "roles") {
+      shadow.roles.assign(entry.raw());
     } else if (!read_answer_part(entry, name, parts, shadow.answer)) {
       entry.skip();
     }
   }
-  settle(parts, effect, {}, shadow.answer);
+  settle(parts, shadow.effect, {}, shadow.answer);
   if (parts.rule_null) {
-    shadow.answer.code = policy::reject_code_from(reason).value_or(policy::RejectCode::request_line);
+    shadow.answer.code = policy::reject_code_from(shadow.reason).value_or(policy::RejectCode::request_line);
   }
 }
 
@@ -209,6 +212,14 @@ void read_path(EntryCursor& entry, std::string& path) {
   }
 }
 
+void read_line(EntryCursor& entry, bool text, RecordedDecision& out) {
+  if (text && entry.peek() == '"') {
+    entry.text(out.line);
+  } else {
+    entry.skip();
+  }
+}
+
 }  // namespace
 
 void read_answer(EntryCursor& entry, RecordedDecision& out) {
@@ -227,7 +238,7 @@ void read_answer(EntryCursor& entry, RecordedDecision& out) {
     } else if (name == "policy") {
       entry.text(out.policy);
     } else if (name == "reasons") {
-      read_first(entry, out.reason);
+      out.shape.reasons_odd = !read_first(entry, out.reason) || out.shape.reasons_odd;
     } else if (name == "roles") {
       out.roles.assign(entry.raw());
     } else if (name == "shadow") {
@@ -254,10 +265,15 @@ void read_request(EntryCursor& entry, RecordedDecision& out) {
       out.headers_partly = true;
       entry.skip();
     } else if (name == "host" && entry.peek() == '"') {
+      out.shape.host = true;
       entry.text(question.request.host.name);
+    } else if (name == "line" || name == "line_bytes") {
+      out.shape.line = true;
+      read_line(entry, name == "line", out);
     } else if (name == "method" && entry.peek() == '"') {
       entry.text(question.request.method);
     } else if (name == "path") {
+      out.shape.path = true;
       read_path(entry, question.request.path.matched);
     } else if (name == "path_rest" && entry.peek() == '"') {
       entry.text(rest);
@@ -266,6 +282,8 @@ void read_request(EntryCursor& entry, RecordedDecision& out) {
     } else if (name == "path_sent") {
       out.path_partly = true;
       entry.skip();
+    } else if (name == "protocol" && entry.peek() == '"') {
+      entry.text(out.protocol);
     } else {
       entry.skip();
     }

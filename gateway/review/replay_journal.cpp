@@ -96,9 +96,10 @@ void Replayer::decide(RecordedDecision& decision) {
     return;
   }
   if (decision.sealed) {
-    groups_.add_lost(
-        policies_.erased(decision.seal.subject) ? erased_reason : "sealed: the person's key is not at hand",
-        where);
+    groups_.add_lost(policies_.find_erasure(decision.seal.subject) != nullptr
+                         ? erased_reason
+                         : "sealed: the person's key is not at hand",
+                     where);
     return;
   }
   const bool same_program = decision.policy == program_.digest_hex();

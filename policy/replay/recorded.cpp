@@ -1,21 +1,57 @@
 #include "policy/replay/recorded.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace tallygate::policy {
+namespace {
+
+RejectCode canonicalise_sent(const Program& program, const RecordedQuestion& question,
+                             DecideScratch& scratch) {
+  const std::array<std::string_view, 1> hosts{question.request.host.name};
+  const RawRequest raw{question.request.method, sent_path_of(question), "HTTP/1.1", hosts};
+  return canonicalise(raw, program, scratch.request, scratch.canonical);
+}
+
+}  // namespace
+
+bool has_parameters(std::string_view sent) noexcept {
+  return sent.find(';') != std::string_view::npos;
+}
+
+RejectCode request_again(const Program& program, const RecordedQuestion& question, bool same_program,
+                         DecideScratch& scratch, const CanonicalRequest*& request) {
+  request = &question.request;
+  const std::string& sent = sent_path_of(question);
+  if (same_program || !depends_on_options(sent)) {
+    return RejectCode::none;
+  }
+  request = &scratch.request;
+  return canonicalise_sent(program, question, scratch);
+}
+
+bool has_its_form(const Program& program, const RecordedQuestion& question, DecideScratch& scratch) {
+  const std::string& path = question.request.path.matched;
+  const std::string& sent = sent_path_of(question);
+  if (has_parameters(sent)) {
+    // Their values are masked, so which resources claimed the path is not known.
+    const auto sets = program.option_sets();
+    PathForms& form = scratch.canonical.path;
+    return std::any_of(sets.begin(), sets.end(), [&](const PathOptions& options) {
+      return options.ignore_params && canonical_path(sent, options, form) == RejectCode::none &&
+             form.matched == path;
+    });
+  }
+  return canonicalise_sent(program, question, scratch) == RejectCode::none &&
+         scratch.request.path.matched == path && scratch.request.host.name == question.request.host.name;
+}
 
 Answer decide_again(const Program& program, const RecordedQuestion& question, bool same_program,
                     DecideScratch& scratch) {
-  const CanonicalRequest* request = &question.request;
-  const std::string& sent = sent_path_of(question);
-  if (!same_program && depends_on_options(sent)) {
-    const std::array<std::string_view, 1> hosts{question.request.host.name};
-    const RawRequest raw{question.request.method, sent, "HTTP/1.1", hosts};
-    const RejectCode code = canonicalise(raw, program, scratch.request, scratch.canonical);
-    if (code != RejectCode::none) {
-      return {code, {}};
-    }
-    request = &scratch.request;
+  const CanonicalRequest* request = nullptr;
+  const RejectCode code = request_again(program, question, same_program, scratch, request);
+  if (code != RejectCode::none) {
+    return {code, {}};
   }
   const Context context = question.circumstances.context(question.now, question.route);
   return {RejectCode::none, evaluate(program, question.principal, *request, context, scratch.evaluation)};

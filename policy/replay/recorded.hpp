@@ -7,6 +7,7 @@
 #include "policy/request/canonical.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tallygate::policy {
@@ -42,9 +43,21 @@ struct Answer {
   Decision decision;
 };
 
-/// Decides again. `same_program`: `program` is the one that decided then, so the path has its form already.
-/// Otherwise a path that other options would read in another way is canonicalised anew. `scratch` must have
-/// been made for this program.
+/// Whether a path as it was sent has parameters, whose values no entry holds: `*` stands for them.
+[[nodiscard]] bool has_parameters(std::string_view sent) noexcept;
+
+/// The request in the form that `program` gives it. `same_program`: it is the one that decided then, so that
+/// is the form recorded. Otherwise a path that other options would read in another way is canonicalised anew.
+/// `request` borrows from the question or the scratch, and is of use only where the code is none.
+[[nodiscard]] RejectCode request_again(const Program& program, const RecordedQuestion& question,
+                                       bool same_program, DecideScratch& scratch,
+                                       const CanonicalRequest*& request);
+
+/// Whether host and path have the form that `program`, which decided then, gives to what was sent.
+[[nodiscard]] bool has_its_form(const Program& program, const RecordedQuestion& question,
+                                DecideScratch& scratch);
+
+/// Decides again, the request in the form of request_again(). `scratch` must have been made for this program.
 [[nodiscard]] Answer decide_again(const Program& program, const RecordedQuestion& question, bool same_program,
                                   DecideScratch& scratch);
 

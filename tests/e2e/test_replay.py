@@ -1,7 +1,10 @@
 """Recorded requests decided again, and a candidate policy that decides beside the one in force."""
 
+import contextlib
 import json
 import re
+import shutil
+import sqlite3
 import unittest
 
 from support import journal
@@ -37,6 +40,16 @@ class Replay(SiteCase):
         done = tallygate("policy", "replay", "-c", site.config, "--policy", policy, "--json", *more)
         self.assertEqual(done.returncode, code, done.stderr + done.stdout)
         return json.loads(done.stdout)
+
+    def erase(self, site, user):
+        place = ["-c", site.config]
+        said = tallygate("audit", "erase", user, *place).stdout
+        words = re.search(r"^\s+tallygate (keys grant .*)$", said, re.MULTILINE).group(1).split()
+        grant = site.root / "erase.grant"
+        words[words.index("-o") + 1] = grant
+        words[words.index("--key") + 1] = site.root / "provisioning.key.pem"
+        self.assertEqual(tallygate(*words, "--passphrase-file", self.passphrase).returncode, 0)
+        self.assertEqual(tallygate("audit", "erase", user, "--grant", grant, *place).returncode, 0)
 
     def noted(self, site):
         return [entry for entry in journal.entries(site.journal) if entry["kind"] == "journal.read"]
@@ -113,10 +126,108 @@ class Replay(SiteCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(json.loads(done.stdout)["counts"]["same"], 7)
         self.assertIn("the reading is not on record", done.stderr)
+        self.assertIn("head/kek: No such file", done.stderr)
         self.assertEqual(journal.size(site.journal), before)
         refused = tallygate("policy", "replay", "-c", site.config, "--policy", site.root / "policy.yaml")
         self.assertEqual(refused.returncode, 3, "the gateway's own configuration reads nothing off the record")
         self.assertEqual(refused.stdout, "")
+
+    def test_keys_open_nothing_where_the_reading_is_not_on_record(self):
+        site = self.new_site()
+        del site.settings["audit"]["journal"]["seal"]
+        site.write()
+        head = site.head.parent
+        keys = ["--journal", site.journal, "--keyring", head / "keyring.db", "--kek", f"file:{head / 'kek'}"]
+        with Gateway(site):
+            self.requests(site)
+            before = journal.size(site.journal)
+            done = tallygate("policy", "replay", *keys, "--head", site.root / "none", "--policy",
+                             site.root / "policy.yaml", "--json")
+            self.assertEqual(journal.size(site.journal), before)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        answer = json.loads(done.stdout)
+        self.assertEqual((answer["counts"]["same"], answer["cannot_replay"]), (0, 7))
+        self.assertIn("so no sealed person is read", done.stderr)
+        self.assertIn("writes this journal already", done.stderr)
+        (head / "head").rename(head / "away")
+        shown = tallygate("audit", "query", *keys, "--kind", "access.allow", "--format", "json")
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        self.assertNotIn("robot", shown.stdout)
+        self.assertIn("so no sealed person is read", shown.stderr)
+
+    def test_retired_decisions_are_counted_and_said_to_be_retired(self):
+        site = self.new_site()
+        place = ["-c", site.config]
+        grant = site.root / "retire.grant"
+        with Gateway(site):
+            self.requests(site)
+            self.assertEqual(tallygate("audit", "seal", *place).returncode, 0)
+            last = json.loads(tallygate("audit", "retire", *place, "--keep", "1s", "--json").stdout)["segments"][0]["last"]
+            done = tallygate("keys", "grant", "journal.retire", "first=0", f"last={last}", "--journal", site.journal, "--key",
+                             site.root / "provisioning.key.pem", "--passphrase-file", self.passphrase, "-o", grant)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+            def retired():
+                tallygate("audit", "retire", *place, "--keep", "1s", "--apply", "--grant", grant)
+                return any(entry["kind"] == "journal.retire" for entry in journal.entries(site.journal, last + 1))
+
+            decided = next(entry["seq"] for entry in journal.entries(site.journal) if entry["kind"] == "access.allow")
+            wait_until(retired)
+            self.requests(site)
+            (by,) = [entry["seq"] for entry in journal.entries(site.journal, last + 1) if entry["kind"] == "journal.retire"]
+        answer = self.replay(site, site.root / "policy.yaml")
+        self.assertEqual((answer["counts"]["same"], answer["not_asked"]), (7, 1))
+        self.assertLessEqual(answer["retired"]["first"], decided)
+        self.assertGreaterEqual(answer["retired"]["entries"], 8)
+        text = tallygate("policy", "replay", *place, "--policy", site.root / "policy.yaml").stdout
+        self.assertRegex(text, r"\d+  retired +entries without a body, from seq \d+ to \d+")
+        done = tallygate("audit", "decisions", *place, "--root", site.root_key, "--json")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(json.loads(done.stdout)["retired"], answer["retired"])
+        self.assertRegex(tallygate("audit", "decisions", *place).stdout, r"\d+  retired: entries without a body")
+        for command in (["policy", "explain", "--entry", decided], ["audit", "show", decided]):
+            done = tallygate(*command, *place)
+            self.assertEqual(done.returncode, 3, done.stderr)
+            self.assertIn(f"entry {decided}: its body was retired, as entry {by} says", done.stderr)
+
+    def test_forged_decisions_are_found_without_the_person_they_are_for(self):
+        site = self.new_site()
+        del site.settings["audit"]["journal"]["seal"]
+        site.write()
+        with Gateway(site):
+            self.requests(site)
+        self.erase(site, "robot")
+        entries = journal.entries(site.journal)
+        (subject,) = [entry["subject"] for entry in entries if entry["kind"] == "journal.erase"]
+        seq = next(entry["seq"] for entry in entries if entry.get("decision", {}).get("reasons") == ["login"])
+
+        def forged(change):
+            copy = site.root / "forged"
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(site.journal, copy)
+            segment = sorted(copy.glob("[0-9]*.db"))[0]
+            segment.chmod(0o644)
+            entry = dict(entries[seq])
+            change(entry)
+            with contextlib.closing(sqlite3.connect(segment)) as file:
+                for (trigger,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                    file.execute(f"DROP TRIGGER {trigger}")
+                body = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+                file.execute("UPDATE entry SET body = ? WHERE seq = ?", (body.encode(), seq))
+                file.commit()
+            done = tallygate("audit", "decisions", "--journal", copy, "--json")
+            return done.returncode, {finding["what"] for finding in json.loads(done.stdout)["findings"]
+                                     if finding["seq"] == seq}
+
+        def allow(entry):
+            entry["kind"] = "access.allow"
+            entry["decision"] = {**entry["decision"], "effect": "allow", "rule": "admin-pages", "reasons": ["rule"]}
+            entry["decision"].pop("needs")
+            entry["request"] = {**entry["request"], "path": "/admin/x"}
+            entry["sealed"] = {**entry["sealed"], "subject": subject}
+
+        self.assertEqual(forged(lambda entry: None), (3, set()), "the keys are not at hand")
+        self.assertEqual(forged(allow), (1, {"decision-differs", "roles-differ"}))
 
     def test_every_decision_follows_from_the_policy_recorded_with_it(self):
         site = self.new_site()
@@ -154,11 +265,15 @@ class Replay(SiteCase):
             self.assertEqual(told["recorded"]["change"], "deny-to-allow")
             self.assertEqual((told["request"]["host"], told["request"]["route"]), ("wiki.example.com", "wiki"))
             self.assertEqual(tallygate("policy", "explain", opened, *place, "--expect", "deny").returncode, 1)
-            for wrong, why in ((0, "no decision"), (99_999, "none of this number"),
+            for wrong, why in ((0, "no decision"), (99_999, "none of this number"), (2**64 - 1, "none of this number"),
                                (self.decision(site, refused)["seq"], "refused before a policy was asked: bad-percent")):
                 done = tallygate("policy", "explain", "--entry", wrong, "--journal", site.journal)
                 self.assertEqual(done.returncode, 1, done.stderr)
                 self.assertIn(why, done.stderr)
+            for *command, number in (["policy", "explain", "--entry", 2**64 - 1], ["audit", "show", 10**18 - 1]):
+                done = tallygate(*command, number, "-c", site.config)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(f"entry {number}: the journal has none of this number\n", done.stderr)
         self.assertEqual(tallygate("policy", "explain", "--entry", seq).returncode, 2)
         self.assertEqual(tallygate("policy", "explain", *place, "--url", "/x").returncode, 2)
         self.assertEqual(tallygate("policy", "explain", opened).returncode, 2)
@@ -176,13 +291,7 @@ class Replay(SiteCase):
         done = tallygate("audit", "decisions", "-c", site.config, "--json")
         self.assertEqual((done.returncode, json.loads(done.stdout)["computed"]), (0, 7), done.stderr)
         place = ["-c", site.config]
-        said = tallygate("audit", "erase", "robot", *place).stdout
-        words = re.search(r"^\s+tallygate (keys grant .*)$", said, re.MULTILINE).group(1).split()
-        grant = site.root / "erase.grant"
-        words[words.index("-o") + 1] = grant
-        words[words.index("--key") + 1] = site.root / "provisioning.key.pem"
-        self.assertEqual(tallygate(*words, "--passphrase-file", self.passphrase).returncode, 0)
-        self.assertEqual(tallygate("audit", "erase", "robot", "--grant", grant, *place).returncode, 0)
+        self.erase(site, "robot")
         answer = self.replay(site, policy)
         self.assertEqual((answer["counts"]["same"], answer["cannot_replay"]), (4, 3))
         self.assertEqual([reason["reason"] for reason in answer["reasons"]],

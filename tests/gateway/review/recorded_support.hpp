@@ -84,11 +84,12 @@ class Gateway {
     exchange.id = ids_.uuid7(now);
     exchange.head = &head;
     exchange.head_fault = http::HeadFault::none;
-    exchange.line = "GET / HTTP/1.1";
+    const std::string line = method + " " + target + " HTTP/1.1";
+    exchange.line = line;
     exchange.target = &request;
     exchange.host_known = true;
     exchange.reads = &reads;
-    exchange.route = routed ? &route : nullptr;
+    exchange.route = routed && exchange.target_fault == policy::RejectCode::none ? &route : nullptr;
     policy::DecideScratch beside(shadow ? *shadow : *program);
     if (exchange.target_fault == policy::RejectCode::none) {
       exchange.identity = identity;
