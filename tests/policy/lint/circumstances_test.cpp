@@ -25,9 +25,11 @@ constexpr std::string_view atoms =
     "  c6: {header: {X-A: [\"1\", \"2\"]}}\n"
     "  c7: {header: {X-A: \"2\"}}\n"
     "  c8: {method_of_auth: [mtls, token]}\n"
-    "  c9: {method_of_auth: oidc}\n";
-constexpr std::size_t atom_count = 10;
-constexpr std::size_t condition_count = 16;
+    "  c9: {method_of_auth: oidc}\n"
+    "  d10: {device: {managed: true}}\n"
+    "  d11: {device: {managed: false}}\n";
+constexpr std::size_t atom_count = 12;
+constexpr std::size_t condition_count = 18;
 
 /// The lines of one header.
 class Lines final : public HeaderSource {
@@ -48,6 +50,12 @@ struct Case {
   Context context;
   const Lines* lines = nullptr;
 };
+
+/// What a device may report.
+const std::vector<Attribute>& managed() {
+  static const std::vector<Attribute> all{{"managed", {Value(true)}}, {"managed", {Value(false)}}};
+  return all;
+}
 
 /// All of a grid that has every kind of value.
 std::vector<Case> grid(bool anonymous, const std::vector<Lines>& lines) {
@@ -74,7 +82,11 @@ std::vector<Case> grid(bool anonymous, const std::vector<Lines>& lines) {
             each.context.mfa_age = age;
             each.context.auth_method = method;
             each.lines = &values;
-            out.push_back(std::move(each));
+            out.push_back(each);
+            for (const Attribute& attribute : managed()) {
+              each.context.device = std::span(&attribute, 1);
+              out.push_back(each);
+            }
           }
         }
       }
@@ -108,7 +120,32 @@ Truth truth(const Program& program, const std::string& name, const Case& of) {
   return test_atom(test, of.principal, context);
 }
 
+/// Whether the person can make the condition hold, where it does not.
+bool mendable(const Program& program, const std::string& name, const Case& of) {
+  const auto each = [&](const std::string& part) { return mendable(program, part, of); };
+  const Truth now = truth(program, name, of);
+  const Test& test = program.condition(program.find_condition(name).value()).test;
+  if (now == Truth::yes || std::holds_alternative<NotOf>(test)) {
+    return now == Truth::yes;
+  }
+  if (const auto* all = std::get_if<AllOf>(&test)) {
+    return std::all_of(all->names.begin(), all->names.end(), each);
+  }
+  if (const auto* any = std::get_if<AnyOf>(&test)) {
+    return std::any_of(any->names.begin(), any->names.end(), each);
+  }
+  return mend_of(test, now, of.principal) != Mend::nothing;
+}
+
 bool meets(const Program& program, const Demand& demand, const Case& of) {
+  if (demand.mended) {
+    const bool all =
+        std::all_of(demand.rule->when.begin(), demand.rule->when.end(),
+                    [&](const std::string& name) { return mendable(program, name, of); }) &&
+        std::all_of(demand.rule->unless.begin(), demand.rule->unless.end(),
+                    [&](const std::string& name) { return truth(program, name, of) == Truth::no; });
+    return (demand.truths & (all ? is_yes : is_no)) != 0;
+  }
   Truth result = Truth::yes;
   for (const std::string& name : demand.rule->when) {
     result = both(result, truth(program, name, of));
@@ -155,7 +192,7 @@ TEST(Circumstances, AgreesWithTryingEverything) {
         for (std::size_t i = random() % 3 + 1; i > 0; --i) {
           (random() % 3 == 0 ? rule.unless : rule.when).push_back(name(random() % condition_count));
         }
-        demands.push_back({&rule, static_cast<Truths>(random() % 6 + 1)});
+        demands.push_back({&rule, static_cast<Truths>(random() % 6 + 1), random() % 3 == 0});
       }
       bool possible = false;
       for (std::size_t i = 0; i < cases.size() && !possible; ++i) {

@@ -76,9 +76,9 @@ TEST(LintSamples, FilesThatAreMergedAreLookedAtTogether) {
                                              "resources: {unused: {hosts: [b.example.com]}}\n"}};
   const Report report = lint(*load_program(files).value(), files, {});
   ASSERT_EQ(report.findings.size(), 2U);
-  EXPECT_EQ(
-      to_string(report.findings[1]),
-      "a.yaml:6:13: note: resource 'unused' is unused: no rule names it; remove it, or name it in a rule [L2]");
+  EXPECT_EQ(to_string(report.findings[1]),
+            "a.yaml:6:13: note: resource 'unused' is unused: no rule names it; remove it, or name it in a "
+            "rule [L2]");
   EXPECT_EQ(report.findings[0].reason, "soon");
 }
 
