@@ -29,12 +29,15 @@ bool has(const Resource& resource, const Target& target, const PathReadings& pat
   return match_host(resource, target.host) && match_path(resource, path, effect).matched();
 }
 
+/// Resources that keep slashes are asked for their paths up to this number; with more they may have any path.
+constexpr std::size_t keepers_max = 16;
+
 /// Whether a path of this host can reach the rules in this form: slashes stay double only where a resource
 /// that keeps them has the path (policy-details.md C03).
 bool keeps_form(Study& study, const Resource& resource, const std::string& host, const std::string& path,
                 const PathReadings& readings) {
   const auto& keepers = study.keepers(resource);
-  return path.find("//") == std::string::npos ||
+  return path.find("//") == std::string::npos || keepers.size() > keepers_max ||
          std::any_of(keepers.begin(), keepers.end(), [&](const Resource* keeper) {
            return match_host(*keeper, host) && match_path(*keeper, readings, Effect::allow).matched();
          });
@@ -136,7 +139,8 @@ Walk visit_targets(Study& study, const Resource& resource, Effect effect,
   std::vector<const Resource*> all(others.begin(), others.end());
   all.push_back(&resource);
   const auto& keepers = study.keepers(resource);
-  all.insert(all.end(), keepers.begin(), keepers.end());
+  const std::size_t asked = keepers.size() > keepers_max ? 1 : keepers.size();
+  all.insert(all.end(), keepers.begin(), keepers.begin() + static_cast<std::ptrdiff_t>(asked));
   std::vector<const HostPattern*> patterns;
   for (const Resource* other : all) {
     for (const HostPattern& host : other->hosts) {

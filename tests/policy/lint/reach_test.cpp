@@ -199,6 +199,26 @@ TEST(LintReach, L6LeavesADenyThatMayMatter) {
       Places{"L6 24:10"});
 }
 
+TEST(LintReach, L4IsSilentWhereTooManyResourcesKeepSlashes) {
+  const auto with = [](std::size_t keepers) {
+    std::string text =
+        "resources:\n"
+        "  a: {hosts: [x.example.com], paths: [/a/**], except: [/a/*/**]}\n"
+        "  d: {hosts: [x.example.com], paths: [/a]}\n";
+    std::string names;
+    for (std::size_t i = 0; i < keepers; ++i) {
+      const std::string name = "k" + std::to_string(i);
+      text += "  " + name + ": {hosts: [x.example.com], paths: [/a/b//c" + name + "], slashes: keep}\n";
+      names += (i == 0 ? "" : ", ") + name;
+    }
+    return message("L4", text + "rules:\n" + rule("a", "allow", "authenticated", "a", "GET") +
+                             rule("d", "deny", "everyone", "d", "any") +
+                             rule("k", "allow", "anonymous", names, "OPTIONS"));
+  };
+  EXPECT_NE(with(2), "");
+  EXPECT_EQ(with(20), "");
+}
+
 // policy-details.md C03: all rules see the form of the resource that claims the path. The other options
 // change no form that a pattern without them could tell from any other: what they let through stays inside a
 // segment.
