@@ -208,7 +208,8 @@ rules:
     message: Contractors may look, but not change anything.
 )yaml";
 
-const std::string_view demo_policy_test_yaml = R"yaml(# yaml-language-server: $schema=schemas/policy_test.schema.json
+const std::string_view demo_policy_test_yaml =
+    R"yaml(# yaml-language-server: $schema=schemas/policy_test.schema.json
 # Run: tallygate policy test policy_test.yaml
 suite: harbour
 policy: policy.yaml
