@@ -184,7 +184,7 @@ asio::awaitable<void> Server::watch_signals() {
       co_return;
     }
     if (signal == SIGHUP) {
-      co_await reload_now();
+      reload();  // not awaited: a record that does not take it must not keep other signals waiting
     } else if (stopping_) {
       hurry_ = true;  // asked twice: requests under way are cut
     } else {

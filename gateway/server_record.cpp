@@ -182,8 +182,9 @@ asio::awaitable<void> Server::restate() {
   introduced_ = false;
   plugin_error_ = std::string(why) + ", and does not yet say again what is in force";
   for (auto& worker : workers_) {
-    worker->set_host(nullptr);
+    worker->withhold(true);
   }
+  log_.error("no request is served: " + plugin_error_, {{"reason", recorder_.last_refusal()}});
   const std::string file = snapshot_->settings.file.string();
   const auto fill = [&](access::EventText& text) {
     text.member("config");
@@ -194,6 +195,9 @@ asio::awaitable<void> Server::restate() {
   };
   auto pause = plugin_retry;
   while (!stopping_ && !(co_await record("config.reject", fill) && co_await state_in_force())) {
+    if (stopping_) {
+      co_return;
+    }
     retry_timer_.expires_after(pause);
     pause = std::min(pause * 2, plugin_retry_longest);
     auto [error] = co_await retry_timer_.async_wait(nothrow);
@@ -207,7 +211,7 @@ asio::awaitable<void> Server::restate() {
   introduced_ = true;
   plugin_error_.clear();
   for (auto& worker : workers_) {
-    worker->set_host(host_);
+    worker->withhold(false);
   }
   log_.info("the record says again what is in force", {{"policy", snapshot_->program->digest_hex()}});
 }

@@ -36,6 +36,12 @@ asio::awaitable<Session::Step> Session::serve_one() {
   begin_exchange();
   parse();
   find_target();
+  if (worker_.withheld) {
+    const access::Verdict unrecorded{false, 503, "not-recorded"};
+    access::count(counts().denied);
+    access::count(worker_.persistent.counts.unrecorded);
+    co_return co_await refuse(unrecorded);
+  }
   if (exchange_.target_fault == policy::RejectCode::none && exchange_.head_fault == http::HeadFault::none &&
       exchange_.host_known) {
     if (target_.asterisk) {

@@ -131,6 +131,10 @@ void Worker::set_host(std::shared_ptr<plugin::PluginHost> host) {
   asio::post(io_, [this, host = std::move(host)]() mutable { recorder.set_host(std::move(host)); });
 }
 
+void Worker::withhold(bool wanted) {
+  asio::post(io_, [this, wanted] { withheld = wanted; });
+}
+
 void Worker::drain() {
   asio::post(io_, [this] {
     draining = true;

@@ -60,6 +60,9 @@ class Worker {
   // From any thread: done on the worker's.
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   void set_host(std::shared_ptr<plugin::PluginHost> host);
+  /// Refuses every request with 503, whatever settings say of an unwritable record, until it is called with
+  /// false. What is under way goes on.
+  void withhold(bool withheld);
   /// Stops accepting, ends idle connections, and lets requests under way finish.
   void drain();
   /// Ends everything that is still there.
@@ -97,6 +100,7 @@ class Worker {
     return turns_[route];
   }
   bool draining = false;
+  bool withheld = false;  ///< the record does not say what is in force
   void add(ConnectionHook& connection) { connections_.push_back(connection); }
 
  private:

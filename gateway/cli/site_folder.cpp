@@ -46,6 +46,15 @@ class Descriptor {
   int number_;
 };
 
+/// Whoever was to read a file still can: who may give files away gives it to its owner, others at least to
+/// its group, as far as they may.
+void give_to(const fs::path& path, const struct stat& old) {
+  if (::chown(path.c_str(), old.st_uid, old.st_gid) != 0 &&
+      ::chown(path.c_str(), static_cast<uid_t>(-1), old.st_gid) != 0) {
+    return;  // it is theirs now, as after any editor that replaces files
+  }
+}
+
 Result<void> sync_folder(const fs::path& path) {
   const Descriptor folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (folder.number() < 0 || ::fsync(folder.number()) != 0) {
@@ -89,12 +98,8 @@ Result<void> replace_file(const fs::path& path, std::string_view text, unsigned 
   if (auto written = write_new_file(next, text, mode); !written) {
     return written;
   }
-  // Whoever was to read it still can. A change of owner takes set-id bits away, and nothing else.
-  if (there && (old.st_uid != ::geteuid() || old.st_gid != ::getegid()) &&
-      ::chown(next.c_str(), old.st_uid, old.st_gid) != 0) {
-    const int error = errno;
-    ::unlink(next.c_str());
-    return system_failure("cannot keep the owner of", path, error);
+  if (there) {
+    give_to(next, old);
   }
   std::error_code error;
   fs::rename(next, path, error);

@@ -29,7 +29,7 @@ Choice choose(const std::vector<std::shared_ptr<Authenticator>>& ways, const htt
   }
   // One request says who asks once. A token alone that is not ours is the application's own business.
   const bool stray =
-      choice.way != nullptr && !choice.way->takes_bearer() && find_bearer(head.fields).count > 0;
+      choice.way != nullptr && choice.way->excludes_bearer() && find_bearer(head.fields).count > 0;
   choice.several = found > 1 || stray;
   return choice;
 }

@@ -74,8 +74,9 @@ class Authenticator {
   [[nodiscard]] virtual std::size_t presents(const http::RequestHead& head,
                                              const Peer& peer) const noexcept = 0;
 
-  /// Whether its credentials are bearer tokens.
-  [[nodiscard]] virtual bool takes_bearer() const noexcept { return false; }
+  /// Whether a bearer token beside its credential is one too many, even one that nobody here knows: so of a
+  /// session, which a browser sends by itself. A certificate belongs to the connection, not to the request.
+  [[nodiscard]] virtual bool excludes_bearer() const noexcept { return false; }
 
   /// The answer, if it can be had without waiting. No allocation where an accepted credential is found again.
   /// Called only if presents() is 1.
@@ -89,7 +90,7 @@ class Authenticator {
 };
 
 /// All configured ways together. A request with no credential is anonymous; with more than one it is refused,
-/// and a bearer token that no way knows is one too where it stands beside another. Immutable after
+/// and a bearer token that no way knows is one too beside a session. Immutable after
 /// construction, so it can be part of a snapshot. Threads: safe from any.
 class Authenticators {
  public:

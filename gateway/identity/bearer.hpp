@@ -76,7 +76,6 @@ class JwtAuthenticator final : public Authenticator {
 
   /// Bearer tokens that are not service tokens.
   [[nodiscard]] std::size_t presents(const http::RequestHead& head, const Peer& peer) const noexcept override;
-  [[nodiscard]] bool takes_bearer() const noexcept override { return true; }
   [[nodiscard]] std::optional<Outcome> try_authenticate(const http::RequestHead& head, const Peer& peer,
                                                         TimePoint now) override;
   [[nodiscard]] boost::asio::awaitable<Outcome> authenticate(const http::RequestHead& head, const Peer& peer,

@@ -159,6 +159,7 @@ class SessionAuthenticator final : public Authenticator {
       : sessions_(std::move(sessions)), cookie_(std::move(cookie)) {}
 
   [[nodiscard]] std::size_t presents(const http::RequestHead& head, const Peer& peer) const noexcept override;
+  [[nodiscard]] bool excludes_bearer() const noexcept override { return true; }
   [[nodiscard]] std::optional<Outcome> try_authenticate(const http::RequestHead& head, const Peer& peer,
                                                         TimePoint now) override;
   [[nodiscard]] boost::asio::awaitable<Outcome> authenticate(const http::RequestHead& head, const Peer& peer,

@@ -56,7 +56,6 @@ class TokenAuthenticator final : public Authenticator {
   explicit TokenAuthenticator(std::shared_ptr<const ServiceTokens> tokens) : tokens_(std::move(tokens)) {}
 
   [[nodiscard]] std::size_t presents(const http::RequestHead& head, const Peer& peer) const noexcept override;
-  [[nodiscard]] bool takes_bearer() const noexcept override { return true; }
   [[nodiscard]] std::optional<Outcome> try_authenticate(const http::RequestHead& head, const Peer& peer,
                                                         TimePoint now) override;
   [[nodiscard]] boost::asio::awaitable<Outcome> authenticate(const http::RequestHead& head, const Peer& peer,

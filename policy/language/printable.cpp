@@ -13,7 +13,8 @@ std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::size_t good =
-        std::min(text.find_first_of(breaks), yaml::find_forbidden(text).value_or(text.size()));
+        std::min({text.size(), text.find_first_of(breaks), yaml::find_forbidden(text).value_or(text.size()),
+                  yaml::find_misleading(text).value_or(text.size())});
     out.append(text.substr(0, good));
     text.remove_prefix(std::min(good, text.size()));
     if (text.empty()) {

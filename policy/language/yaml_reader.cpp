@@ -5,7 +5,6 @@
 
 #include <yaml.h>
 
-#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <new>
@@ -35,12 +34,6 @@ std::string hexadecimal(char byte) {
   return text;
 }
 
-std::string code_point(char32_t character) {
-  std::array<char, 16> text{};
-  std::snprintf(text.data(), text.size(), "U+%04X", static_cast<unsigned>(character));
-  return text.data();
-}
-
 /// What is wrong with the bytes, before any YAML.
 bool check_bytes(std::string_view text, const std::string& file, Errors& errors) {
   if (text.size() > text_bytes_max) {
@@ -56,12 +49,6 @@ bool check_bytes(std::string_view text, const std::string& file, Errors& errors)
     return true;
   }
   const std::string_view rest = text.substr(*at);
-  if (const auto character = find_misleading_front(rest)) {
-    errors.add(file, place_of(text, *at),
-               "an invisible character, or one that turns the direction of writing (" +
-                   code_point(*character) + "); a file shows what it holds");
-    return false;
-  }
   const bool control = static_cast<std::uint8_t>(rest.front()) < 0x80 || rest.starts_with("\xC2") ||
                        rest.starts_with("\xE2\x80") || rest.starts_with("\xEF\xBB") ||
                        rest.starts_with("\xEF\xBF");

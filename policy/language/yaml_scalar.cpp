@@ -42,12 +42,12 @@ std::size_t decode(std::string_view text, std::size_t at, std::uint32_t& code) n
   return code < smallest[length] || code > 0x10FFFF || surrogate ? 0 : length;
 }
 
-/// Characters that show as nothing or turn the direction of writing: a reviewer would see another file than
-/// the one that is loaded (Unicode TR 36 §3.1, UTS 55 §3). Joiners stay: scripts need them.
+/// Characters that show as nothing or turn the direction of writing (Unicode TR 36 §3.1, UTS 55 §3). Joiners
+/// and variation selectors are none: scripts need them.
 bool misleads(std::uint32_t code) noexcept {
   return code == 0xAD || code == 0x061C || code == 0x180E || code == 0x200B || code == 0x200E ||
          code == 0x200F || (code >= 0x202A && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) ||
-         (code >= 0xFFF9 && code <= 0xFFFB) || (code >= 0xE0000 && code <= 0xE0FFF);
+         (code >= 0xFFF9 && code <= 0xFFFB) || (code >= 0xE0000 && code <= 0xE007F);
 }
 
 bool allowed(std::uint32_t code) noexcept {
@@ -57,8 +57,7 @@ bool allowed(std::uint32_t code) noexcept {
   if (code >= 0x7F && code <= 0x9F) {
     return false;
   }
-  return !misleads(code) && code != 0x2028 && code != 0x2029 && code != 0xFEFF && code != 0xFFFE &&
-         code != 0xFFFF;
+  return code != 0x2028 && code != 0x2029 && code != 0xFEFF && code != 0xFFFE && code != 0xFFFF;
 }
 
 }  // namespace
@@ -111,10 +110,16 @@ std::optional<std::size_t> find_forbidden(std::string_view text) noexcept {
   return std::nullopt;
 }
 
-std::optional<char32_t> find_misleading_front(std::string_view text) noexcept {
-  std::uint32_t code = 0;
-  const bool misleading = !text.empty() && decode(text, 0, code) != 0 && misleads(code);
-  return misleading ? std::optional<char32_t>(code) : std::nullopt;
+std::optional<std::size_t> find_misleading(std::string_view text) noexcept {
+  for (std::size_t at = 0; at < text.size();) {
+    std::uint32_t code = 0;
+    const std::size_t length = decode(text, at, code);
+    if (length != 0 && misleads(code)) {
+      return at;
+    }
+    at += length == 0 ? 1 : length;
+  }
+  return std::nullopt;
 }
 
 }  // namespace tallygate::policy::yaml

@@ -13,12 +13,12 @@ namespace tallygate::policy::yaml {
 
 /// Offset of the first byte that no file may hold: malformed UTF-8, a control character other than tab and
 /// line break, a carriage return alone, a character YAML does not allow (U+0080–U+009F, U+FFFE, U+FFFF), a
-/// byte-order mark that is not at the beginning, a character that is invisible or turns the direction of
-/// writing, or U+0085, U+2028, U+2029, which end a line in YAML 1.1 and not in 1.2. Source: YAML 1.2.2 §5.1,
-/// §5.4.
+/// byte-order mark that is not at the beginning, or U+0085, U+2028, U+2029, which end a line in YAML 1.1 and
+/// not in 1.2. Source: YAML 1.2.2 §5.1, §5.4.
 [[nodiscard]] std::optional<std::size_t> find_forbidden(std::string_view text) noexcept;
 
-/// The first character where it is one that shows as nothing or turns the direction of writing, else nothing.
-[[nodiscard]] std::optional<char32_t> find_misleading_front(std::string_view text) noexcept;
+/// Offset of the first character that shows as nothing or turns the direction of writing. A file may hold
+/// such; who shows text of others makes them visible.
+[[nodiscard]] std::optional<std::size_t> find_misleading(std::string_view text) noexcept;
 
 }  // namespace tallygate::policy::yaml

@@ -101,6 +101,22 @@ class PluginFaults(SiteCase):
             self.assertEqual(told[at + 3][2], first[0], "the policy that decides is the last on record")
             self.assertEqual(told[at + 4][1], "access.allow")
 
+    def test_a_record_that_never_takes_it_back_serves_nobody_and_still_ends(self):
+        site = self.site_with(PLUGINS / "test-plugins/refuses_shadow.so")
+        site.settings["audit"].update(options={"forever": True}, when_unwritable="allow_read_only")
+        site.write()
+        with Gateway(site) as gateway:
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
+            (site.root / "shadow.yaml").write_text(json.dumps({**site.policy, "policy": "shadow"}))
+            site.settings["shadow_policy"] = "shadow.yaml"
+            site.write()
+            gateway.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: "no request is served" in gateway.log_tail(100_000), what="it says that it serves nobody")
+            wait_until(lambda: self.ask(site, "GET", "/public/x").status == 503, what="not even what may be read")
+            self.assertIn("in force", gateway.admin("/readyz")[1])
+            gateway.process.send_signal(signal.SIGTERM)
+            self.assertEqual(gateway.process.wait(30), 0)
+
     def test_the_example_plugin_works_as_the_journal(self):
         site = self.site_with(PLUGINS / "stdout_plugin.so")
         with Gateway(site) as gateway:

@@ -26,9 +26,11 @@ using testing::SigningKey;
 using testing::token_of;
 using testing::wait;
 
-/// A way that every request takes, such as a session or a client certificate.
+/// A way that every request takes, such as a session, or a client certificate.
 class AlwaysThere final : public Authenticator {
  public:
+  explicit AlwaysThere(bool session) : session_(session) {}
+  [[nodiscard]] bool excludes_bearer() const noexcept override { return session_; }
   [[nodiscard]] std::size_t presents(const http::RequestHead& /*head*/,
                                      const Peer& /*peer*/) const noexcept override {
     return 1;
@@ -43,6 +45,9 @@ class AlwaysThere final : public Authenticator {
                                                       TimePoint when) override {
     co_return *try_authenticate(head, peer, when);
   }
+
+ private:
+  bool session_;
 };
 
 /// An issuer whose keys are fetched from a document of the test.
@@ -268,14 +273,15 @@ TEST(Authenticators, NoCredentialIsAnonymousAndTwoAreRefused) {
   EXPECT_EQ(code(Head{}.add("Authorization", "Bearer " + service).add("Authorization", jwt)),
             "multiple-credentials");
   EXPECT_EQ(code(Head{}.add("Authorization", "Bearer")), "token-malformed");
-  const Authenticators sessions({std::make_shared<AlwaysThere>()});
-  const auto beside = [&](const Head& head) {
-    const Outcome outcome = wait(sessions.authenticate(head.get(), {}, now));
+  const auto beside = [&](const Head& head, bool session = true) {
+    const Authenticators one({std::make_shared<AlwaysThere>(session)});
+    const Outcome outcome = wait(one.authenticate(head.get(), {}, now));
     return outcome ? (*outcome)->user : std::string(name_of(outcome.error().code));
   };
   EXPECT_EQ(beside(Head{}.add("Authorization", "Bearer x.y.z")), "multiple-credentials")
       << "nobody here knows it, and it is one more all the same";
   EXPECT_EQ(beside(Head{}.add("Authorization", "Basic eDp5")), "someone");
+  EXPECT_EQ(beside(Head{}.add("Authorization", "Bearer x.y.z"), false), "someone") << "the application's own";
   EXPECT_EQ(code(Head{}.add("Authorization", jwt + ", " + jwt)), "token-malformed");
   EXPECT_EQ(status_of(RejectCode::multiple_credentials), 400U);
 }

@@ -13,6 +13,7 @@ enum { SHOWN = 80 };
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t seq;
 static bool refused;
+static bool for_ever; /* with "forever" among its options it refuses everything from then on */
 
 static bool is(tg_bytes bytes, const char* text) {
   return bytes.size == strlen(text) && memcmp(bytes.data, text, bytes.size) == 0;
@@ -23,7 +24,8 @@ static bool holds(tg_bytes bytes, const char* text) {
 }
 
 static tg_status open_it(const tg_host* host, tg_bytes config, void** self, char* error, size_t size) {
-  (void)host, (void)config, (void)error, (void)size;
+  (void)host, (void)error, (void)size;
+  for_ever = holds(config, "forever");
   *self = &seq;
   return TG_OK;
 }
@@ -38,7 +40,7 @@ static void submit(void* self, const tg_event* event, tg_done done, void* token)
   const bool shadow =
       is(event->kind, "policy.load") && policy.size != 0 && holds(policy, "\"mode\":\"shadow\"");
   pthread_mutex_lock(&mutex);
-  const bool refuse = shadow && !refused;
+  const bool refuse = refused ? for_ever : shadow;
   refused = refused || refuse;
   printf("%s %.*s %.*s\n", refuse ? "refused" : "taken", (int)event->kind.size, (const char*)event->kind.data,
          (int)(policy.size < SHOWN ? policy.size : SHOWN), policy.size == 0 ? "" : (const char*)policy.data);
