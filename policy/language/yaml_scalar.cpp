@@ -110,16 +110,10 @@ std::optional<std::size_t> find_forbidden(std::string_view text) noexcept {
   return std::nullopt;
 }
 
-std::optional<std::size_t> find_misleading(std::string_view text) noexcept {
-  for (std::size_t at = 0; at < text.size();) {
-    std::uint32_t code = 0;
-    const std::size_t length = decode(text, at, code);
-    if (length != 0 && misleads(code)) {
-      return at;
-    }
-    at += length == 0 ? 1 : length;
-  }
-  return std::nullopt;
+std::size_t shown_length(std::string_view text) noexcept {
+  std::uint32_t code = 0;
+  const std::size_t length = text.empty() ? 0 : decode(text, 0, code);
+  return length != 0 && code >= 0x20 && allowed(code) && !misleads(code) ? length : 0;
 }
 
 }  // namespace tallygate::policy::yaml

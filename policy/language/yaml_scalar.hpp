@@ -17,8 +17,9 @@ namespace tallygate::policy::yaml {
 /// not in 1.2. Source: YAML 1.2.2 §5.1, §5.4.
 [[nodiscard]] std::optional<std::size_t> find_forbidden(std::string_view text) noexcept;
 
-/// Offset of the first character that shows as nothing or turns the direction of writing. A file may hold
-/// such; who shows text of others makes them visible.
-[[nodiscard]] std::optional<std::size_t> find_misleading(std::string_view text) noexcept;
+/// Bytes of the first character where it shows as what it is and stays on its line; else 0: for what is
+/// malformed, a control or a line end, shows as nothing, or turns the direction of writing. A file may hold
+/// the latter; who shows text of others makes them visible.
+[[nodiscard]] std::size_t shown_length(std::string_view text) noexcept;
 
 }  // namespace tallygate::policy::yaml
