@@ -1,5 +1,6 @@
 #include "gateway/recording.hpp"
 
+#include "gateway/access/json.hpp"
 #include "gateway/identity/canonical_json.hpp"
 
 #include <boost/json/array.hpp>
@@ -56,6 +57,20 @@ void append_recording(const Settings& settings, std::string& out) {
   std::string text;
   identity::append_canonical(recording, text);
   identity::append_cut(text, recorded_recording_bytes, out);
+}
+
+void append_config(const std::string& file, access::EventText& text) {
+  text.member("config");
+  text.text() += '{';
+  access::append_json_text(text.text(), "file", file, access::recorded_path_bytes);
+  text.text() += '}';
+}
+
+void append_reason(std::string_view reason, access::EventText& text) {
+  text.member("reason");
+  std::string member;
+  access::append_json_text(member, "", reason, access::recorded_path_bytes);
+  text.text() += member.substr(member.find(':') + 1);
 }
 
 }  // namespace tallygate

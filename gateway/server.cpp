@@ -23,7 +23,6 @@ namespace asio = boost::asio;
 constexpr auto nothrow = asio::as_tuple(asio::deferred);
 
 constexpr net::Milliseconds house_every{1'000};
-// Every attempt may leave a little behind in a plugin that hangs, so they become rare.
 constexpr net::Milliseconds drain_poll{20};
 constexpr net::Milliseconds abort_wait{2'000};
 
@@ -201,6 +200,16 @@ asio::awaitable<void> Server::sleep(net::Milliseconds time) {
   }
 }
 
+asio::awaitable<bool> Server::wait_to_retry(net::Milliseconds& pause) {
+  if (stopping_) {
+    co_return false;
+  }
+  retry_timer_.expires_after(pause);
+  pause = std::min(pause * 2, plugin_retry_longest);
+  auto [error] = co_await retry_timer_.async_wait(nothrow);
+  co_return !error && !stopping_;
+}
+
 asio::awaitable<void> Server::open_plugin() {
   const AuditSettings& audit = snapshot_->settings.audit;
   const std::string path = plugin_path(audit.plugin);
@@ -234,10 +243,7 @@ asio::awaitable<void> Server::open_plugin() {
       log_.error("no request is served: the record is not available", {{"reason", plugin_error_}});
     }
     said = plugin_error_;
-    retry_timer_.expires_after(pause);
-    pause = std::min(pause * 2, plugin_retry_longest);
-    auto [error] = co_await retry_timer_.async_wait(nothrow);
-    if (error) {
+    if (!co_await wait_to_retry(pause)) {
       co_return;
     }
   }

@@ -54,7 +54,8 @@ class Server {
   [[nodiscard]] std::uint16_t admin_port() const noexcept { return admin_->port(); }
 
  private:
-  /// Between two attempts to have the record take something; doubled up to the longest.
+  /// Between two attempts to have the record take something; doubled up to the longest, since every attempt
+  /// may leave a little behind in a plugin that hangs.
   static constexpr net::Milliseconds plugin_retry{1'000};
   static constexpr net::Milliseconds plugin_retry_longest{16'000};
 
@@ -87,6 +88,8 @@ class Server {
   /// Records what floods were counted; sums that the record does not take are given back for the next time.
   boost::asio::awaitable<void> record_floods(std::vector<access::Suppressed> sums);
   boost::asio::awaitable<void> sleep(net::Milliseconds time);
+  /// Waits so long, and doubles it for the next time. False where the gateway stops.
+  boost::asio::awaitable<bool> wait_to_retry(net::Milliseconds& pause);
   void withdraw_sessions(const Snapshot& next, std::vector<identity::SessionEvent>& events);
 
   struct Readiness {

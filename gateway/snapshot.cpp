@@ -46,10 +46,10 @@ Failure read_files(const std::vector<NamedFile>& named, std::vector<policy::yaml
   for (const NamedFile& file : named) {
     // What is no file, such as a named pipe, could keep its reader waiting for ever.
     std::error_code problem;
-    const bool regular = std::filesystem::is_regular_file(file.path, problem);
-    if (!problem && !regular) {
-      problem = std::make_error_code(std::filesystem::is_directory(file.path) ? std::errc::is_a_directory
-                                                                              : std::errc::not_supported);
+    const auto kind = std::filesystem::status(file.path, problem).type();
+    if (!problem && kind != std::filesystem::file_type::regular) {
+      const bool folder = kind == std::filesystem::file_type::directory;
+      problem = std::make_error_code(folder ? std::errc::is_a_directory : std::errc::not_supported);
     }
     if (!problem) {
       auto source = policy::yaml::read_source(file.path.string());
