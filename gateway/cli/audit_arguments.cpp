@@ -106,9 +106,12 @@ std::optional<std::int64_t> parse_moment(std::string_view text, audit::Time now)
 }
 
 int report_failure(const audit::Failure& failure) {
-  // Mistakes of a file have a line each, which begins with its place.
-  const bool lines = failure.message.find('\n') != std::string::npos;
-  fmt::print(stderr, "{}{}\n", lines ? "" : "tallygate: ", audit::inert_lines(failure.message));
+  // Mistakes of a configuration have a line each, which begins with its place. In all other words a line end
+  // is part of a value, and would pass for a line of ours.
+  const bool lines =
+      failure.kind == audit::FailureKind::invalid && failure.message.find('\n') != std::string::npos;
+  fmt::print(stderr, "{}{}\n", lines ? "" : "tallygate: ",
+             lines ? audit::inert_lines(failure.message) : audit::inert_text(failure.message));
   return failure.kind == audit::FailureKind::invalid ? ExitCode::usage_error : ExitCode::not_possible;
 }
 

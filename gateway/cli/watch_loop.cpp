@@ -24,12 +24,11 @@ constexpr int settle_ms = 50;
 class EndSignals {
  public:
   EndSignals() {
-    sigset_t wanted;
-    sigemptyset(&wanted);
-    sigaddset(&wanted, SIGINT);
-    sigaddset(&wanted, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &wanted, &before_);
-    descriptor_ = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+    sigemptyset(&wanted_);
+    sigaddset(&wanted_, SIGINT);
+    sigaddset(&wanted_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &wanted_, &before_);
+    descriptor_ = signalfd(-1, &wanted_, SFD_CLOEXEC | SFD_NONBLOCK);
   }
   ~EndSignals() {
     if (descriptor_ >= 0) {
@@ -46,15 +45,10 @@ class EndSignals {
 
   /// Lets the signals do what they did before, until block() again: they end a run that takes long.
   void unblock() const noexcept { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  void block() noexcept {
-    sigset_t wanted;
-    sigemptyset(&wanted);
-    sigaddset(&wanted, SIGINT);
-    sigaddset(&wanted, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &wanted, nullptr);
-  }
+  void block() const noexcept { pthread_sigmask(SIG_BLOCK, &wanted_, nullptr); }
 
  private:
+  sigset_t wanted_{};
   sigset_t before_{};
   int descriptor_ = -1;
 };
@@ -115,7 +109,7 @@ std::optional<FileWatch> watch_and_load(std::vector<std::string>& files, const W
 }  // namespace
 
 ExitCode watch_files(std::vector<std::string> first, const Watched& watched) {
-  EndSignals signals;
+  const EndSignals signals;
   if (signals.descriptor() < 0) {
     complain("--watch: the system gives no signals to wait for");
     return ExitCode::not_possible;

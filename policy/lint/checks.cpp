@@ -27,8 +27,7 @@ constexpr std::array table{
           "No allow rule opens anything that it closes. Its host, path, methods or roles may be misspelt."},
     Check{"L7", "contradiction", warning, "Conditions that cannot hold together",
           "The rule can never match, or only for somebody whose claim is a list of both values, or, if it "
-          "denies, "
-          "only while what it asks for is unknown."},
+          "denies, only while what it asks for is unknown."},
     Check{"L8", "always-true", warning, "A condition that always holds",
           "It asks nothing. Remove it, or narrow its networks or hours."},
     Check{"L9", "broad-allow", warning, "A broad allow opens what has its own, stricter allow",

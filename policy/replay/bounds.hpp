@@ -19,8 +19,8 @@ struct Unknown {
   bool headers = false;  ///< header lines
 };
 
-/// Holds roles and answers against one policy, by its rules as they are written, without the index. Memory is
-/// that of its roles, rules, resources and conditions. Threads: one. The program must outlive it.
+/// Holds roles and answers against one policy, rule by rule, where the evaluator looks up which can match.
+/// Memory is that of its roles, rules, resources and conditions. Threads: one. The program must outlive it.
 class Bounds {
  public:
   explicit Bounds(const Program& program);
