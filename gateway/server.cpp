@@ -8,6 +8,7 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <malloc.h>
 
 #include <algorithm>
 #include <chrono>
@@ -23,6 +24,8 @@ namespace asio = boost::asio;
 constexpr auto nothrow = asio::as_tuple(asio::deferred);
 
 constexpr net::Milliseconds house_every{1'000};
+constexpr net::Milliseconds memory_look_every{100};
+constexpr net::Milliseconds trim_every{1'000};  // it holds up whoever allocates
 constexpr net::Milliseconds drain_poll{20};
 constexpr net::Milliseconds abort_wait{2'000};
 
@@ -134,6 +137,10 @@ std::string Server::bind() {
     sources.ingest = [this](review::PostedRecord posted, std::function<void(review::AdminAnswer)> done) {
       take_posted(std::move(posted), std::move(done));
     };
+    sources.refused = [this](review::IngestRefusal refusal, review::AdminAnswer answer,
+                             std::function<void(review::AdminAnswer)> done) {
+      refuse_posted(std::move(refusal), std::move(answer), std::move(done));
+    };
   }
   auto admin =
       review::Admin::open(io_, settings.listen.admin.address, settings.listen.admin.port, std::move(sources));
@@ -157,6 +164,7 @@ void Server::run() {
   asio::co_spawn(io_, watch_signals(), done);
   asio::co_spawn(io_, open_plugin(), done);
   asio::co_spawn(io_, keep_house(), done);
+  asio::co_spawn(io_, watch_memory(), done);
   asio::co_spawn(io_, refresh_keys(), done);
   io_.run();
 }
@@ -274,6 +282,36 @@ asio::awaitable<void> Server::keep_house() {
     const auto now = std::chrono::system_clock::now();
     co_await record_session_events(persistent_->sessions->sweep(now));
     co_await record_floods(persistent_->floods.due(net::Clock::now()));
+    for (const auto& server : persistent_->servers.all()) {
+      if (const std::string why = server->take_complaint(); !why.empty()) {
+        log_.warning("an upstream cannot be used", {{"upstream", server->name}, {"reason", why}});
+      }
+    }
+  }
+}
+
+asio::awaitable<void> Server::watch_memory() {
+  const std::size_t allowance = access::memory_allowance();
+  bool was_short = false;
+  net::Clock::time_point trim_at{};
+  while (!stopping_) {
+    const std::optional<std::size_t> set = snapshot_->settings.limits.memory;
+    const std::size_t most = set.value_or(0) != 0 ? *set : (set ? allowance : 0);
+    const std::size_t resident = most == 0 ? 0 : access::resident_bytes();
+    persistent_->load.observe(resident, most);
+    if (persistent_->load.memory_short() && net::Clock::now() >= trim_at) {
+      // What was freed may still be with the allocator: without this a peak would be the last.
+      ::malloc_trim(0);
+      trim_at = net::Clock::now() + trim_every;
+      persistent_->load.observe(access::resident_bytes(), most);
+    }
+    if (const bool now_short = persistent_->load.memory_short(); now_short != was_short) {
+      was_short = now_short;
+      log_.warning(now_short ? "memory is short: new connections are closed and requests answered with 503"
+                             : "there is memory again",
+                   {{"resident", std::to_string(resident)}, {"limit", std::to_string(most)}});
+    }
+    co_await sleep(memory_look_every);
   }
 }
 
@@ -333,6 +371,9 @@ Server::Readiness Server::readiness() {
   }
   if (!host_ || !introduced_) {
     return {false, plugin_error_};
+  }
+  if (persistent_->load.memory_short()) {
+    return {false, "memory is short (limits.memory)"};
   }
   const tg_health health = host_->health();
   if (health.status != TG_OK) {

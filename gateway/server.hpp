@@ -64,6 +64,8 @@ class Server {
   [[nodiscard]] std::string bind();
   boost::asio::awaitable<void> watch_signals();
   boost::asio::awaitable<void> keep_house();
+  /// Looks at the memory that is in use, so that load is shed before the system ends the process.
+  boost::asio::awaitable<void> watch_memory();
   /// Opens the plugin and puts the gateway's start and its policy on record; only then may anybody use it.
   boost::asio::awaitable<void> open_plugin();
   boost::asio::awaitable<bool> introduce();
@@ -102,6 +104,9 @@ class Server {
   void ask_tlog(const review::TlogRequest& request, review::Caller caller, review::TlogDone done);
   /// Takes what a writer posted: judged on the desk's thread, recorded here, answered once it is durable.
   void take_posted(review::PostedRecord posted, std::function<void(review::AdminAnswer)> done);
+  /// Puts on record what was refused before it could be judged, then has it answered.
+  void refuse_posted(review::IngestRefusal refusal, review::AdminAnswer answer,
+                     std::function<void(review::AdminAnswer)> done);
   boost::asio::awaitable<void> finish_posted(review::IngestVerdict verdict,
                                              std::function<void(review::AdminAnswer)> done);
   boost::asio::awaitable<review::AdminAnswer> record_ingested(const review::IngestEvent& event);

@@ -1,4 +1,5 @@
 // What the admin listener asks of the record: its tree, and records that enrolled writers post.
+#include "gateway/access/flood_record.hpp"
 #include "gateway/access/json.hpp"
 #include "gateway/server.hpp"
 
@@ -39,7 +40,9 @@ void append_ingested(access::EventText& event, const review::IngestEvent& ingest
   if (ingested.observed) {
     append_text_member(event, "observed", *ingested.observed);
   }
-  append_text_member(event, "record", ingested.record);
+  event.member("record");
+  review::append_record(event.text(), ingested.record);
+  append_text_member(event, "sent", ingested.sent);
   append_text_member(event, "signature", ingested.signature);
   append_text_member(event, "source", ingested.source);
   append_text_member(event, "writer", ingested.writer);
@@ -49,16 +52,22 @@ void append_ingested(access::EventText& event, const review::IngestEvent& ingest
 void append_quarantined(access::EventText& event, const review::IngestRefusal& refusal) {
   event.member("bytes");
   access::append_json_integer(event.text(), static_cast<std::int64_t>(refusal.bytes));
+  if (!refusal.claimed.empty()) {
+    append_text_member(event, "claimed", refusal.claimed);
+  }
   append_client(event, refusal.client);
   append_text_member(event, "reason", refusal.reason);
-  append_text_member(event, "sha256", refusal.sha256);
+  if (!refusal.sha256.empty()) {
+    append_text_member(event, "sha256", refusal.sha256);
+  }
   if (!refusal.writer.empty()) {
     append_text_member(event, "writer", refusal.writer);
   }
 }
 
-review::WriterRate rate_of(const WriterSettings& settings) {
-  return {settings.rate, settings.burst};
+review::IngestTerms terms_of(const Settings& settings) {
+  const WriterSettings& writers = settings.audit.writers;
+  return {{writers.rate, writers.burst}, settings.gateway};
 }
 
 }  // namespace
@@ -115,7 +124,19 @@ void Server::take_posted(review::PostedRecord posted, std::function<void(review:
   const auto judged = [this, done = std::move(done)](review::IngestVerdict verdict) {
     asio::co_spawn(io_, finish_posted(std::move(verdict), done), asio::detached);
   };
-  desk_->submit(std::move(posted), rate_of(snapshot_->settings.audit.writers), judged);
+  desk_->submit(std::move(posted), terms_of(snapshot_->settings), judged);
+}
+
+void Server::refuse_posted(review::IngestRefusal refusal, review::AdminAnswer answer,
+                           std::function<void(review::AdminAnswer)> done) {
+  if (auto closed = journal_closed()) {
+    done(std::move(*closed));
+    return;
+  }
+  review::IngestVerdict verdict;
+  verdict.answer = std::move(answer);
+  verdict.refusal = std::move(refusal);
+  asio::co_spawn(io_, finish_posted(std::move(verdict), std::move(done)), asio::detached);
 }
 
 asio::awaitable<void> Server::finish_posted(review::IngestVerdict verdict,
@@ -141,6 +162,7 @@ asio::awaitable<review::AdminAnswer> Server::record_ingested(const review::Inges
   const access::Answer answer = co_await recorder_.wait(std::move(pending));
   if (answer.durable()) {
     access::count(persistent_->counts.ingested);
+    desk_->keep(event, answer.seq, answer.leaf);
     co_return review::kept_answer(201, answer.seq, answer.leaf);
   }
   if (!answer.timed_out) {
@@ -156,11 +178,24 @@ asio::awaitable<void> Server::record_refusal(std::string_view kind, std::string_
   const auto address = policy::parse_address(client);
   const access::FloodEvent event{address.value_or(policy::Address{}), kind, reason, {}};
   const access::FloodTime now{net::Clock::now(), std::chrono::system_clock::now()};
-  if (recorder_.writable() && !persistent_->floods.admit(event, now)) {
-    access::count(persistent_->counts.suppressed);
-    co_return;
+  const access::Admitted admitted =
+      recorder_.writable() ? persistent_->floods.admit(event, now) : access::Admitted{};
+  const std::function<void(access::EventText&)> begins = [&](access::EventText& text) {
+    access::append_suppressed(text, access::flood_begins(event, persistent_->floods.limits(), now.time));
+  };
+  bool recorded = true;
+  if (admitted.what == access::Admission::begin) {
+    recorded = co_await record("journal.suppress", begins);
+    if (recorded) {
+      persistent_->floods.began(event.client, admitted.window);
+    }
+  } else if (admitted.what == access::Admission::record) {
+    recorded = co_await record(kind, fill);
   }
-  if (!co_await record(kind, fill)) {
+  if (recorded && admitted.what != access::Admission::record) {
+    access::count(persistent_->counts.suppressed);
+  }
+  if (!recorded) {
     log_.warning("a refusal of the admin listener is not on record",
                  {{"kind", std::string(kind)}, {"reason", std::string(reason)}});
   }

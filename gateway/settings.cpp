@@ -2,6 +2,7 @@
 
 #include "gateway/settings_reader.hpp"
 #include "policy/language/yaml_reader.hpp"
+#include "policy/request/host.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -65,6 +66,7 @@ void read_listen(SettingsMap& root, Settings& settings) {
   SettingsMap listen(*node, "listen", root.context());
   read_endpoint(listen, "https", settings.listen.https);
   read_endpoint(listen, "admin", settings.listen.admin);
+  listen.boolean("http2", settings.listen.http2);
   if (settings.listen.https.port != 0 && settings.listen.https == settings.listen.admin) {
     listen.error(
         *node, "'https' and 'admin' are the same address: the admin listener must not be reachable by users");
@@ -77,10 +79,69 @@ void read_certificate(SettingsMap& pair, TlsSettings& tls) {
     const auto cert = pair.path("cert", true);
     const auto key = pair.path("key", true);
     if (cert && key) {
-      tls.certificates.push_back({*cert, *key, pair.place(pair.node())});
+      tls.certificates.push_back({*cert, *key, pair.place(pair.node()), pair.path("ocsp", true)});
     }
   }
   pair.finish();
+}
+
+void read_asking(SettingsMap& map, ClientCertificates& asking) {
+  map.word("client_certificates", asking,
+           {{"none", ClientCertificates::none},
+            {"optional", ClientCertificates::optional},
+            {"required", ClientCertificates::required}});
+}
+
+void read_host_tls(const yaml::Node& node, SettingsContext& context, TlsSettings& tls) {
+  SettingsMap entry(node, "host", context);
+  HostTlsSettings host;
+  host.place = entry.place(node);
+  host.client_ca = tls.client_ca;
+  for (const auto& [text, at] : entry.texts("host")) {
+    const auto pattern = policy::HostPattern::parse(text);
+    if (!pattern) {
+      entry.error(at, fmt::format("host '{}': {}", text, pattern.error().message));
+      continue;
+    }
+    std::string name = (pattern->wildcard() ? "*." : "") + std::string(pattern->name());
+    for (const HostTlsSettings& other : tls.hosts) {
+      if (std::find(other.hosts.begin(), other.hosts.end(), name) != other.hosts.end()) {
+        entry.error(at, fmt::format("host '{}' stands at {} already", text, other.place));
+      }
+    }
+    host.hosts.push_back(std::move(name));
+  }
+  (void)entry.map().require("host");
+  if (entry.map().find("client_ca")) {
+    host.client_ca = entry.path("client_ca", true);
+  }
+  if (entry.map().require("client_certificates")) {
+    read_asking(entry, host.client_certificates);
+  }
+  if (host.client_certificates != ClientCertificates::none && !host.client_ca) {
+    entry.error(node,
+                "certificates can be asked for only with a 'client_ca', here or in 'tls', that issued them");
+  }
+  entry.finish();
+  tls.hosts.push_back(std::move(host));
+}
+
+void read_clients(SettingsMap& tls, TlsSettings& settings) {
+  settings.client_ca = tls.path("client_ca", true);
+  if (const auto given = tls.map().find("client_ca")) {
+    settings.client_ca_place = tls.place(*given);
+    settings.client_certificates = ClientCertificates::optional;
+  }
+  read_asking(tls, settings.client_certificates);
+  if (settings.client_certificates != ClientCertificates::none && !settings.client_ca) {
+    tls.error(*tls.map().find("client_certificates"),
+              "certificates can be asked for only with a 'client_ca' that issued them");
+  }
+  if (tls.map().find("hosts")) {
+    for (const auto& item : tls.map().list("hosts")) {
+      read_host_tls(item, tls.context(), settings);
+    }
+  }
 }
 
 void read_tls(SettingsMap& root, Settings& settings) {
@@ -96,13 +157,10 @@ void read_tls(SettingsMap& root, Settings& settings) {
     const auto cert = tls.to_path(node.value_or(root.node()), "tls/cert.pem", true);
     const auto key = tls.to_path(node.value_or(root.node()), "tls/key.pem", true);
     if (cert && key) {
-      settings.tls.certificates.push_back({*cert, *key, tls.place(node.value_or(root.node()))});
+      settings.tls.certificates.push_back({*cert, *key, tls.place(node.value_or(root.node())), {}});
     }
   }
-  settings.tls.client_ca = tls.path("client_ca", true);
-  if (const auto given = tls.map().find("client_ca")) {
-    settings.tls.client_ca_place = tls.place(*given);
-  }
+  read_clients(tls, settings.tls);
   tls.word("minimum", settings.tls.minimum, {{"1.2", TlsVersion::tls12}, {"1.3", TlsVersion::tls13}});
   tls.finish();
 }
@@ -279,7 +337,9 @@ std::string plugin_config_json(const Settings& settings) {
       boost::json::object{{"entries", journal.epoch.entries}, {"age_s", seconds(journal.epoch.age)}};
   config["gateway"] = settings.gateway;
   config["head"] = journal.head.string();
-  config["heartbeat_s"] = seconds(journal.heartbeat);
+  if (journal.heartbeat.count() > 0) {
+    config["heartbeat_s"] = seconds(journal.heartbeat);
+  }
   config["kek"] = boost::json::object{{std::string(name_of(journal.kek.kind)), journal.kek.name}};
   config["keyring"] = journal.keyring.string();
   if (journal.keep.keep.count() > 0) {

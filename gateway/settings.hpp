@@ -31,6 +31,7 @@ struct Endpoint {
 struct ListenSettings {
   Endpoint https{"0.0.0.0", 8443};
   Endpoint admin{"127.0.0.1", 9443};  ///< plain HTTP: health, readiness, metrics; never public
+  bool http2 = true;                  ///< offered to clients of `https` beside HTTP/1.1 (ALPN)
 };
 
 /// A certificate chain and its key, both PEM, the leaf first. Paths are absolute.
@@ -38,16 +39,30 @@ struct CertificateSettings {
   std::filesystem::path cert;
   std::filesystem::path key;
   std::string place;  ///< file:line:column that names them, for messages
+  std::optional<std::filesystem::path>
+      ocsp;  ///< DER: the authority's word that it is good, handed out with it
+};
+
+enum class ClientCertificates : std::uint8_t { none, optional, required };
+
+/// What is asked of the clients of some hosts.
+struct HostTlsSettings {
+  std::vector<std::string> hosts;  ///< canonical names, or `*.example.com`
+  ClientCertificates client_certificates = ClientCertificates::none;
+  std::optional<std::filesystem::path> client_ca;  ///< PEM; there where any are asked for
+  std::string place;                               ///< file:line:column
 };
 
 enum class TlsVersion : std::uint8_t { tls12, tls13 };
 
 struct TlsSettings {
-  std::vector<CertificateSettings> certificates;  ///< the first is served where no name fits; default:
-                                                  ///< tls/cert.pem and tls/key.pem beside the file
-  std::optional<std::filesystem::path>
-      client_ca;                ///< PEM; with it client certificates are asked for, not required
-  std::string client_ca_place;  ///< file:line:column that names it
+  std::vector<CertificateSettings> certificates;   ///< the first is served where no name fits; default:
+                                                   ///< tls/cert.pem and tls/key.pem beside the file
+  std::optional<std::filesystem::path> client_ca;  ///< PEM
+  std::string client_ca_place;                     ///< file:line:column that names it
+  ClientCertificates client_certificates = ClientCertificates::none;  ///< of hosts not in `hosts`; with a
+                                                                      ///< client_ca: optional
+  std::vector<HostTlsSettings> hosts;
   TlsVersion minimum = TlsVersion::tls12;
 };
 
@@ -109,10 +124,18 @@ struct PagesSettings {
 
 enum class Balance : std::uint8_t { round_robin, least_connections };
 
+/// How a server is spoken to.
+enum class UpstreamProtocol : std::uint8_t {
+  http1,  ///< http://: HTTP/1.1 in the clear
+  h2c,    ///< h2c://: HTTP/2 in the clear, known beforehand
+  h2      ///< h2://: HTTP/2 under TLS
+};
+
 /// One server behind a route.
 struct UpstreamServer {
   std::string host;  ///< name or IP literal, without brackets
   std::uint16_t port = 80;
+  UpstreamProtocol protocol = UpstreamProtocol::http1;
 
   bool operator==(const UpstreamServer&) const = default;
 };
@@ -163,14 +186,25 @@ struct RecordChoice {
   bool operator==(const RecordChoice&) const = default;
 };
 
+/// A token bucket: `burst` requests at once, then `requests` in each `per`.
+struct RateSettings {
+  std::size_t requests = 0;
+  milliseconds per{std::chrono::seconds{1}};
+  std::size_t burst = 0;  ///< as many as `requests` where the file does not say
+};
+
 struct RouteSettings {
   std::string name;                       ///< unique; `route:` of a policy names it
   std::vector<std::string> hosts;         ///< as policy.md N15 writes them: exact or `*.example.com`
   std::vector<std::string> paths{"/**"};  ///< as policy.md N11 writes them
-  std::vector<UpstreamServer> servers;    ///< at least one; plain HTTP
+  std::vector<UpstreamServer> servers;    ///< at least one
+  std::optional<std::filesystem::path> upstream_ca;  ///< PEM of the authorities for servers under TLS;
+                                                     ///< default: the system's
+  std::string upstream_ca_place;                     ///< file:line:column that names it
   Balance balance = Balance::round_robin;
   UpstreamTimeouts timeouts;  ///< the route's own, or those of `limits`
   bool websocket = false;
+  std::optional<RateSettings> rate;  ///< of all requests that the policy lets through to it
   IdentityHeaders identity_headers;
   std::vector<std::string>
       query_values;     ///< parameters recorded in the clear: audit's and the route's own, sorted
@@ -218,7 +252,7 @@ struct JournalSettings {
   std::filesystem::path keyring;  ///< file; default `keyring.db` in the folder of `head`
   KekSource kek;                  ///< default: file `kek` in the folder of `head`
   CheckpointEvery checkpoint = CheckpointEvery::batch;
-  milliseconds heartbeat{std::chrono::minutes{10}};  ///< at most what the charter says
+  milliseconds heartbeat{0};  ///< at most what the charter says; 0: just that
   EpochSettings epoch;
   SegmentSettings segment;
   KeepSettings keep;
@@ -277,9 +311,16 @@ struct LimitSettings {
   std::size_t connections_per_address = 1'000;
   std::size_t head_bytes = std::size_t{32} * 1024;  ///< first line and header lines together
   std::size_t header_count = 100;
+  std::size_t http2_streams = 100;          ///< requests at once on one HTTP/2 connection
   std::optional<std::uint64_t> body_bytes;  ///< of a request; none: streamed without a limit
   std::size_t idle_upstreams = 64;          ///< kept for reuse, for each server and thread
   milliseconds idle_upstream_age{std::chrono::seconds{60}};
+  std::size_t requests_at_once = 50'000;  ///< under way on all connections together; more are 503
+  /// Resident bytes from which on new connections are closed and new requests 503; none: no such limit; 0:
+  /// nine tenths of what the machine or its control group allows.
+  std::optional<std::size_t> memory = 0;
+  std::optional<RateSettings> address_rate;    ///< of one client address, or one IPv6 network of 64 bits
+  std::optional<RateSettings> principal_rate;  ///< of one known person or service, wherever from
   ClientTimeouts timeouts;
   UpstreamTimeouts upstream;  ///< for routes that do not say otherwise
 };

@@ -104,10 +104,18 @@ void read_jwt(const yaml::Node& node, SettingsContext& context, std::vector<JwtS
   issuers.push_back(std::move(jwt));
 }
 
+bool asks_for_certificates(const TlsSettings& tls) {
+  const auto asks = [](const HostTlsSettings& host) {
+    return host.client_certificates != ClientCertificates::none;
+  };
+  return tls.client_certificates != ClientCertificates::none ||
+         std::any_of(tls.hosts.begin(), tls.hosts.end(), asks);
+}
+
 void read_mtls(SettingsMap& identity, Settings& settings) {
   const auto node = identity.map().find("mtls");
   if (!node) {
-    if (settings.tls.client_ca) {
+    if (asks_for_certificates(settings.tls)) {
       settings.identity.mtls.emplace();
     }
     return;
@@ -119,7 +127,7 @@ void read_mtls(SettingsMap& identity, Settings& settings) {
               {"san_dns", CertificateName::san_dns},
               {"san_email", CertificateName::san_email},
               {"subject_cn", CertificateName::subject_cn}});
-  if (!settings.tls.client_ca) {
+  if (!asks_for_certificates(settings.tls)) {
     entry.error(*node, "'mtls' needs 'tls.client_ca', the authority whose client certificates are believed");
   }
   entry.finish();
@@ -131,7 +139,7 @@ void read_mtls(SettingsMap& identity, Settings& settings) {
 void read_identity(SettingsMap& root, Settings& settings) {
   const auto node = root.map().find("identity");
   if (!node) {
-    if (settings.tls.client_ca) {
+    if (asks_for_certificates(settings.tls)) {
       settings.identity.mtls.emplace();
     }
     return;

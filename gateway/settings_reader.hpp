@@ -120,6 +120,9 @@ void read_routes(SettingsMap& root, Settings& settings);
 void read_audit(SettingsMap& root, Settings& settings);
 void read_limits(SettingsMap& root, Settings& settings);
 
+/// `KEY: {requests: N, per: TIME, burst: N}`; none where the key is absent.
+void read_rate(SettingsMap& map, std::string_view key, std::optional<RateSettings>& rate);
+
 /// The kinds of the catalogue that why_always_recorded() knows.
 [[nodiscard]] std::vector<std::string> recorded_kinds();
 /// Why a field of a decision cannot be left out, as the end of a sentence; none for every other name.

@@ -17,6 +17,8 @@ namespace yaml = policy::yaml;
 
 constexpr std::size_t headers_max = 32;
 constexpr std::size_t header_name_max = 128;
+// Fewer would hide nearly all that a source is refused.
+constexpr std::size_t flood_entries_min = 10;
 constexpr std::size_t flood_entries_max = 1'000'000;
 constexpr milliseconds flood_per_max{std::chrono::minutes{10}};
 
@@ -138,7 +140,7 @@ void read_headers(SettingsMap& record, std::vector<std::string>& headers) {
     if (!is_header_name(name)) {
       record.error(at, fmt::format("'{}' is no name of a header: letters, digits and '-', at most {}",
                                    written, header_name_max));
-    } else if (names_a_secret(name)) {
+    } else if (names_a_secret(written)) {
       record.error(
           at,
           fmt::format("'{}' holds a credential, as its name says: no cookie, token, key or password enters "
@@ -168,7 +170,13 @@ bool read_query_values(SettingsMap& map, std::vector<std::string>& values) {
   }
   values.clear();
   for (auto& [value, at] : map.texts("query_values", true)) {
-    values.push_back(std::move(value));
+    if (names_a_secret_parameter(value)) {
+      map.error(at, fmt::format("'{}' holds a credential, as its name says: no token, key, password or code "
+                                "enters the record; its value stays '*'",
+                                value));
+    } else {
+      values.push_back(std::move(value));
+    }
   }
   sort_unique(values);
   return true;
@@ -187,9 +195,9 @@ void read_flood(SettingsMap& record, FloodSettings& settings) {
   flood.duration("per", settings.per);
   if (settings.per > flood_per_max) {
     flood.error(*flood.map().find("per"),
-                "'per' must be at most 10m: what is only counted stays out of the journal so long");
+                "'per' must be at most 10m: each window records its first refusals one by one");
   }
-  flood.count("entries", settings.entries, 1, flood_entries_max);
+  flood.count("entries", settings.entries, flood_entries_min, flood_entries_max);
   flood.finish();
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 
@@ -15,6 +16,7 @@ namespace yaml = policy::yaml;
 
 constexpr std::size_t name_max = 128;
 constexpr std::uint16_t http_port = 80;
+constexpr std::uint16_t https_port = 443;
 constexpr std::string_view own_prefix = "/.tallygate";
 
 /// The names of policy-details.md L16, since policies name routes.
@@ -83,12 +85,23 @@ void read_match(SettingsMap& entry, RouteSettings& route) {
   match.finish();
 }
 
+struct Scheme {
+  std::string_view prefix;
+  UpstreamProtocol protocol;
+  std::uint16_t port;
+};
+
+constexpr std::array<Scheme, 3> schemes{{{"http://", UpstreamProtocol::http1, http_port},
+                                         {"h2c://", UpstreamProtocol::h2c, http_port},
+                                         {"h2://", UpstreamProtocol::h2, https_port}}};
+
 std::optional<UpstreamServer> parse_server(std::string_view text) {
-  constexpr std::string_view scheme = "http://";
-  if (!text.starts_with(scheme)) {
+  const auto* const scheme = std::find_if(schemes.begin(), schemes.end(),
+                                          [&](const Scheme& one) { return text.starts_with(one.prefix); });
+  if (scheme == schemes.end()) {
     return std::nullopt;
   }
-  text.remove_prefix(scheme.size());
+  text.remove_prefix(scheme->prefix.size());
   if (text.ends_with('/')) {
     text.remove_suffix(1);
   }
@@ -96,7 +109,7 @@ std::optional<UpstreamServer> parse_server(std::string_view text) {
   if (policy::canonical_host(text, host) != policy::RejectCode::none || host.port == std::uint16_t{0}) {
     return std::nullopt;
   }
-  UpstreamServer server{host.name, host.port.value_or(http_port)};
+  UpstreamServer server{host.name, host.port.value_or(scheme->port), scheme->protocol};
   if (server.host.starts_with('[')) {
     server.host = server.host.substr(1, server.host.size() - 2);
   }
@@ -110,20 +123,37 @@ void read_servers(SettingsMap& upstream, RouteSettings& route) {
   for (const auto& [text, at] : upstream.texts("servers")) {
     if (text.starts_with("https://")) {
       upstream.error(at, "https:// to an upstream is not available in this version (" TALLYGATE_VERSION
-                         "): use http:// on a network you trust");
+                         "): use h2:// if it speaks HTTP/2, or http:// on a network you trust");
       continue;
     }
     const auto server = parse_server(text);
     if (!server) {
       upstream.error(
           at, fmt::format("'{}' is no upstream server: write http://HOST or http://HOST:PORT, without a "
-                          "path",
+                          "path; h2c:// and h2:// are HTTP/2",
                           text));
-    } else if (std::find(route.servers.begin(), route.servers.end(), *server) != route.servers.end()) {
+    } else if (std::any_of(route.servers.begin(), route.servers.end(), [&](const auto& other) {
+                 return other.host == server->host && other.port == server->port;
+               })) {
       upstream.error(at, fmt::format("'{}' is listed twice", text));
     } else {
       route.servers.push_back(*server);
     }
+  }
+}
+
+void read_upstream_ca(SettingsMap& upstream, RouteSettings& route) {
+  const auto node = upstream.map().find("ca");
+  if (!node) {
+    return;
+  }
+  route.upstream_ca = upstream.path("ca", true);
+  route.upstream_ca_place = upstream.place(*node);
+  if (std::none_of(route.servers.begin(), route.servers.end(),
+                   [](const auto& server) { return server.protocol == UpstreamProtocol::h2; })) {
+    upstream.error(*node,
+                   "'ca' says which certificates to believe, and none of these servers has one: it is "
+                   "for h2://");
   }
 }
 
@@ -134,6 +164,7 @@ void read_upstream(SettingsMap& entry, RouteSettings& route) {
   }
   SettingsMap upstream(*node, "upstream", entry.context());
   read_servers(upstream, route);
+  read_upstream_ca(upstream, route);
   upstream.word("balance", route.balance,
                 {{"round_robin", Balance::round_robin}, {"least_connections", Balance::least_connections}});
   upstream.duration("timeout", route.timeouts.first_byte);
@@ -142,6 +173,18 @@ void read_upstream(SettingsMap& entry, RouteSettings& route) {
   upstream.duration("whole_timeout", route.timeouts.whole, true);
   upstream.later("health");
   upstream.finish();
+}
+
+void read_websocket(SettingsMap& entry, RouteSettings& route) {
+  entry.boolean("websocket", route.websocket);
+  const bool http2 = std::any_of(route.servers.begin(), route.servers.end(), [](const auto& server) {
+    return server.protocol != UpstreamProtocol::http1;
+  });
+  if (route.websocket && http2) {
+    entry.error(*entry.map().find("websocket"),
+                "WebSockets are passed on over http:// only, and a server of "
+                "this route is h2c:// or h2://");
+  }
 }
 
 void read_identity_headers(SettingsMap& entry, IdentityHeaders& headers) {
@@ -169,7 +212,8 @@ void read_route(const yaml::Node& node, SettingsContext& context, Settings& sett
   read_name(entry, settings.routes, route.name);
   read_match(entry, route);
   read_upstream(entry, route);
-  entry.boolean("websocket", route.websocket);
+  read_websocket(entry, route);
+  read_rate(entry, "requests", route.rate);
   read_identity_headers(entry, route.identity_headers);
   read_route_record(entry, settings.audit.record, route);
   entry.finish();

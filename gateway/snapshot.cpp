@@ -5,6 +5,7 @@
 #include "gateway/identity/tokens.hpp"
 #include "gateway/identity/users.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <iterator>
@@ -134,6 +135,21 @@ Failure load_shadow(Snapshot& snapshot, const Snapshot* before) {
   return {};
 }
 
+/// What is believed of the servers of a route.
+Failure load_trust(Snapshot& snapshot, const RouteSettings& route) {
+  auto& trust = snapshot.upstream_trust.emplace_back();
+  if (std::none_of(route.servers.begin(), route.servers.end(),
+                   [](const auto& server) { return server.protocol == UpstreamProtocol::h2; })) {
+    return {};
+  }
+  auto made = net::TlsClient::make(route.upstream_ca);
+  if (!made) {
+    return (route.upstream_ca_place.empty() ? "" : route.upstream_ca_place + ": ") + made.error();
+  }
+  trust = std::move(*made);
+  return {};
+}
+
 Failure load_routes(Snapshot& snapshot, Persistent& persistent) {
   auto routes = upstream::Routes::build(snapshot.settings.routes);
   if (!routes) {
@@ -145,20 +161,42 @@ Failure load_routes(Snapshot& snapshot, Persistent& persistent) {
     for (const UpstreamServer& server : route.servers) {
       states.push_back(persistent.servers.get(server));
     }
+    if (Failure failure = load_trust(snapshot, route); !failure.empty()) {
+      return failure;
+    }
     snapshot.route_counts.push_back(persistent.counts.route(route.name));
   }
   snapshot.no_route_counts = persistent.counts.route("");
   return {};
 }
 
-Failure load_tls(Snapshot& snapshot) {
+net::ServerTls::Ask to_ask(ClientCertificates wanted) noexcept {
+  switch (wanted) {
+    case ClientCertificates::none:
+      break;
+    case ClientCertificates::optional:
+      return net::ServerTls::Ask::optional;
+    case ClientCertificates::required:
+      return net::ServerTls::Ask::required;
+  }
+  return net::ServerTls::Ask::none;
+}
+
+Failure load_tls(Snapshot& snapshot, const Persistent& persistent) {
   net::ServerTls tls;
   for (const CertificateSettings& certificate : snapshot.settings.tls.certificates) {
-    tls.certificates.push_back({certificate.cert, certificate.key, certificate.place});
+    tls.certificates.push_back({certificate.cert, certificate.key, certificate.place, certificate.ocsp});
   }
-  tls.client_authorities = snapshot.settings.tls.client_ca;
-  tls.client_authorities_place = snapshot.settings.tls.client_ca_place;
+  const TlsSettings& settings = snapshot.settings.tls;
+  tls.clients = {
+      {{}, to_ask(settings.client_certificates), settings.client_ca.value_or(""), settings.client_ca_place}};
+  for (const HostTlsSettings& host : settings.hosts) {
+    tls.clients.push_back(
+        {host.hosts, to_ask(host.client_certificates), host.client_ca.value_or(""), host.place});
+  }
+  tls.tickets = persistent.tickets;
   tls.tls13_only = snapshot.settings.tls.minimum == TlsVersion::tls13;
+  tls.http2 = snapshot.settings.listen.http2;
   auto server = net::TlsServer::make(tls);
   if (!server) {
     return server.error();
@@ -257,7 +295,7 @@ boost::system::result<std::shared_ptr<const Snapshot>, SnapshotError> build_snap
   note(refusal ? refusal->reason : Failure());
   note(load_shadow(*snapshot, before));
   note(load_routes(*snapshot, persistent));
-  note(load_tls(*snapshot));
+  note(load_tls(*snapshot, persistent));
   note(load_identity(*snapshot, persistent));
   if (!failures.empty()) {
     failures.pop_back();

@@ -3,12 +3,15 @@
 /// old.
 #include "gateway/access/connection_limits.hpp"
 #include "gateway/access/floods.hpp"
+#include "gateway/access/load.hpp"
 #include "gateway/access/metrics.hpp"
 #include "gateway/access/policy_reads.hpp"
+#include "gateway/access/rates.hpp"
 #include "gateway/identity/assertion.hpp"
 #include "gateway/identity/authenticator.hpp"
 #include "gateway/identity/bearer.hpp"
 #include "gateway/identity/pages.hpp"
+#include "gateway/net/tls_client.hpp"
 #include "gateway/net/tls_context.hpp"
 #include "gateway/settings.hpp"
 #include "gateway/upstream/pool.hpp"
@@ -34,6 +37,9 @@ struct Persistent {
   access::Counts counts;
   access::ConnectionLimits connections;
   access::Floods floods;
+  access::Rates rates;
+  access::Load load;
+  std::shared_ptr<net::TicketKeys> tickets = std::make_shared<net::TicketKeys>();
 };
 
 /// Immutable. Threads: any.
@@ -48,7 +54,8 @@ struct Snapshot {
   std::string shadow_failure;  ///< why the shadow is still that of the snapshot before; empty: it is not
   upstream::Routes routes;
   std::vector<std::vector<std::shared_ptr<upstream::ServerState>>> servers;  ///< by position of the route
-  std::vector<std::shared_ptr<access::RouteCounts>> route_counts;            ///< likewise
+  std::vector<std::shared_ptr<const net::TlsClient>> upstream_trust;  ///< likewise; null: no server under TLS
+  std::vector<std::shared_ptr<access::RouteCounts>> route_counts;     ///< likewise
   std::shared_ptr<access::RouteCounts> no_route_counts;
   std::shared_ptr<const net::TlsServer> tls;
   std::shared_ptr<identity::JwtAuthenticator> jwt;  ///< null if no issuer is configured

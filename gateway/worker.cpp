@@ -30,6 +30,7 @@ Worker::Worker(Persistent& persistent_state, std::shared_ptr<const Snapshot> fir
       buffers(buffer_bytes, buffers_kept),
       pool(io_, deadlines, snapshot->settings.limits.idle_upstreams,
            snapshot->settings.limits.idle_upstream_age),
+      http2_pool(io_, buffers, pool, snapshot->settings.limits.idle_upstream_age),
       recorder(io_, deadlines, snapshot->settings.limits.timeouts.record),
       scratch(*snapshot->program),
       shadow_scratch(snapshot->shadow ? *snapshot->shadow : *snapshot->program),
@@ -51,10 +52,11 @@ void Worker::unwind() {
   for (ConnectionHook& connection : connections_) {
     connection.abort();
   }
+  http2_pool.abort();
   recorder.abandon_all();
   deadlines.sweep(net::Clock::time_point::max());  // a connect under way ends too
   const auto last = net::Clock::now() + limit;
-  while (!connections_.empty() && net::Clock::now() < last) {
+  while ((!connections_.empty() || http2_pool.size() > 0) && net::Clock::now() < last) {
     io_.run_for(step);
   }
 }
@@ -110,6 +112,7 @@ asio::awaitable<void> Worker::sweep_pool() {
       co_return;
     }
     pool.sweep(net::Clock::now());
+    http2_pool.sweep(net::Clock::now());
   }
 }
 
@@ -145,6 +148,7 @@ void Worker::drain() {
       connection.drain();
     }
     pool.clear();
+    http2_pool.drain();
   });
 }
 

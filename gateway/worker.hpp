@@ -8,6 +8,7 @@
 #include "gateway/net/deadlines.hpp"
 #include "gateway/net/listener.hpp"
 #include "gateway/snapshot.hpp"
+#include "gateway/upstream/http2_pool.hpp"
 #include "gateway/upstream/pool.hpp"
 #include "policy/evaluate/scratch.hpp"
 #include "policy/explain/verdict.hpp"
@@ -86,6 +87,7 @@ class Worker {
   net::Deadlines deadlines;
   net::BufferPool buffers;
   upstream::Pool pool;
+  upstream::Http2Pool http2_pool;
   access::Recorder recorder;
   access::AccessRecord record;
   access::IdSource ids;

@@ -1,6 +1,7 @@
 // The audit plugin: the plugin ABI in front of the journal's writer. No exception leaves a function of the
 // table.
 
+#include "audit/custody/archive.hpp"
 #include "audit/custody/control.hpp"
 #include "audit/custody/custodian.hpp"
 #include "audit/journal/journal.hpp"
@@ -112,6 +113,10 @@ audit::ControlTick retention(const Plugin& plugin, const JournalConfig& config, 
                               {"from", 0},       {"rule", "keep"}, {"rules", config.keep}};
   if (!config.archive.empty()) {
     request["archive"] = config.archive;
+    // It is needed when the first segment is due, in a year perhaps.
+    if (const auto ready = audit::check_archive(config.archive); !ready && log) {
+      log(audit::WriterMessage::error, "audit.journal.archive: " + ready.error().message);
+    }
   }
   return {retention_every,
           [custodian = plugin.custodian.get(), request, log, closing = plugin.closing.get_token()]() mutable {

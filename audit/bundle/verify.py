@@ -3,13 +3,16 @@
 
     python3 verify.py PROVISIONING-PUBLIC-KEY.pem
 
-README.md says what is checked, step by step, so that you may do it your own way.
+README.md says what is checked, step by step, so that you may do it your own way. Exit: 0 all of it holds, 1 it does
+not, 3 what is here holds and something that was asked for may have been left out.
 """
 
 import base64
+import datetime
 import hashlib
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,9 +20,19 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 SPKI = bytes.fromhex("302a300506032b6570032100")  # RFC 8410: what stands before an Ed25519 key in a PEM file
 
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z")
+
+
+ON_ITS_WAY = 600  # seconds: what was sealed when its key was destroyed is recorded within that time
+
 
 class Wrong(Exception):
     """The bundle does not hold."""
+
+
+# What bytes that hold nothing lead to.
+BROKEN = (Wrong, ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError,
+          subprocess.SubprocessError)
 
 
 def need(condition, message):
@@ -68,19 +81,46 @@ def key_of(vkey):
     return name, right_id, typed[1:]
 
 
-def read_note(note, vkeys, origin):
-    """Size and root of a checkpoint that each of the keys signed (C2SP signed-note, tlog-checkpoint)."""
-    text, _, signatures = note.rpartition("\n\n")
+def number(text):
+    """A decimal in its one form: nothing around it, no sign, no zero before it."""
+    need(text.isascii() and text.isdigit() and str(int(text)) == text, f"{text!r} is no plain number")
+    return int(text)
+
+
+def lines_of(name):
+    """The lines of a file of this bundle. Only a line feed ends a line, and it ends each."""
+    text = (HERE / name).read_bytes().decode("utf-8")
+    need(not text or text.endswith("\n"), f"the last line of {name} is cut off")
+    return text.split("\n")[:-1]
+
+
+def read_note(note, vkeys, origin, others_allowed=False):
+    """Size and root of a checkpoint that each of the keys signed, once (C2SP signed-note, tlog-checkpoint), and how
+    many signatures of other names stand beside theirs."""
+    text, gap, signatures = note.rpartition("\n\n")
+    need(gap and signatures.endswith("\n"), "a checkpoint is cut off")
     text += "\n"
-    for vkey in vkeys:
-        name, key_id, key = key_of(vkey)
-        found = [unbase64(line.split(" ")[2]) for line in signatures.splitlines()
-                 if line.startswith(f"\u2014 {name} ")]
-        mine = [one[4:] for one in found if one[:4] == key_id]
-        need(mine and all(good_signature(key, text.encode(), one) for one in mine), f"{vkey} did not sign the checkpoint")
+    keys = [key_of(vkey) for vkey in vkeys]
+    signed = []
+    others = 0
+    for line in signatures.split("\n")[:-1]:
+        dash, name, encoded = line.split(" ")
+        signature = unbase64(encoded)
+        need(dash == "\u2014" and name and len(signature) > 4, "a line among the signatures is none")
+        mine = [key for key in keys if key[0] == name and key[1] == signature[:4]]
+        if mine:
+            need(good_signature(mine[0][2], text.encode(), signature[4:]), "a signature of the checkpoint is not good")
+            signed.append(mine[0])
+        else:
+            need(others_allowed and name != origin, "a checkpoint is signed by whom nothing vouches for")
+            others += 1
+    for vkey, key in zip(vkeys, keys):
+        need(signed.count(key) == 1, f"{vkey} did not sign the checkpoint, or more than once")
     lines = text.split("\n")
     need(lines[0] == origin and len(lines) == 4, "the checkpoint is another journal's")
-    return int(lines[1]), unbase64(lines[2])
+    root = unbase64(lines[2])
+    need(len(root) == 32, "the root is no SHA-256")
+    return number(lines[1]), root, others
 
 
 def root_by_path(index, size, leaf, path):
@@ -101,13 +141,26 @@ def root_by_path(index, size, leaf, path):
     return value
 
 
+def after(start, line):
+    """What follows that beginning of a line."""
+    need(line.startswith(start), f"a line does not begin with {start!r}")
+    return line[len(start):]
+
+
+def unhash(text):
+    raw = unbase64(text)
+    need(len(raw) == 32, f"{text} is no SHA-256")
+    return raw
+
+
 def read_rotation(line, key, charter, root_key):
     """The next signing key: a `key.rotate` in a tree that the key so far and the next one signed."""
-    proof = unbase64(line).decode()
+    proof = unbase64(line).decode("utf-8")
     head, note = proof.split("\n\n", 1)
     fields = head.split("\n")
-    body = unbase64(fields[1].removeprefix("extra "))
-    index = int(fields[2].removeprefix("index "))
+    need(fields[0] == "c2sp.org/tlog-proof@v1", "a rotation is no tlog-proof")
+    body = unbase64(after("extra ", fields[1]))
+    index = number(after("index ", fields[2]))
     entry = json.loads(body)
     need(entry["kind"] == "key.rotate" and entry["seq"] == index and entry["size"] == index + 1,
          "a rotation is not what it should be")
@@ -119,52 +172,138 @@ def read_rotation(line, key, charter, root_key):
              good_signature(root_key, b"tallygate grant v1\n" + granted, unbase64(entry["signature"])),
              "a rotation out of turn was not granted")
         signers = [entry["key"]]
-    size, root = read_note(note, signers, charter["origin"])
-    path = [unbase64(hash_line) for hash_line in fields[3:]]
+    size, root, _ = read_note(note, signers, charter["origin"])
+    path = [unhash(hash_line) for hash_line in fields[3:]]
     need(size == index + 1 and root_by_path(index, size, leaf_hash(body), path) == root,
          "a rotation is not in the tree that was signed")
     return entry["key"], size
 
 
 def read_keys(root_key):
-    """Charter, the key in force and the smallest tree it may sign; each established by the one before, the first by the provisioning key."""
-    lines = (HERE / "keys.txt").read_text(encoding="utf-8").splitlines()
+    """Charter, the key in force and the smallest tree it may sign; each established by the one before, the first by
+    the provisioning key."""
+    lines = lines_of("keys.txt")
     first = lines[0]
     charter_text = first[len('{"charter":'):first.rindex(',"signature":"')]
     whole = json.loads(first)
     charter = whole["charter"]
-    need(json.loads(charter_text) == charter, "the charter cannot be read")
+    need(json.loads(charter_text) == charter and
+         first == f'{{"charter":{charter_text},"signature":"{whole["signature"]}"}}', "the charter cannot be read")
     need(good_signature(root_key, b"tallygate charter v1\n" + charter_text.encode(), unbase64(whole["signature"])),
          "the charter is not signed by this provisioning key")
     need(key_of(charter["root"])[2] == root_key, "the charter names another provisioning key")
     key, since = charter["key"], 1
     for line in lines[1:]:
-        key, size = read_rotation(line.removeprefix("key "), key, charter, root_key)
+        key, size = read_rotation(after("key ", line), key, charter, root_key)
         need(size > since, "the rotations are out of order")
         since = size
     return charter, key, since
 
 
-def read_entries():
-    """Leaf hash of each entry by its number, after looking at their order and their chain."""
-    leaves = {}
-    before = -1
-    with open(HERE / "entries.jsonl", "rb") as file:
-        for body in file:
-            body = body.removesuffix(b"\n")
-            entry = json.loads(body)
-            need(entry["seq"] > before, f"entry {entry['seq']} is out of order")
-            need(entry["seq"] != before + 1 or before < 0 or entry["prev"] == leaves[before].hex(),
-                 f"entry {entry['seq']} does not follow entry {before}")
-            before = entry["seq"]
-            leaves[before] = leaf_hash(body)
-    return leaves
+def is_of_somebody_known(entry):
+    """Whether what stands in the clear says so."""
+    return (entry["kind"] in ("session.start", "session.end", "session.revoke") or
+            "authenticated" in entry.get("decision", {}).get("roles", []))
+
+
+def seconds_between(before, later):
+    need(TIME.fullmatch(before) and TIME.fullmatch(later), "an entry has no time")
+    one, other = (datetime.datetime.fromisoformat(time[:19]) for time in (before, later))
+    return (other - one).total_seconds()
+
+
+class Entries:
+    """What entries.jsonl holds: the leaf hash of each entry by its number, and what else is told about them."""
+
+    def __init__(self):
+        self.leaves = {}
+        self.ranges = []   # [first, last, time of the first, time of the last], of numbers that follow each other
+        self.retired = []  # (first, last, the entry that says so)
+        self.erased = {}   # by key, (the entry that says that it was destroyed, last, time)
+        self.under = {}    # by key, [(entry, time, of somebody who was known)]
+        self.sha256 = hashlib.sha256()
+        with open(HERE / "entries.jsonl", "rb") as file:
+            for line in file:
+                self.sha256.update(line)
+                need(line.endswith(b"\n"), "the last entry is cut off")
+                self.add(line[:-1])
+        need(self.leaves, "there is no entry")
+
+    def add(self, body):
+        entry = json.loads(body)
+        seq, time = entry["seq"], entry["time"]
+        need(type(seq) is int and seq >= 0, "an entry has no number")
+        before = self.ranges[-1][1] if self.ranges else -1
+        need(seq > before, f"entry {seq} is out of order")
+        if self.ranges and seq == before + 1:
+            need(entry["prev"] == self.leaves[before].hex(), f"entry {seq} does not follow entry {before}")
+            self.ranges[-1][1] = seq
+            self.ranges[-1][3] = time
+        else:
+            self.ranges.append([seq, seq, time, time])
+        if entry["kind"] == "journal.retire":
+            self.retired.append((entry["first"], entry["last"], seq))
+            keys = entry.get("erased", [])
+            need(not keys or "archive" not in entry, f"entry {seq} destroys keys of what it archived")
+            for key in keys:
+                self.erased.setdefault(key, (seq, entry["last"], time))
+        if "sealed" in entry:
+            self.under.setdefault(entry["sealed"]["subject"], []).append((seq, time, is_of_somebody_known(entry)))
+        self.leaves[seq] = leaf_hash(body)
+
+    def check_erased(self):
+        """A retirement may destroy keys of people who were not known, under which no entry is left, and no others."""
+        for key, (told, last, when) in self.erased.items():
+            for seq, time, known in self.under.get(key, []):
+                need(not known, f"entry {told} destroys the key of somebody who was known, as entry {seq} shows")
+                retired = seq <= last or any(one[0] <= seq <= one[1] for one in self.retired)
+                late = seq > told and seconds_between(when, time) > ON_ITS_WAY
+                need(retired or seq > told and not late, f"entry {told} destroys a key that entry {seq} is under")
+
+    def gaps(self, size):
+        """(first, last, time of the entry before, of the one after) of what is not here of a record of that size."""
+        end, time = -1, None
+        for first, last, begun, ended in self.ranges:
+            if first > end + 1:
+                yield end + 1, first - 1, time, begun
+            end, time = last, ended
+        if end + 1 < size:
+            yield end + 1, size - 1, time, None
+
+
+def why_not_here(gap, since, until, retired):
+    """Why entries need not be here, in words; nothing where they may have been left out on purpose."""
+    first, last, before, later = gap
+    for from_seq, to_seq, told in retired:
+        if from_seq <= first and last <= to_seq:
+            return f"whose bodies were retired, as entry {told} says"
+    if since and later and later < since and (before is None or before < since):
+        return "before that time"
+    if until and before and before >= until and (later is None or later >= until):
+        return "after that time"
+    return None
+
+
+def check_description(entries, origin, size, root, key):
+    """bundle.json says what is here, and from when until when was asked for: these two times."""
+    described = json.loads((HERE / "bundle.json").read_bytes().decode("utf-8"))
+    numbers = [one[:2] for one in entries.ranges]
+    right = {"entries": len(entries.leaves), "entries_sha256": entries.sha256.hexdigest(), "first": numbers[0][0],
+             "from": described["from"], "gaps": [[one[1] + 1, two[0] - 1] for one, two in zip(numbers, numbers[1:])],
+             "last": numbers[-1][1], "origin": origin, "root": base64.b64encode(root).decode(), "signed_by": key,
+             "size": size, "to": described["to"]}
+    for name in [*right, *described]:
+        need(name in right and name in described and described[name] == right[name],
+             f"bundle.json does not describe this bundle: {name}")
+    for name in ("from", "to"):
+        need(described[name] is None or TIME.fullmatch(described[name]), f"bundle.json: {name} is no time")
+    return described["from"], described["to"]
 
 
 def tree_root(leaves, size):
     """RFC 6962 §2.1 over all entries of the journal; path.txt has the roots of the parts that hold none of ours."""
     numbers = sorted(leaves)
-    given = iter([unbase64(line) for line in (HERE / "path.txt").read_text().splitlines()])
+    given = iter([unhash(line) for line in lines_of("path.txt")])
 
     def root(first, end, low, high):  # numbers[low:high] are those in [first, end)
         if low == high:
@@ -185,10 +324,47 @@ def tree_root(leaves, size):
                 step = half
         return node_hash(root(first, middle, low, cut), root(middle, end, cut, high))
 
-    need(not numbers or numbers[-1] < size, "an entry lies beyond the checkpoint")
+    need(numbers[-1] < size, "an entry lies beyond the checkpoint")
     value = root(0, size, 0, len(numbers))
     need(next(given, None) is None, "path.txt is too long")
     return value
+
+
+def tell_what_is_here(entries, size, since, until):
+    """Says the numbers that are here and that are not. Whether nothing that was asked for may be missing."""
+    asked = f"from {since or 'the beginning'} until {until or 'the end of that tree'}"
+    print(f"asked for: what was recorded {asked}")
+    for first, last, _, _ in entries.ranges:
+        print(f"here:      entries {first} to {last}")
+    shown = True
+    for gap in entries.gaps(size):
+        reason = why_not_here(gap, since, until, entries.retired)
+        print(f"not here:  entries {gap[0]} to {gap[1]}, {reason or 'AND NOTHING HERE SHOWS WHY'}")
+        shown = shown and reason is not None
+    if shown:
+        print("Nothing that was asked for is missing, but for bodies that were retired, if that is said above.")
+    else:
+        print("Something that was asked for may be missing.")
+    return shown
+
+
+def check(root_key):
+    """Raises one of BROKEN where anything does not hold. Says the rest; gives whether it is complete."""
+    charter, key, since = read_keys(root_key)
+    note = (HERE / "checkpoint").read_bytes().decode("utf-8")
+    size, signed_root, others = read_note(note, [key], charter["origin"], others_allowed=True)
+    need(size >= since, "the checkpoint is of a time before its key")
+    entries = Entries()
+    need(tree_root(entries.leaves, size) == signed_root, "the entries are not those whose tree was signed")
+    entries.check_erased()
+    asked = check_description(entries, charter["origin"], size, signed_root, key)
+    whose = f"{charter['origin']} (journal {charter['journal']})"
+    print(f"{len(entries.leaves)} entries of {whose} are as they were recorded,")
+    print(f"in the tree of {size} entries with root {base64.b64encode(signed_root).decode()}")
+    print(f"signed by {key}")
+    if others:
+        print(f"and by {others} more, whom this program does not know: what they signed was not looked at")
+    return tell_what_is_here(entries, size, *asked)
 
 
 def main():
@@ -198,21 +374,12 @@ def main():
     der = subprocess.run(["openssl", "pkey", "-pubin", "-in", sys.argv[1], "-outform", "DER"], capture_output=True,
                          check=True).stdout
     need(der[:12] == SPKI and len(der) == 44, "the provisioning key is no Ed25519 public key")
-    root_key = der[12:]
-    charter, key, since = read_keys(root_key)
-    size, signed_root = read_note((HERE / "checkpoint").read_text(encoding="utf-8"), [key], charter["origin"])
-    need(size >= since, "the checkpoint is of a time before its key")
-    leaves = read_entries()
-    need(tree_root(leaves, size) == signed_root, "the entries are not those whose tree was signed")
-    print(f"{len(leaves)} entries of {charter['origin']} (journal {charter['journal']}) are as they were recorded,")
-    print(f"in the tree of {size} entries with root {base64.b64encode(signed_root).decode()}")
-    print(f"signed by {key}")
-    return 0
+    return 0 if check(der[12:]) else 3
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (Wrong, KeyError, ValueError, IndexError, OSError, subprocess.SubprocessError) as wrong:
+    except BROKEN as wrong:
         print(f"The bundle does not hold: {wrong}", file=sys.stderr)
         sys.exit(1)

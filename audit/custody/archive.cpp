@@ -174,4 +174,18 @@ Result<Digest> archive_file(const std::filesystem::path& file, const std::filesy
   return written->archive;
 }
 
+Result<void> check_archive(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error)) {
+    return fail(FailureKind::missing,
+                folder.string() +
+                    ": the folder for the archive is not there, so nothing is retired: make it "
+                    "(or mount its disk), writable for the user who runs the gateway");
+  }
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) {
+    return cannot(folder, "nothing can be archived there: " + errno_text(errno));
+  }
+  return {};
+}
+
 }  // namespace tallygate::audit

@@ -17,4 +17,9 @@ namespace tallygate::audit {
 [[nodiscard]] Result<Digest> archive_file(const std::filesystem::path& file, const std::filesystem::path& to,
                                           const Digest& sha256, const std::stop_token& stop = {});
 
+/// Whether segments can be archived in that folder, as far as can be told without writing. It is not made:
+/// where a disk is not mounted, that would be a folder on another one. Errors: missing, unreadable (this user
+/// may not write there).
+[[nodiscard]] Result<void> check_archive(const std::filesystem::path& folder);
+
 }  // namespace tallygate::audit

@@ -10,12 +10,14 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace tallygate::audit {
 
@@ -41,14 +43,24 @@ struct ControlTick {
 /// The socket of the journal whose `head` this is.
 [[nodiscard]] std::filesystem::path control_socket(const std::filesystem::path& head);
 
-/// Listens on one thread, one request at a time: acts on a journal are rare and have an order. Requests come
-/// from this user or root only; a peer that is slow or says too much is dropped.
+/// What one peer may take from the others.
+struct ControlLimits {
+  /// For a request to arrive whole, and again for its answer to be taken.
+  std::chrono::milliseconds patience{5'000};
+  /// Peers at once; whoever comes then waits until one of them is served or dropped.
+  std::size_t peers = 16;
+};
+
+/// Listens on one thread and does one act at a time: acts on a journal are rare and have an order. Nobody
+/// waits for a peer that sends nothing, or does not take its answer: those are dropped when their time is
+/// over, as is who says too much. Requests come from this user or root only.
 class ControlServer {
  public:
   /// Takes the place of a socket that a dead process left; the caller holds the journal's lock. `handler` is
   /// called on the server's thread. Errors: unreadable.
   static Result<std::unique_ptr<ControlServer>> open(const std::filesystem::path& socket,
-                                                     ControlHandler handler, ControlTick tick = {});
+                                                     ControlHandler handler, ControlTick tick = {},
+                                                     ControlLimits limits = {});
 
   /// Ends the thread, after the request under way, and removes the socket.
   ~ControlServer();
@@ -57,10 +69,22 @@ class ControlServer {
 
  private:
   ControlServer(std::filesystem::path path, FileDescriptor listener, FileDescriptor stop,
-                ControlHandler handler, ControlTick tick);
+                ControlHandler handler, ControlTick tick, ControlLimits limits);
+
+  struct Peer {
+    FileDescriptor socket;
+    Requester who;
+    std::string request;  // as far as it is here
+    std::string answer;   // empty: the request is not here yet
+    std::size_t sent = 0;
+    std::chrono::steady_clock::time_point until;  // then it is dropped
+  };
   void run();
-  void answer_next(pollfd& stop);
-  void serve(const FileDescriptor& peer);
+  [[nodiscard]] std::optional<bool> turn(int patience_ms);
+  void take_up(pollfd& stop);
+  [[nodiscard]] bool go_on(Peer& peer);
+  [[nodiscard]] static bool send_on(Peer& peer);
+  void wait_longer(std::chrono::steady_clock::duration by);
   [[nodiscard]] boost::json::object answer(const std::string& line, Requester who) const;
 
   std::filesystem::path path_;
@@ -68,12 +92,18 @@ class ControlServer {
   FileDescriptor stop_;
   ControlHandler handler_;
   ControlTick tick_;
+  ControlLimits limits_;
+  std::vector<Peer> peers_;  // the thread's own
   std::thread thread_;
 };
 
-/// Asks the process that writes the journal. Nothing where no process listens. Errors: what it answered, and
-/// unreadable (it broke off).
-[[nodiscard]] Result<std::optional<boost::json::object>> ask_control(const std::filesystem::path& socket,
-                                                                     const boost::json::object& request);
+/// How long an act may take: a large segment is hashed meanwhile.
+inline constexpr std::chrono::seconds act_patience{120};
+
+/// Asks the process that writes the journal, and waits as long as that for each piece of its answer. Nothing
+/// where no process listens. Errors: what it answered, and unreadable (it broke off, or let wait).
+[[nodiscard]] Result<std::optional<boost::json::object>> ask_control(
+    const std::filesystem::path& socket, const boost::json::object& request,
+    std::chrono::seconds patience = act_patience);
 
 }  // namespace tallygate::audit

@@ -65,6 +65,29 @@ json::object answer_of(const std::string& seq) {
   return {{"seq", std::stoull(seq)}};
 }
 
+// The stretches of a hold whose bodies had been retired: [{"first", "last", "by"}].
+Result<json::array> retired_of(const std::filesystem::path& journal, const json::object& hold) {
+  const auto first = number(hold, "first");
+  const auto last = number(hold, "last");
+  if (!first || !last) {
+    return first ? last.error() : first.error();
+  }
+  constexpr std::array<std::string_view, 1> kinds = {"journal.retire"};
+  json::array gone;
+  const auto scanned =
+      scan_kinds(journal, kinds, [&](std::uint64_t seq, std::string_view, const json::object& entry) {
+        const auto from = number(entry, "first");
+        const auto to = number(entry, "last");
+        if (from && to && *from <= *last && *to >= *first) {
+          gone.push_back({{"first", std::max(*from, *first)}, {"last", std::min(*to, *last)}, {"by", seq}});
+        }
+        return true;
+      });
+  return scanned ? Result<json::array>(std::move(gone)) : scanned.error();
+}
+
+}  // namespace
+
 // An act waits for its turn after its grant was checked. The verifier holds the entry's time against the
 // grant: so that is asked again here, of the very instant that the entry is to have.
 Result<std::optional<Time>> granted_time(const Journal& journal, const json::object& members) {
@@ -80,8 +103,6 @@ Result<std::optional<Time>> granted_time(const Journal& journal, const json::obj
   }
   return std::optional(now);
 }
-
-}  // namespace
 
 Result<std::string> append_object(Journal& journal, const std::string& kind, const json::object& members) {
   std::map<std::string, std::string> sorted;  // names are ASCII: the order of bytes is that of RFC 8785
@@ -164,7 +185,10 @@ Result<json::object> Custodian::handle(const json::object& request, Requester wh
   }
   const std::string_view act = member_text(request, "act");
   if (act == "rotate") {
-    return rotate(by);
+    return rotate(request, by);
+  }
+  if (act == "prepare") {
+    return prepare();
   }
   if (act == "seal") {
     return seal(by);
@@ -175,20 +199,22 @@ Result<json::object> Custodian::handle(const json::object& request, Requester wh
   if (act == "erase") {
     return erase(request, by);
   }
+  if (act == "revoke") {
+    return revoke(request, by);
+  }
+  if (act == "revoke-writer") {
+    return revoke_enrolled(request, by);
+  }
   Result<Order> order =
       invalid("\"" + std::string(act) +
-              "\" is no act; known are rotate, seal, retire, erase, hold, release, revoke, enrol, "
-              "revoke-writer and note");
+              "\" is no act; known are rotate, prepare, seal, retire, erase, hold, release, revoke, "
+              "enrol, revoke-writer and note");
   if (act == "hold") {
     order = hold(request);
   } else if (act == "release") {
     order = release(request);
-  } else if (act == "revoke") {
-    order = revoke(request, by);
   } else if (act == "enrol") {
     order = enrol(request);
-  } else if (act == "revoke-writer") {
-    order = revoke_enrolled(request);
   } else if (act == "note") {
     const std::string_view kind = member_text(request, "kind");
     const auto* members = request.if_contains("members");
@@ -198,24 +224,17 @@ Result<json::object> Custodian::handle(const json::object& request, Requester wh
     }
     order = Order{members->get_object(), std::string(kind), false};
   }
-  return order ? record(std::move(*order), request, by) : Result<json::object>(order.error());
-}
-
-Result<json::object> Custodian::rotate(const std::string& by) {
-  std::string key;
-  const auto seq = perform_([&](Journal& journal) -> Result<std::string> {
-    const std::uint64_t at = journal.size();
-    if (auto rotated = journal.rotate(by); !rotated) {
-      return rotated.error();
-    }
-    key = journal.vkey();
-    return std::to_string(at);
-  });
-  if (!seq) {
-    return seq.error();
+  if (!order) {
+    return order.error();
   }
-  json::object answer = answer_of(*seq);
-  answer["key"] = key;
+  auto answer = record(std::move(*order), request, by);
+  if (answer && act == "hold") {
+    auto gone = retired_of(journal_, request);
+    if (!gone) {
+      return gone.error();
+    }
+    (*answer)["gone"] = std::move(*gone);
+  }
   return answer;
 }
 
@@ -281,37 +300,6 @@ Result<Custodian::Order> Custodian::release(const json::object& request) const {
     return fail(FailureKind::missing, "there is no hold named " + *name);
   }
   return Order{{{"hold", *name}}, "journal.release", true};
-}
-
-Result<Custodian::Order> Custodian::revoke(const json::object& request, const std::string& by) {
-  const auto size = number(request, "size");
-  const std::string vkey(member_text(request, "key"));
-  if (!size || *size == 0) {
-    return size ? invalid("\"size\" must be that of a checkpoint, from 1 on") : size.error();
-  }
-  const auto key = parse_vkey(vkey);
-  if (!key) {
-    return invalid("\"key\" must be a vkey as keys list shows it: " + key.error().message);
-  }
-  Order order{{{"key", vkey}, {"size", *size}}, "key.revoke", true};
-  // Before anything changes the grant must be good.
-  if (auto allowed = allow(order, request); !allowed) {
-    return allowed.error();
-  }
-  const auto replaced = perform_([&](Journal& journal) -> Result<std::string> {
-    if (journal.vkey() == vkey) {
-      if (auto rotated = journal.rotate(by); !rotated) {
-        return rotated.error();
-      }
-    }
-    return std::string();
-  });
-  if (!replaced) {
-    return replaced.error();
-  }
-  order.members.erase("grant");
-  order.members.erase("signature");
-  return order;
 }
 
 // Puts the grant into the members, if it is one for them that was not used before.

@@ -2,11 +2,13 @@
 /// Acts on a journal that a person asks for: new keys, new segments, holds, revocations. Each is an entry;
 /// those that journal.md §6 names need a grant of the provisioning key.
 
+#include "audit/custody/anonymous_keys.hpp"
 #include "audit/custody/control.hpp"
 #include "audit/custody/grant.hpp"
 #include "audit/custody/retention.hpp"
 #include "audit/journal/charter.hpp"
 #include "audit/journal/journal.hpp"
+#include "audit/sealing/unsealer.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -15,20 +17,32 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace tallygate::audit {
 
+struct KeyRecord;
+struct KnownNames;
+
 /// Answers requests of ask_control(): `{"act": NAME, …, "grant": …, "signature": …}`. The acts:
-///   rotate, seal
-///   hold {hold, first, last, reason}
+///   rotate {grant, signature}             out of turn where there is a grant; it names a key that was
+///     prepared before
+///   prepare                               makes a signing key for a grant to name: `key`
+///   seal
+///   hold {hold, first, last, reason}      the answer's `gone` has the stretches that were retired before
 ///   release {hold}                        granted
-///   revoke {key, size}                    granted; where the key is in force a new one takes its place first
+///   revoke {key, size, next}              granted; where the key in force would prove nothing afterwards,
+///     one that was prepared before takes its place first, by the grant `next`: {grant, signature}. Asked
+///     again after a crash between the two it goes on: `took_over` is the entry by which that key did
 ///   enrol {writer, role, key}             granted: a writer or reader (enrolments.hpp)
-///   revoke-writer {writer}                granted: the same, by its name
+///   revoke-writer {writer}                granted: the same, by its name. Where a revocation is on record
+///     already, of a key or a name, its `seq` is the answer, and `already` is true
 ///   retire {rules, apply, archive}        granted where it is sooner than the charter's retention; with
 ///     from and at_most no more segments than that are retired, and none that begins before: the answer's
 ///     `next` is where to go on, if there is more to do
-///   erase {user, apply}                   granted where it applies; else it says what would be erased
+///   erase {user, apply}                   granted where it applies; else it says what would be erased, and
+///     what holds the person's names in the clear: `in_clear` entries, `clear_kinds`, `clear_first`
 ///   note {kind, members}                  journal.read, journal.export, journal.verify: what was done with
 ///   the record
 /// The answer holds `seq` of the entry and what else is worth knowing. One request at a time.
@@ -61,7 +75,10 @@ class Custodian {
     std::string kind;
     bool granted = false;
   };
-  Result<boost::json::object> rotate(const std::string& by);
+  Result<boost::json::object> rotate(const boost::json::object& request, const std::string& by);
+  Result<boost::json::object> prepare();
+  [[nodiscard]] Result<std::string> rotate_now(Journal& journal, const boost::json::object& granted,
+                                               const std::string& by) const;
   Result<boost::json::object> seal(const std::string& by);
   Result<boost::json::object> retire(const boost::json::object& request, const std::string& by);
   boost::json::object retire_if_due(SegmentStanding& segment, const KeepRules& rules,
@@ -71,15 +88,23 @@ class Custodian {
   Result<void> finish_retirement(const SegmentStanding& segment);
   [[nodiscard]] Result<Order> order_retirement(const SegmentStanding& segment, const Digest& stub,
                                                const boost::json::object& request) const;
+  [[nodiscard]] Result<Unsealer> open_keyring() const;
+  Result<boost::json::object> record_retirement(Order order, std::uint64_t first,
+                                                const boost::json::object& request, const std::string& by);
+  Result<std::string> retire_now(Journal& journal, const Order& order,
+                                 const std::vector<std::string>& spent) const;
+  [[nodiscard]] Result<KnownNames> find_known(std::string_view said) const;
   Result<boost::json::object> erase(const boost::json::object& request, const std::string& by);
   Result<std::string> erase_now(Journal& journal, const Order& order, const std::string& subject) const;
   Result<boost::json::object> record(Order order, const boost::json::object& request, const std::string& by);
   [[nodiscard]] Result<void> allow(Order& order, const boost::json::object& request) const;
   [[nodiscard]] Result<Order> hold(const boost::json::object& request) const;
   [[nodiscard]] Result<Order> release(const boost::json::object& request) const;
-  Result<Order> revoke(const boost::json::object& request, const std::string& by);
+  Result<boost::json::object> revoke(const boost::json::object& request, const std::string& by);
+  Result<std::string> make_room(const KeyRecord& record, const Order& order, const boost::json::object* next,
+                                const std::string& by) const;
   [[nodiscard]] Result<Order> enrol(const boost::json::object& request) const;
-  [[nodiscard]] Result<Order> revoke_enrolled(const boost::json::object& request) const;
+  Result<boost::json::object> revoke_enrolled(const boost::json::object& request, const std::string& by);
 
   std::filesystem::path journal_;
   Clock clock_;
@@ -87,6 +112,7 @@ class Custodian {
   Forget forget_;
   std::stop_token stop_;
   RetentionMemory retention_;
+  AnonymousKeys anonymous_;
 };
 
 /// Appends one entry of the journal's own; gives its seq. Where it carries a grant, its time is one at which
@@ -94,6 +120,11 @@ class Custodian {
 /// those of Journal.
 [[nodiscard]] Result<std::string> append_object(Journal& journal, const std::string& kind,
                                                 const boost::json::object& members);
+
+/// The instant that the entry with these members is to have, where they carry a grant: one at which it has
+/// not expired. Errors: invalid (it has).
+[[nodiscard]] Result<std::optional<Time>> granted_time(const Journal& journal,
+                                                       const boost::json::object& members);
 
 /// Why segments that were due are still there, from the answer of the act `retire`; empty where none is.
 [[nodiscard]] std::string why_not_retired(const boost::json::object& answer);

@@ -3,6 +3,7 @@
 #include "audit/custody/custodian.hpp"
 #include "audit/custody/scan.hpp"
 #include "audit/custody/subject_trace.hpp"
+#include "audit/sealing/person_search.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
@@ -12,7 +13,7 @@ namespace {
 
 namespace json = boost::json;
 
-json::object describe(const std::string& subject, const SubjectTrace& trace) {
+json::object describe(const KnownNames& person, const SubjectTrace& trace) {
   json::array segments;
   for (const std::string& file : trace.segments) {
     segments.emplace_back(file);
@@ -21,11 +22,19 @@ json::object describe(const std::string& subject, const SubjectTrace& trace) {
   for (const Hold& hold : trace.holds) {
     holds.emplace_back(hold.name);
   }
-  json::object answer{{"subject", subject},
+  json::object kinds;
+  for (const auto& [kind, count] : trace.clear_kinds) {
+    kinds[kind] = count;
+  }
+  json::object answer{{"subject", person.uuid},
+                      {"names", json::array(person.names.begin(), person.names.end())},
+                      {"anonymous", person.anonymous},
                       {"entries", trace.entries},
                       {"segments", std::move(segments)},
                       {"holds", std::move(holds)},
-                      {"in_clear", trace.in_clear}};
+                      {"in_clear", trace.in_clear},
+                      {"clear_kinds", std::move(kinds)},
+                      {"clear_first", json::array(trace.clear_first.begin(), trace.clear_first.end())}};
   if (trace.entries > 0) {
     answer["first"] = trace.first;
     answer["last"] = trace.last;
@@ -43,31 +52,26 @@ std::string names_of(const std::vector<Hold>& holds) {
 
 }  // namespace
 
+Result<KnownNames> Custodian::find_known(std::string_view said) const {
+  auto unsealer = open_keyring();
+  return unsealer ? find_person(journal_, *unsealer, said) : unsealer.error();
+}
+
 Result<json::object> Custodian::erase(const json::object& request, const std::string& by) {
   const std::string user(member_text(request, "user"));
   if (user.empty()) {
-    return fail(FailureKind::invalid, "\"user\" must be the subject of the person to be erased");
+    return fail(FailureKind::invalid,
+                "\"user\" must be the subject, user, e-mail or UUID of the person to be erased");
   }
-  const auto subject = perform_([&](Journal& journal) -> Result<std::string> {
-    auto found = journal.find_subject(user);
-    if (!found) {
-      return found.error();
-    }
-    return found->value_or(std::string());
-  });
-  if (!subject) {
-    return subject.error();
+  const auto person = find_known(user);
+  if (!person) {
+    return person.error();
   }
-  if (subject->empty()) {
-    return fail(FailureKind::missing,
-                "the keyring has no key of a person of that name: nothing was sealed for it, or it is erased "
-                "already; the name is the actor's subject, as entries have it");
-  }
-  const auto trace = trace_subject(journal_, *subject, user);
+  const auto trace = trace_subject(journal_, person->uuid, person->names);
   if (!trace) {
     return trace.error();
   }
-  json::object answer = describe(*subject, *trace);
+  json::object answer = describe(*person, *trace);
   answer["erased"] = false;
   if (const auto charter = read_own_charter(journal_)) {
     answer["journal"] = charter->journal;
@@ -79,12 +83,15 @@ Result<json::object> Custodian::erase(const json::object& request, const std::st
     return fail(FailureKind::exists, "entries of that person are under hold (" + names_of(trace->holds) +
                                          "): nothing may be taken from them before it is released");
   }
-  Order order{{{"subject", *subject}}, "journal.erase", true};
+  Order order{{{"subject", person->uuid}}, "journal.erase", true};
+  if (person->anonymous) {
+    order.members["anonymous"] = true;
+  }
   if (auto allowed = allow(order, request); !allowed) {
     return allowed.error();
   }
   order.members["by"] = json::parse(by);
-  const auto seq = perform_([&](Journal& journal) { return erase_now(journal, order, *subject); });
+  const auto seq = perform_([&](Journal& journal) { return erase_now(journal, order, person->uuid); });
   if (!seq) {
     return seq.error();
   }

@@ -4,7 +4,9 @@
 #include "audit/custody/custodian.hpp"
 #include "audit/custody/scan.hpp"
 #include "audit/custody/stub.hpp"
+#include "audit/custody/time_stretches.hpp"
 #include "audit/journal/hash.hpp"
+#include "audit/proof/entry_facts.hpp"
 
 #include <boost/json/array.hpp>
 
@@ -139,6 +141,14 @@ Result<json::object> Custodian::retire(const json::object& request, const std::s
     return segments.error();
   }
   const bool apply = member_flag(request, "apply");
+  const std::filesystem::path archive(member_text(request, "archive"));
+  const bool due = std::any_of(segments->begin(), segments->end(),
+                               [](const SegmentStanding& segment) { return segment.due; });
+  if (apply && due && !archive.empty()) {  // said once, not of each segment
+    if (auto ready = check_archive(archive); !ready) {
+      return ready.error();
+    }
+  }
   json::object answer{{"applied", apply}};
   json::array list;
   std::uint64_t tried = 0;
@@ -192,9 +202,15 @@ Result<void> Custodian::retire_one(const SegmentStanding& segment, const KeepRul
   const auto& path = segment.file.path;
   // Judged once more by what goes: what was remembered of the segment was read of its file some time ago.
   LongestKeep keep(rules);
-  const auto stub = write_stub(path, segment.seal,
-                               {stop_, retention_.tree_before(segment.seal.first),
-                                [&keep](std::string_view body) { keep.take(body); }});
+  TimeStretches times;
+  const auto stub = write_stub(
+      path, segment.seal, {stop_, retention_.tree_before(segment.seal.first), [&](std::string_view body) {
+                             keep.take(body);
+                             if (const auto entry = read_entry(body)) {
+                               const Time time{std::chrono::nanoseconds(entry->time_ns)};
+                               times.add(time, time);
+                             }
+                           }});
   if (!stub) {
     return stub.error();
   }
@@ -208,7 +224,9 @@ Result<void> Custodian::retire_one(const SegmentStanding& segment, const KeepRul
     drop_stub(path);
     return order.error();
   }
-  if (const auto recorded = record(std::move(*order), request, by); !recorded) {
+  order->members["times"] = to_json(times);  // the bodies that say so are gone then
+  if (const auto recorded = record_retirement(std::move(*order), segment.seal.first, request, by);
+      !recorded) {
     // Where the journal failed the entry may be on record all the same, and names this very file.
     if (recorded.error().kind != FailureKind::unreadable) {
       drop_stub(path);

@@ -32,7 +32,7 @@ Result<Custodian::Order> Custodian::enrol(const json::object& request) const {
   const std::string key(member_text(request, "key"));
   const auto role = parse_enrolled_role(member_text(request, "role"));
   if (!is_enrolled_name(name)) {
-    return invalid(R"("writer" must be a name of letters, digits, '-', '_' and '.', at most 128)");
+    return invalid("\"writer\" must be a name of " + std::string(enrolled_name_rule));
   }
   if (!role) {
     return invalid(R"("role" must be writer or reader)");
@@ -59,16 +59,19 @@ Result<Custodian::Order> Custodian::enrol(const json::object& request) const {
   return Order{{{"writer", name}, {"role", name_of(*role)}, {"key", key}}, "writer.enrol", true};
 }
 
-Result<Custodian::Order> Custodian::revoke_enrolled(const json::object& request) const {
+Result<json::object> Custodian::revoke_enrolled(const json::object& request, const std::string& by) {
   const std::string name(member_text(request, "writer"));
   const auto book = read_enrolments(journal_);
   if (!book) {
     return book.error();
   }
   if (book->find(name) == nullptr) {
-    return fail(FailureKind::missing, "nobody is enrolled as '" + name + "'; see: tallygate keys list");
+    const auto ended = book->revoked(name);
+    return ended
+               ? Result<json::object>(json::object{{"seq", *ended}, {"already", true}})
+               : fail(FailureKind::missing, "nobody is enrolled as '" + name + "'; see: tallygate keys list");
   }
-  return Order{{{"writer", name}}, "writer.revoke", true};
+  return record(Order{{{"writer", name}}, "writer.revoke", true}, request, by);
 }
 
 }  // namespace tallygate::audit

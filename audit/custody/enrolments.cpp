@@ -108,6 +108,12 @@ const Enrolment* Enrolments::find(std::string_view name) const noexcept {
   return found == all_.end() ? nullptr : &*found;
 }
 
+std::optional<std::uint64_t> Enrolments::revoked(std::string_view name) const noexcept {
+  const auto last =
+      std::find_if(all_.rbegin(), all_.rend(), [&](const Enrolment& one) { return one.name == name; });
+  return last == all_.rend() ? std::nullopt : last->revoked;
+}
+
 const Enrolment* Enrolments::find_reader(const Digest& token_sha256) const noexcept {
   const auto found = std::find_if(all_.begin(), all_.end(), [&](const Enrolment& one) {
     return one.in_force() && one.reader == token_sha256;

@@ -23,6 +23,10 @@ namespace tallygate::audit {
 inline constexpr std::size_t enrolments_max = 256;
 /// Bytes of a name.
 inline constexpr std::size_t enrolled_name_max = 128;
+/// What a name is made of, as messages say it. It travels in a header line, and no other script has letters
+/// that look like these.
+inline constexpr std::string_view enrolled_name_rule =
+    "1 to 128 of the letters a to z and A to Z, digits, '-', '_' and '.'";
 
 /// What somebody was enrolled for.
 enum class EnrolledRole : std::uint8_t {
@@ -34,8 +38,7 @@ enum class EnrolledRole : std::uint8_t {
 /// Nothing for every other word.
 [[nodiscard]] std::optional<EnrolledRole> parse_enrolled_role(std::string_view text) noexcept;
 
-/// Whether somebody may be enrolled under this name: letters, digits, '-', '_' and '.', 1 to
-/// enrolled_name_max.
+/// Whether somebody may be enrolled under this name: enrolled_name_rule, and no more than enrolled_name_max.
 [[nodiscard]] bool is_enrolled_name(std::string_view name) noexcept;
 
 /// The digest in `sha256:<64 hex digits>`; nothing for every other text.
@@ -70,6 +73,9 @@ class Enrolments {
 
   /// Who has that name now; null where nobody does.
   [[nodiscard]] const Enrolment* find(std::string_view name) const noexcept;
+  /// Seq of the writer.revoke that ended the last enrolment under that name; nothing where there was none, or
+  /// somebody has the name now.
+  [[nodiscard]] std::optional<std::uint64_t> revoked(std::string_view name) const noexcept;
   /// The reader whose token has this digest; null where there is none in force.
   [[nodiscard]] const Enrolment* find_reader(const Digest& token_sha256) const noexcept;
   /// Whether a key was enrolled before, also if it is revoked now.

@@ -84,7 +84,8 @@ void RetentionMemory::take(std::uint64_t seq, std::string_view body, const boost
     const auto seal = parse_seal(body);
     const auto time = parse_entry_time(member_text(entry, "time"));
     if (seal && time) {
-      segments_.try_emplace(seal->first, SealedSegment{*seal, Time(std::chrono::nanoseconds(*time)), {}, {}});
+      segments_.try_emplace(seal->first,
+                            SealedSegment{*seal, Time(std::chrono::nanoseconds(*time)), {}, false, {}});
     }
   } else if (kind == "journal.retire") {
     const auto* first = entry.if_contains("first");
@@ -92,6 +93,7 @@ void RetentionMemory::take(std::uint64_t seq, std::string_view body, const boost
     const auto of = first == nullptr ? 0 : first->to_number<std::uint64_t>(error);
     if (const auto segment = segments_.find(of); first != nullptr && !error && segment != segments_.end()) {
       segment->second.stub = digest_from_hex(member_text(entry, "stub")).value_or(Digest{});
+      segment->second.archived = entry.contains("archive");
     }
   }
 }

@@ -39,6 +39,7 @@ struct SealedSegment {
   Seal seal;
   Time sealed{};
   std::optional<Digest> stub;  ///< `journal.retire` names it: the hash of the file that is to take its place
+  bool archived = false;       ///< that entry says that its bodies are in an archive
   std::optional<std::vector<EntryClass>> classes;  ///< of its entries, once they were asked for
 };
 

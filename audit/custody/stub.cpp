@@ -30,19 +30,6 @@ std::filesystem::path fresh_name(std::filesystem::path file) {
   return file;
 }
 
-bool is_kept(std::string_view body) {
-  std::array<WantedMember, 1> kind = {WantedMember{"kind", {}}};
-  if (check_canonical_object(body, kind)) {
-    return true;  // what is no entry is evidence
-  }
-  for (const std::string_view prefix : kept_kinds) {
-    if (kind[0].json.starts_with(prefix)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 Result<void> run(Database& database, Statement& statement) {
   return statement.run() == SQLITE_DONE ? Result<void>() : database.failure("cannot write the stub");
 }
@@ -87,7 +74,7 @@ Result<void> copy_entries(Database& from, Database& to, const Seal& seal, const 
     if (auto done = run(to, *leaf); !done) {
       return done;
     }
-    if (is_kept(text)) {
+    if (stays_in_stub(text)) {
       entry->bind(1, rows->integer(0));
       entry->bind(2, body);
       if (auto done = run(to, *entry); !done) {
@@ -132,7 +119,7 @@ Result<void> copy_rest(Database& from, Database& to) {
 Result<void> write_tables(const std::filesystem::path& file, const std::filesystem::path& fresh,
                           const Seal& seal, const StubOptions& options) {
   auto from = open_final(file);
-  auto to = Database::open(fresh, SQLITE_OPEN_READWRITE);
+  auto to = Database::open(fresh, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW);
   if (!from || !to) {
     return from ? to.error() : from.error();
   }
@@ -154,6 +141,19 @@ Result<void> write_tables(const std::filesystem::path& file, const std::filesyst
 }
 
 }  // namespace
+
+bool stays_in_stub(std::string_view body) {
+  std::array<WantedMember, 1> kind = {WantedMember{"kind", {}}};
+  if (check_canonical_object(body, kind)) {
+    return true;  // what is no entry is evidence
+  }
+  for (const std::string_view prefix : kept_kinds) {
+    if (kind[0].json.starts_with(prefix)) {
+      return true;
+    }
+  }
+  return false;
+}
 
 void drop_stub(const std::filesystem::path& file) {
   const auto fresh = fresh_name(file);
@@ -179,8 +179,8 @@ Result<Digest> write_stub(const std::filesystem::path& file, const Seal& seal, c
     drop_stub(file);
     return written.error();
   }
-  const FileDescriptor opened(::open(fresh.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!opened || ::fchmod(opened.get(), stub_mode) != 0 || ::fsync(opened.get()) != 0) {
+  const auto opened = open_own(fresh, O_RDONLY);
+  if (!opened || ::fchmod(opened->get(), stub_mode) != 0 || ::fsync(opened->get()) != 0) {
     const std::string why = errno_text(errno);
     drop_stub(file);
     return fail(FailureKind::unreadable, fresh.string() + ": cannot be made final: " + why);

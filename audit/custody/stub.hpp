@@ -38,6 +38,9 @@ struct StubOptions {
 [[nodiscard]] Result<bool> is_stub_ready(const std::filesystem::path& file, const Seal& seal,
                                          const Digest& stub, const std::stop_token& stop = {});
 
+/// Whether a stub keeps that body: by its kind, and whatever is no entry, since that is evidence. Pure.
+[[nodiscard]] bool stays_in_stub(std::string_view body);
+
 /// Removes a stub that is not to take its segment's place after all.
 void drop_stub(const std::filesystem::path& file);
 

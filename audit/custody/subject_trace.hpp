@@ -6,11 +6,15 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace tallygate::audit {
+
+/// How many entries with a name in the clear are listed; more are counted.
+inline constexpr std::size_t clear_listed_max = 20;
 
 struct SubjectTrace {
   std::uint64_t entries = 0;  ///< that are sealed under the person's key, or count the person
@@ -18,11 +22,14 @@ struct SubjectTrace {
   std::uint64_t last = 0;
   std::vector<std::string> segments;  ///< files they lie in
   std::vector<Hold> holds;            ///< that cover any of them
-  std::uint64_t in_clear = 0;         ///< entries that hold the name in the clear, which no erasure reaches
+  std::uint64_t in_clear = 0;         ///< entries that hold a name in the clear, which no erasure reaches
+  std::map<std::string, std::uint64_t> clear_kinds;  ///< their kinds, and how many of each
+  std::vector<std::uint64_t> clear_first;            ///< the first of them, by seq
 };
 
-/// Reads the whole record once. `name` is that of the person. Errors: missing, unreadable.
+/// Reads the whole record once. `names` are those by which the person is known; they are looked for as
+/// ClearSearch does, also in the person's own entries. Errors: missing, unreadable.
 [[nodiscard]] Result<SubjectTrace> trace_subject(const std::filesystem::path& journal, std::string_view uuid,
-                                                 std::string_view name);
+                                                 const std::vector<std::string>& names);
 
 }  // namespace tallygate::audit

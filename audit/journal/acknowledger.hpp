@@ -98,15 +98,13 @@ class Acknowledger {
       busy_ = true;
       lock.unlock();
       changed_.notify_all();
-      const bool good = settle(batches);
+      // Whoever drains knows of a failure when this is no longer busy.
+      if (!settle(batches)) {
+        failed_();
+      }
       lock.lock();
       busy_ = false;
       changed_.notify_all();
-      if (!good) {
-        lock.unlock();
-        failed_();
-        lock.lock();
-      }
     }
   }
 

@@ -1,5 +1,7 @@
 #include "audit/journal/canonical_json.hpp"
 
+#include "audit/journal/plain_json.hpp"
+
 #include <array>
 #include <bit>
 #include <charconv>
@@ -141,86 +143,11 @@ inline int compare(const Key& a, const Key& b) noexcept {
   return a.escaped || b.escaped ? compare_escaped(a.raw, b.raw) : compare_keys(a.raw, b.raw);
 }
 
-// Where the quotes of a text stand that has neither escapes nor anything beyond printable ASCII, which is
-// most of what is recorded: there every quote begins or ends a string, and strings need no look at their
-// bytes.
-class Quotes {
- public:
-  static constexpr std::size_t text_bytes_max = 65'536;
-
-  // False where the text is not of that kind.
-  [[nodiscard]] bool find([[maybe_unused]] std::string_view text) noexcept {
-#if defined(__SSE2__)
-    if (text.size() > text_bytes_max) {
-      return false;
-    }
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i backslash = _mm_set1_epi8('\\');
-    const __m128i space = _mm_set1_epi8(' ');
-    __m128i odd = _mm_setzero_si128();
-    const std::size_t whole = text.size() / 64;
-    for (std::size_t block = 0; block < whole; ++block) {
-      std::uint64_t bits = 0;
-      for (std::size_t part = 0; part < 4; ++part) {
-        const __m128i bytes =
-            _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + block * 64 + part * 16));
-        odd = _mm_or_si128(odd, _mm_or_si128(_mm_cmplt_epi8(bytes, space), _mm_cmpeq_epi8(bytes, backslash)));
-        const auto mask = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, quote)));
-        bits |= std::uint64_t{mask} << (part * 16);
-      }
-      blocks_[block] = bits;
-    }
-    if (_mm_movemask_epi8(odd) != 0) {
-      return false;
-    }
-    std::uint64_t bits = 0;
-    for (std::size_t i = whole * 64; i < text.size(); ++i) {
-      const char c = text[i];
-      if (static_cast<signed char>(c) < ' ' || c == '\\') {
-        return false;
-      }
-      bits |= std::uint64_t{c == '"'} << (i % 64);
-    }
-    blocks_[whole] = bits;
-    count_ = whole + 1;
-    bits_ = blocks_[0];
-    return true;
-#else
-    return false;
-#endif
-  }
-
-  // Offset of the next quote; nothing at the end (a value no text has).
-  [[nodiscard]] std::size_t next() noexcept {
-    while (bits_ == 0) {
-      if (++block_ >= count_) {
-        return text_bytes_max;
-      }
-      bits_ = blocks_[block_];
-    }
-    const auto bit = static_cast<std::size_t>(std::countr_zero(bits_));
-    bits_ &= bits_ - 1;
-    return block_ * 64 + bit;
-  }
-
- private:
-  std::array<std::uint64_t, text_bytes_max / 64 + 1> blocks_;  // only the first `count_` are set
-  std::size_t count_ = 0;
-  std::size_t block_ = 0;
-  std::uint64_t bits_ = 0;
-};
-
-// One pass over the text. Every step returns whether to go on; the first fault stays. With `quotes` of the
-// text, strings are found by them.
-template <bool by_quotes>
+// One pass over the text. Every step returns whether to go on; the first fault stays.
 class Scanner {
  public:
-  Scanner(std::string_view text, unsigned depth_max, Quotes* quotes = nullptr) noexcept
-      : begin_(text.data()),
-        p_(text.data()),
-        end_(text.data() + text.size()),
-        levels_left_(depth_max),
-        quotes_(quotes) {}
+  Scanner(std::string_view text, unsigned depth_max) noexcept
+      : begin_(text.data()), p_(text.data()), end_(text.data() + text.size()), levels_left_(depth_max) {}
 
   std::optional<JsonFault> whole(bool only_object, std::span<WantedMember> wanted) noexcept {
     wanted_ = wanted;
@@ -299,25 +226,6 @@ class Scanner {
 
   // At a quote; `key` receives what stands between the quotes.
   bool string(Key* key) noexcept {
-    if constexpr (by_quotes) {
-      static_cast<void>(quotes_->next());  // this one
-      const char* const first = p_ + 1;
-      const std::size_t closing = quotes_->next();
-      if (closing == Quotes::text_bytes_max) {
-        p_ = end_;
-        return fail("the string does not end");
-      }
-      p_ = begin_ + closing + 1;
-      if (key != nullptr) {
-        *key = Key{{first, static_cast<std::size_t>(p_ - 1 - first)}, false};
-      }
-      return true;
-    } else {
-      return string_by_bytes(key);
-    }
-  }
-
-  bool string_by_bytes(Key* key) noexcept {
     const char* const start = ++p_;
     bool escaped = false;
     for (;;) {
@@ -422,7 +330,7 @@ class Scanner {
       if (!string(&key)) {
         return false;
       }
-      if (const int order = first ? 1 : order_of(key, before); order <= 0) {
+      if (const int order = first ? 1 : compare(key, before); order <= 0) {
         p_ = start;
         return fail(order == 0 ? "a member name stands twice" : "member names are not in order");
       }
@@ -447,23 +355,10 @@ class Scanner {
     }
   }
 
-  // Where everything is plain ASCII the order of RFC 8785 is that of the bytes.
-  static int order_of(const Key& a, const Key& b) noexcept {
-    if constexpr (by_quotes) {
-      // Most names differ in their first letter already.
-      if (!a.raw.empty() && !b.raw.empty() && a.raw[0] != b.raw[0]) {
-        return a.raw[0] < b.raw[0] ? -1 : 1;
-      }
-      return a.raw.compare(b.raw);
-    } else {
-      return compare(a, b);
-    }
-  }
-
   // Both lists are sorted, so each name is looked for from where the last one was.
   void take(const Key& key, std::string_view json) noexcept {
     while (next_wanted_ < wanted_.size()) {
-      const int order = order_of(Key{wanted_[next_wanted_].name, false}, key);
+      const int order = compare(Key{wanted_[next_wanted_].name, false}, key);
       if (order > 0) {
         return;
       }
@@ -478,7 +373,6 @@ class Scanner {
   const char* p_;
   const char* end_;
   unsigned levels_left_;
-  Quotes* quotes_;
   bool top_ = false;
   std::span<WantedMember> wanted_;
   std::size_t next_wanted_ = 0;
@@ -488,18 +382,22 @@ class Scanner {
 }  // namespace
 
 std::optional<JsonFault> check_canonical(std::string_view text, unsigned depth_max) noexcept {
-  return Scanner<false>(text, depth_max).whole(false, {});
+  return Scanner(text, depth_max).whole(false, {});
 }
 
 std::optional<JsonFault> check_canonical_object(std::string_view text, std::span<WantedMember> wanted,
                                                 unsigned depth_max) noexcept {
-  for (WantedMember& member : wanted) {
-    member.json = {};
+  const auto forget = [wanted] {
+    for (WantedMember& member : wanted) {
+      member.json = {};
+    }
+  };
+  forget();
+  if (is_plain_canonical_object(text, wanted, depth_max)) {
+    return std::nullopt;
   }
-  if (Quotes quotes; quotes.find(text)) {
-    return Scanner<true>(text, depth_max, &quotes).whole(true, wanted);
-  }
-  return Scanner<false>(text, depth_max).whole(true, wanted);
+  forget();
+  return Scanner(text, depth_max).whole(true, wanted);
 }
 
 int compare_keys(std::string_view a, std::string_view b) noexcept {

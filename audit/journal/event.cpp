@@ -1,5 +1,7 @@
 #include "audit/journal/event.hpp"
 
+#include "audit/journal/uuid.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -19,18 +21,6 @@ static_assert(std::is_sorted(catalogue.begin(), catalogue.end()));
 
 constexpr std::array<std::string_view, 7> own_members = {"gateway", "id", "kind", "prev", "seq", "time", "v"};
 
-constexpr std::size_t uuid_size = 36;
-constexpr std::size_t uuid_version_at = 14;
-constexpr std::size_t uuid_variant_at = 19;
-
-bool is_hex(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
-bool is_uuid_dash(std::size_t at) {
-  return at == 8 || at == 13 || at == 18 || at == 23;
-}
-
 }  // namespace
 
 std::span<const std::string_view> kinds() {
@@ -46,17 +36,7 @@ bool is_own_member(std::string_view name) {
 }
 
 bool is_uuid7(std::string_view text) {
-  if (text.size() != uuid_size) {
-    return false;
-  }
-  for (std::size_t i = 0; i < uuid_size; ++i) {
-    if (is_uuid_dash(i) ? text[i] != '-' : !is_hex(text[i])) {
-      return false;
-    }
-  }
-  const char variant = text[uuid_variant_at];
-  return text[uuid_version_at] == '7' &&
-         (variant == '8' || variant == '9' || variant == 'a' || variant == 'b');
+  return uuid7_bytes(text).has_value();
 }
 
 std::optional<std::string> refuse(const Event& event) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -20,6 +21,57 @@ Result<void> sync(const FileDescriptor& file, const std::filesystem::path& path)
     return fail(FailureKind::unreadable, path.string() + ": cannot sync: " + errno_text(errno));
   }
   return {};
+}
+
+constexpr int links_max = 16;
+constexpr std::size_t link_bytes_max = 4'096;
+
+Result<struct stat> status_of(const FileDescriptor& file, const std::filesystem::path& path) {
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) {
+    return fail(FailureKind::unreadable, path.string() + ": " + errno_text(errno));
+  }
+  return status;
+}
+
+Failure cannot_open(const std::filesystem::path& path, int error) {
+  return fail(error == ENOENT ? FailureKind::missing : FailureKind::unreadable,
+              path.string() + ": " + errno_text(error));
+}
+
+// Whether the file belongs to whom its folder belongs to: then a second name of it gives nobody anything.
+bool is_of_its_folder(const struct stat& file, const std::filesystem::path& path) {
+  struct stat folder{};
+  const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  return ::stat(parent.c_str(), &folder) == 0 && folder.st_uid == file.st_uid;
+}
+
+// Where a link leads, if `path` is one; it is looked at and read as the same link.
+Result<std::optional<std::filesystem::path>> target_of(const std::filesystem::path& path) {
+  using Target = std::optional<std::filesystem::path>;
+  const FileDescriptor link(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!link) {
+    return errno == ENOENT ? Result<Target>(Target()) : cannot_open(path, errno);
+  }
+  const auto status = status_of(link, path);
+  if (!status) {
+    return status.error();
+  }
+  if (!S_ISLNK(status->st_mode)) {
+    return Target();
+  }
+  if (status->st_uid != 0 && status->st_uid != ::geteuid()) {
+    return fail(FailureKind::tampered,
+                path.string() + ": it is a symbolic link that user " + std::to_string(status->st_uid) +
+                    " made; only links of root or of the user who runs this are followed");
+  }
+  std::string target(link_bytes_max, '\0');
+  const ssize_t got = ::readlinkat(link.get(), "", target.data(), target.size());
+  if (got <= 0) {
+    return fail(FailureKind::unreadable, path.string() + ": cannot be followed: " + errno_text(errno));
+  }
+  target.resize(static_cast<std::size_t>(got));
+  return Target(path.parent_path() / target);
 }
 
 }  // namespace
@@ -54,6 +106,66 @@ Result<FileIdentity> identify(const FileDescriptor& file, const std::filesystem:
     return fail(FailureKind::unreadable, path.string() + ": " + errno_text(errno));
   }
   return identity_of(status);
+}
+
+Result<FileDescriptor> open_own(const std::filesystem::path& path, int flags, mode_t mode) {
+  FileDescriptor file(::open(path.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode));
+  if (!file && errno == ELOOP) {
+    return fail(FailureKind::tampered, path.string() + ": it is a symbolic link, which is not followed here");
+  }
+  if (!file) {
+    return cannot_open(path, errno);
+  }
+  const auto status = status_of(file, path);
+  if (!status) {
+    return status.error();
+  }
+  if (!S_ISREG(status->st_mode)) {
+    return fail(FailureKind::tampered, path.string() + ": it is no regular file");
+  }
+  if (status->st_nlink > 1 && !is_of_its_folder(*status, path)) {
+    return fail(FailureKind::tampered, path.string() + ": it is another name of somebody else's file");
+  }
+  return file;
+}
+
+Result<FileDescriptor> open_to_read(const std::filesystem::path& path) {
+  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!file) {
+    return cannot_open(path, errno);
+  }
+  const auto status = status_of(file, path);
+  if (!status) {
+    return status.error();
+  }
+  return S_ISREG(status->st_mode)
+             ? Result<FileDescriptor>(std::move(file))
+             : fail(FailureKind::unreadable, path.string() + ": it is no regular file, and not read");
+}
+
+Result<void> check_regular(const std::filesystem::path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    return errno == ENOENT ? Result<void>() : cannot_open(path, errno);
+  }
+  return S_ISREG(status.st_mode)
+             ? Result<void>()
+             : fail(FailureKind::unreadable, path.string() + ": it is no regular file, and not read");
+}
+
+Result<std::filesystem::path> follow_links(const std::filesystem::path& path) {
+  std::filesystem::path name = path;
+  for (int links = 0; links < links_max; ++links) {
+    const auto target = target_of(name);
+    if (!target) {
+      return target.error();
+    }
+    if (!*target) {
+      return name;
+    }
+    name = **target;
+  }
+  return fail(FailureKind::tampered, path.string() + ": it leads through too many links");
 }
 
 Result<void> write_all(const FileDescriptor& file, std::string_view content,
@@ -105,13 +217,16 @@ Result<void> create_file(const std::filesystem::path& path, std::string_view con
 }
 
 Result<void> shred_file(const std::filesystem::path& path) {
-  FileDescriptor file(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  FileDescriptor file(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status{};
   if (!file && errno == ENOENT) {
     return {};
   }
   if (!file || ::fstat(file.get(), &status) != 0) {
     return fail(FailureKind::unreadable, path.string() + ": cannot overwrite: " + errno_text(errno));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return fail(FailureKind::tampered, path.string() + ": cannot overwrite: it is no regular file");
   }
   const std::string zeros(static_cast<std::size_t>(status.st_size), '\0');
   auto gone = write_all(file, zeros, path);

@@ -40,6 +40,25 @@ Result<FileIdentity> identify(const std::filesystem::path& path);
 /// The identity of an open file. Errors: unreadable.
 Result<FileIdentity> identify(const FileDescriptor& file, const std::filesystem::path& path);
 
+/// Opens a file in a folder that somebody else may write to, so that nothing but its name is known: never
+/// through a symbolic link, never waiting for a peer (a named pipe), and only where it is a regular file, and
+/// no other name of a file of somebody else's. `flags` as open(2) has them. Errors: missing, unreadable,
+/// tampered (a link or no such file).
+Result<FileDescriptor> open_own(const std::filesystem::path& path, int flags, mode_t mode = 0640);
+
+/// Opens a file to be read, through links, without waiting for a peer. Errors: missing, unreadable (also
+/// where it is no regular file: a device or a pipe might never end).
+Result<FileDescriptor> open_to_read(const std::filesystem::path& path);
+
+/// Whether `path` names a regular file, through links, or nothing at all. Errors: unreadable (something
+/// else).
+Result<void> check_regular(const std::filesystem::path& path);
+
+/// Where a name leads that an operator may have made a link: only links of root's or of this process's user
+/// are followed, or whoever owns the folder could have root write to a file of his choosing. Errors: tampered
+/// (a link of somebody else, or too many), unreadable. A name that leads nowhere is given as it is.
+Result<std::filesystem::path> follow_links(const std::filesystem::path& path);
+
 /// Writes all of `content` to where the file stands. Nothing is durable yet. Errors: unreadable.
 Result<void> write_all(const FileDescriptor& file, std::string_view content,
                        const std::filesystem::path& path);

@@ -49,12 +49,22 @@ WriteDurably write_through() {
   return pwrite_all;
 }
 
-std::optional<HeadBlock> newest_head(std::string_view bytes, std::span<const VerifyKey> keys) {
-  std::optional<HeadBlock> newest;
+std::vector<HeadBlock> valid_heads(std::string_view bytes, std::span<const VerifyKey> keys) {
+  std::vector<HeadBlock> valid;
   for (std::size_t index = 0; index < head_blocks && index * head_block_size < bytes.size(); ++index) {
     auto checkpoint = read_block(bytes.substr(index * head_block_size, head_block_size), keys);
-    if (checkpoint && (!newest || checkpoint->size > newest->checkpoint.size)) {
-      newest = HeadBlock{index, std::move(*checkpoint)};
+    if (checkpoint) {
+      valid.push_back({index, std::move(*checkpoint)});
+    }
+  }
+  return valid;
+}
+
+std::optional<HeadBlock> newest_head(std::string_view bytes, std::span<const VerifyKey> keys) {
+  std::optional<HeadBlock> newest;
+  for (HeadBlock& block : valid_heads(bytes, keys)) {
+    if (!newest || block.checkpoint.size > newest->checkpoint.size) {
+      newest = std::move(block);
     }
   }
   return newest;
@@ -70,12 +80,13 @@ Result<void> Head::create(const std::filesystem::path& path, std::string_view no
 }
 
 Result<Head> Head::open(const std::filesystem::path& path, WriteDurably write) {
-  FileDescriptor file(::open(path.c_str(), O_RDWR | O_DSYNC | O_CLOEXEC));
-  if (!file) {
-    const int error = errno;
-    return fail(error == ENOENT ? FailureKind::missing : FailureKind::unreadable,
-                path.string() + ": " + errno_text(error) + "; it holds the newest acknowledged checkpoint");
+  const auto target = follow_links(path);
+  auto opened = target ? open_own(*target, O_RDWR | O_DSYNC) : Result<FileDescriptor>(target.error());
+  if (!opened) {
+    return fail(opened.error().kind == FailureKind::missing ? FailureKind::missing : FailureKind::unreadable,
+                opened.error().message + "; it holds the newest acknowledged checkpoint");
   }
+  FileDescriptor file = std::move(*opened);
   const auto identity = identify(file, path);
   if (!identity) {
     return identity.error();

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tallygate::audit {
 
@@ -32,6 +33,9 @@ struct HeadBlock {
 /// The valid block with the larger size among the bytes of a head file: a note by one of `keys`, which
 /// share a name, whose origin is that name, padded with NUL. Nothing where there is none. Pure.
 std::optional<HeadBlock> newest_head(std::string_view bytes, std::span<const VerifyKey> keys);
+
+/// Every valid block among the bytes of a head file, as they lie. Pure.
+std::vector<HeadBlock> valid_heads(std::string_view bytes, std::span<const VerifyKey> keys);
 
 /// The companion `head` (journal.md §1): the newest acknowledged checkpoint in two blocks written in turn, so
 /// that a torn write leaves the other whole. One thread at a time.

@@ -6,6 +6,7 @@
 #include "audit/journal/provision.hpp"
 #include "audit/journal/schema.hpp"
 #include "audit/journal/uuid.hpp"
+#include "audit/journal/way_out.hpp"
 
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -69,7 +70,7 @@ Result<void> Journal::prepare() {
   lock_ = std::make_unique<Lock>(std::move(*lock));
   auto keys = SigningKeys::open(options_.keyring, options_.kek);
   if (!keys) {
-    return keys.error();
+    return with_way_out(keys.error(), options_);
   }
   keys_ = std::make_unique<SigningKeys>(std::move(*keys));
   const auto attached = attach(std::nullopt);
@@ -77,21 +78,16 @@ Result<void> Journal::prepare() {
     return attached.error();
   }
   const std::optional<Time> granted = options_.recovery ? options_.recovery->at : std::nullopt;
-  if (!out_of_turn_) {
-    if (auto begun = begin_segment({}, granted); !begun) {
-      return begun.error();
-    }
-  }
-  if (options_.recovery) {
-    if (auto recorded = record_grants(); !recorded) {
-      return recorded.error();
-    }
-    options_.recovery.reset();
-  }
-  if (auto begun = begin_segment(); !begun) {
+  if (auto begun = out_of_turn_ ? take_turn() : begin_segment({}, granted); !begun) {
     return begun.error();
   }
-  if (attached->standing == Standing::ahead && !attached->abandons) {
+  if (recovering()) {
+    if (auto recorded = record_grant(); !recorded) {
+      return recorded.error();
+    }
+  }
+  options_.recovery.reset();
+  if (attached->standing == Standing::ahead && !head_lost_) {
     constexpr std::string_view cause = "the process ended between a commit and its acknowledgement";
     if (auto recorded = record_recovery(*attached, cause); !recorded) {
       return recorded.error();
@@ -118,16 +114,70 @@ Result<void> Journal::record_opening() {
 Result<std::string> Journal::commit(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts,
                                     std::optional<Time> at) {
   receipts.clear();
+  if (auto begun = begin_batch(at ? *at : options_.clock()); !begun) {
+    return begun.error();
+  }
+  for (EncodedEvent* event : batch) {
+    if (auto added = add(*event); !added) {
+      return added.error();
+    }
+  }
+  return commit_added(receipts);
+}
+
+Result<void> Journal::begin_batch(Time now) {
   if (failed_ || !segment_ || !head_) {
     return fail(FailureKind::unreadable, "the journal failed and has not been opened again");
   }
-  auto note = record(batch, receipts, at ? *at : options_.clock());
+  auto begun = segment_->begin();
+  if (!begun) {
+    failed_ = true;
+    segment_->rollback();
+    return begun;
+  }
+  forming_.open = true;
+  forming_.tip = known_.tip;
+  forming_.time = now;
+  write_time(now, forming_.time_text);
+  forming_.receipts.clear();
+  forming_.bytes = 0;
+  return {};
+}
+
+Result<void> Journal::add(EncodedEvent& event) {
+  if (!forming_.open) {
+    if (auto begun = begin_batch(options_.clock()); !begun) {
+      return begun;
+    }
+  }
+  auto recorded = record(event);
+  if (!recorded) {
+    failed_ = true;
+    abandon();
+  }
+  return recorded;
+}
+
+Result<std::string> Journal::commit_added(std::vector<Receipt>& receipts) {
+  receipts.clear();
+  if (!forming_.open) {
+    return fail(FailureKind::unreadable, "the journal failed and has not been opened again");
+  }
+  auto note = record_checkpoint();
   if (!note) {
     failed_ = true;
-    receipts.clear();
+    abandon();
+    return note;
+  }
+  forming_.open = false;
+  receipts.swap(forming_.receipts);
+  return note;
+}
+
+void Journal::abandon() {
+  if (std::exchange(forming_.open, false) && segment_) {
     segment_->rollback();
   }
-  return note;
 }
 
 Result<void> Journal::acknowledge(std::string_view note) {
@@ -145,61 +195,69 @@ Result<void> Journal::append(std::span<EncodedEvent* const> batch, std::vector<R
   return acknowledged;
 }
 
-Result<std::string> Journal::record(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts,
-                                    Time now) {
-  if (auto good = check_in_place(); !good) {
-    return good.error();
-  }
-  std::array<char, time_text_size> time{};
-  write_time(now, time);
+Result<void> Journal::record(EncodedEvent& event) {
+  Tip& tip = forming_.tip;
   std::array<char, hash_hex_size> prev{};
-  next_ = known_.tip;
-  if (auto begun = segment_->begin(); !begun) {
-    return begun.error();
+  const std::uint64_t seq = tip.range.size();
+  write_hex(tip.last, prev);
+  const std::string_view body =
+      event.complete(seq, {prev.data(), prev.size()}, {forming_.time_text.data(), forming_.time_text.size()});
+  tip.last = sha_.leaf(body);
+  tip.range.append(sha_, tip.last);
+  if (auto inserted = segment_->insert(seq, body); !inserted) {
+    return inserted.error();
   }
-  std::uint64_t bytes = 0;
-  for (EncodedEvent* event : batch) {
-    const std::uint64_t seq = next_.range.size();
-    write_hex(next_.last, prev);
-    const std::string_view body =
-        event->complete(seq, {prev.data(), prev.size()}, {time.data(), time.size()});
-    next_.last = sha_.leaf(body);
-    next_.range.append(sha_, next_.last);
-    if (auto inserted = segment_->insert(seq, body); !inserted) {
-      return inserted.error();
-    }
-    receipts.push_back({seq, next_.last});
-    bytes += body.size();
-  }
-  const Digest root = next_.range.root(sha_);
-  auto note = keys_->sign(next_.range.size(), root, handing_over_);
+  forming_.receipts.push_back({seq, tip.last});
+  forming_.bytes += body.size();
+  return {};
+}
+
+// What makes a batch of what was added. That the files are the ones that were opened is looked at last, so
+// that no time is left in which they may change unseen but the commit itself.
+Result<std::string> Journal::record_checkpoint() {
+  const Digest root = forming_.tip.range.root(sha_);
+  auto note = keys_->sign(forming_.tip.range.size(), root, turn_);
   if (!note) {
     return note;
   }
-  if (auto inserted = segment_->insert_checkpoint(next_.range.size(), *note); !inserted) {
+  if (auto inserted = segment_->insert_checkpoint(forming_.tip.range.size(), *note); !inserted) {
     return inserted.error();
+  }
+  if (auto good = check_in_place(); !good) {
+    return good.error();
   }
   if (auto committed = segment_->commit(); !committed) {
     return committed.error();
   }
-  known_.advance(next_, root);
-  newest_ = now;
-  segment_bytes_ += bytes;
-  segment_begun_ = segment_begun_.value_or(now);
+  known_.advance(forming_.tip, root);
+  newest_ = forming_.time;
+  segment_bytes_ += forming_.bytes;
+  segment_begun_ = segment_begun_.value_or(forming_.time);
   return note;
 }
 
 Result<void> Journal::append_own(std::string_view kind, std::span<const Member> members,
                                  std::optional<Time> at) {
-  const auto id = time_uuid(options_.clock());
-  if (!id) {
-    return id.error();
+  const OwnEntry entry{kind, members};
+  return append_own(std::span(&entry, 1), at);
+}
+
+// Several in one batch, under one checkpoint.
+Result<void> Journal::append_own(std::span<const OwnEntry> entries, std::optional<Time> at) {
+  std::vector<EncodedEvent> events;
+  events.reserve(entries.size());
+  std::vector<EncodedEvent*> batch;
+  for (const OwnEntry& entry : entries) {
+    const auto id = time_uuid(options_.clock());
+    if (!id) {
+      return id.error();
+    }
+    auto event = encode(Event{entry.kind, *id, entry.members}, gateway_json_);
+    if (!event) {
+      return event.error();
+    }
+    batch.push_back(&events.emplace_back(std::move(*event)));
   }
-  auto event = encode(Event{kind, *id, members}, gateway_json_);
-  if (!event) {
-    return event.error();
-  }
-  const std::array<EncodedEvent*, 1> batch = {&*event};
   return append(batch, own_receipts_, at);
 }
 

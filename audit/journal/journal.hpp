@@ -7,10 +7,13 @@
 #include "audit/journal/kek.hpp"
 #include "audit/journal/leftovers.hpp"
 #include "audit/journal/lock.hpp"
+#include "audit/journal/seal.hpp"
 #include "audit/journal/segment.hpp"
 #include "audit/journal/signing_keys.hpp"
 #include "audit/journal/startup.hpp"
+#include "audit/journal/time_text.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -45,11 +48,21 @@ struct GrantMembers {
   std::string signature;  ///< base64
 };
 
+/// A signing key that a grant of the kind key.rotate names.
+struct GrantedKey {
+  std::string vkey;
+  GrantMembers grant;
+  Time at{};  ///< when the grant was judged: its entry is of that instant
+};
+
 /// What the provisioning key allows an opening to do that is refused otherwise (journal.md §8): exactly this,
 /// on record.
 struct Recovery {
-  /// What head acknowledged and the journal does not have; nothing where head itself is lost.
-  std::optional<Checkpoint> abandoned;
+  /// What anchors acknowledged and the journal does not have, head's first; empty where head itself is lost.
+  std::vector<Checkpoint> abandoned;
+  /// Where the record ends that is gone on with: no other one, so that nothing more can be lost unseen
+  /// between the grant and its use.
+  std::optional<Checkpoint> kept;
   std::optional<GrantMembers> recover;  ///< of the kind journal.recover
   /// Where the record's newest key is not in the keyring: the record's own keys, which are good for reading
   /// it, and a grant of the kind key.rotate for the keyring's.
@@ -106,6 +119,15 @@ class Journal {
   Result<std::string> commit(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts,
                              std::optional<Time> at = {});
 
+  /// The same in steps, for a batch that forms while others are on their way: add() completes an event and
+  /// puts it into the open transaction, which the first one begins and whose instant is the first one's;
+  /// commit_added() ends it as commit() does. Nothing else may be done to the journal in between but
+  /// acknowledge(), and abandon(), which takes back what was added. Errors: any; sticky, and nothing of the
+  /// batch is recorded.
+  Result<void> add(EncodedEvent& event);
+  Result<std::string> commit_added(std::vector<Receipt>& receipts);
+  void abandon();
+
   /// Makes a checkpoint that commit() gave durable in head: it and all before it are acknowledged. May run on
   /// another thread beside commit(), check() and fold(), beside nothing else. Errors: unreadable; then
   /// reopen().
@@ -128,6 +150,15 @@ class Journal {
   /// `by` is who asked for it, a JSON text, where somebody did.
   Result<void> rotate(std::string_view by = {});
 
+  /// The same out of turn, to the key that the grant names, which prepare_key() made: the key in force signs
+  /// no more, not even the handing over. Errors: as rotate(); missing (no such key waits, and nothing has
+  /// begun).
+  Result<void> rotate_to(const GrantedKey& next, std::string_view by);
+
+  /// Makes a signing key for a grant to name, and gives its vkey. It signs nothing before rotate_to(); one
+  /// that was made so before is destroyed. Errors: crypto, unreadable; the journal stays good.
+  Result<std::string> prepare_key();
+
   /// Ends the open segment and begins the next with `journal.seal`. Nothing happens where the open one holds
   /// nothing but that. Everything committed must be acknowledged. Errors: any; sticky, and reopen() finishes
   /// it.
@@ -136,12 +167,10 @@ class Journal {
   /// The keys of these people in order (journal.md §6); those who have none get one, durable when this
   /// returns. Errors: those of Keyring and load_kek(); the journal stays good.
   Result<std::vector<SubjectKey>> make_subjects(std::span<const std::string> names);
-  /// The UUID by which entries call a person; nothing where the keyring has no key of that name. Errors: as
-  /// make_subjects().
-  Result<std::optional<std::string>> find_subject(std::string_view name);
 
   /// Erasing a person takes three steps, in one act: this, then the entry `journal.erase`, which must be the
-  /// next one, then settle_erasures(). Errors: unreadable; nothing has begun.
+  /// next one, then settle_erasures(). So does destroying keys that a `journal.retire` names in `erased`.
+  /// Errors: unreadable; nothing has begun.
   Result<void> begin_erasure(std::string_view uuid);
   /// Destroys the keys of erasures that are on record, and takes those back that are not: what the steps end
   /// with, and what an opening does after a crash between them. Errors: unreadable; sticky, and reopen()
@@ -174,6 +203,8 @@ class Journal {
   /// When the newest entry was recorded.
   [[nodiscard]] Time newest() const { return newest_; }
   [[nodiscard]] Time now() const { return options_.clock(); }
+  /// Where it lies and how it is kept.
+  [[nodiscard]] const JournalOptions& options() const { return options_; }
   /// The journal's name.
   [[nodiscard]] const std::string& origin() const { return keys_->signer().name(); }
   /// The vkey of the signing key in force.
@@ -189,23 +220,33 @@ class Journal {
   struct Attached {
     Standing standing = Standing::equal;
     std::uint64_t head_size = 0;  // what head acknowledged before it was rolled forward
-    bool abandons = false;        // and gave up
   };
   Result<void> prepare();
+  Result<void> hand_over(std::span<const Member> members, Turn turn, Time now);
   Result<bool> settle_keys(std::string_view newest_note);
   Result<void> measure_segment();
+  struct OwnEntry {
+    std::string_view kind;
+    std::span<const Member> members;
+  };
+  Result<void> append_own(std::span<const OwnEntry> entries, std::optional<Time> at);
+  Result<SealMembers> finish_unsealed();
   Result<void> begin_segment(std::string_view by = {}, std::optional<Time> at = {});
+  Result<void> take_turn();
+  [[nodiscard]] Result<void> check_recovery(const Examined& examined) const;
+  [[nodiscard]] bool recovering() const { return options_.recovery && options_.recovery->recover; }
   Result<bool> is_erased(const BegunErasure& begun);
   Result<HeadBlock> open_head(std::optional<Head>& head, std::span<const VerifyKey> keys);
   [[nodiscard]] Result<void> check_turn(std::string_view newest_note) const;
-  Result<void> rewrite_head(Head& head, const Examined& examined);
-  Result<void> record_grants();
+  Result<void> record_grant();
   Result<Attached> attach(const std::optional<Known>& known);
   Result<void> record_recovery(const Attached& attached, std::string_view cause);
   Result<void> record_opening();
   Result<void> read_charter(RecordFiles& files);
   [[nodiscard]] Result<void> check_in_place() const;
-  Result<std::string> record(std::span<EncodedEvent* const> batch, std::vector<Receipt>& receipts, Time now);
+  Result<void> begin_batch(Time now);
+  Result<void> record(EncodedEvent& event);
+  Result<std::string> record_checkpoint();
   Result<void> check_room() const;
 
   JournalOptions options_;
@@ -216,10 +257,21 @@ class Journal {
   std::unique_ptr<Head> head_;
   Sha256 sha_;
   Known known_;  // what is committed, and the newest checkpoints
-  Tip next_;     // the tip while a batch is under way; kept for its memory
+  // The batch under way. What is kept from one to the next is kept for its memory.
+  struct Forming {
+    bool open = false;
+    Tip tip;
+    Time time{};
+    std::array<char, time_text_size> time_text{};
+    std::vector<Receipt> receipts;
+    std::uint64_t bytes = 0;
+  };
+  Forming forming_;
   Time newest_{};
-  bool out_of_turn_ = false;   // the keyring's key does not follow from the record: only a grant lets it sign
-  bool handing_over_ = false;  // the checkpoint of the batch under way is signed by two keys
+  bool head_lost_ = false;      // and made anew by a grant
+  bool gives_up_head_ = false;  // that, or what it acknowledged is not there
+  bool out_of_turn_ = false;  // the keyring's key does not follow from the record: only a grant lets it sign
+  Turn turn_ = Turn::one;     // who signs the checkpoint of the batch under way
   std::optional<SegmentFile> unsealed_;  // the segment whose journal.seal is to be the next entry
   std::uint64_t segment_first_ = 0;
   std::uint64_t segment_bytes_ = 0;    // of the bodies in it

@@ -5,9 +5,13 @@
 #include "audit/journal/journal.hpp"
 #include "audit/journal/record_files.hpp"
 #include "audit/journal/seal.hpp"
+#include "audit/journal/way_out.hpp"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 namespace tallygate::audit {
 namespace {
@@ -35,33 +39,14 @@ std::string number(std::uint64_t value) {
 Result<HeadBlock> Journal::open_head(std::optional<Head>& head, std::span<const VerifyKey> keys) {
   auto opened = Head::open(options_.head, options_.head_write);
   auto newest = opened ? opened->read(keys) : Result<HeadBlock>(opened.error());
-  const bool lost = !newest && newest.error().kind != FailureKind::unreadable;
-  const bool forgiven = options_.recovery && options_.recovery->recover && !options_.recovery->abandoned;
-  if (lost && forgiven) {
-    if (!opened) {
-      if (auto created = Head::create(options_.head, {}); !created) {
-        return created.error();
-      }
-      opened = Head::open(options_.head, options_.head_write);
-    }
+  head_lost_ = !newest && newest.error().kind != FailureKind::unreadable;
+  if (head_lost_ && recovering()) {
     newest = HeadBlock{0, Checkpoint{keys.front().name, 0, sha_.digest({}), {}}};
   }
   if (opened) {
     head.emplace(std::move(*opened));
   }
-  return opened || !newest ? newest : Result<HeadBlock>(opened.error());
-}
-
-// Rolls head forward to the newest checkpoint; where it is given up, in both blocks, since the larger one
-// counts.
-Result<void> Journal::rewrite_head(Head& head, const Examined& examined) {
-  const int blocks = examined.abandons ? static_cast<int>(head_blocks) : 1;
-  for (int i = 0; i < blocks; ++i) {
-    if (auto written = head.write(examined.note); !written) {
-      return written.error();
-    }
-  }
-  return {};
+  return newest;
 }
 
 Result<Journal::Attached> Journal::attach(const std::optional<Known>& known) {
@@ -74,19 +59,34 @@ Result<Journal::Attached> Journal::attach(const std::optional<Known>& known) {
   std::optional<Head> head;
   const auto newest = open_head(head, keys);
   if (!newest) {
-    return newest.error();
+    return with_way_out(newest.error(), options_);
   }
   auto files = RecordFiles::open(options_.journal, keys.front().name, options_.vfs);
   if (!files) {
-    return files.error();
+    return with_way_out(files.error(), options_);
   }
-  auto examined = examine(*files, keys, *newest, options_.head, known,
-                          options_.recovery ? options_.recovery->abandoned : std::nullopt);
+  const std::span<const Checkpoint> forgiven = options_.recovery
+                                                   ? std::span<const Checkpoint>(options_.recovery->abandoned)
+                                                   : std::span<const Checkpoint>();
+  auto examined = examine(*files, keys, *newest, options_.head, known, forgiven);
   if (!examined) {
-    return examined.error();
+    return with_way_out(examined.error(), options_);
   }
   if (auto turn = check_turn(examined->note); !turn) {
-    return turn.error();
+    return with_way_out(turn.error(), options_);
+  }
+  if (auto meant = check_recovery(*examined); !meant) {
+    return meant.error();
+  }
+  if (!head) {  // lost, and a grant that holds says so: one that does not leaves everything as it is
+    if (auto created = Head::create(options_.head, {}); !created) {
+      return created.error();
+    }
+    auto opened = Head::open(options_.head, options_.head_write);
+    if (!opened) {
+      return opened.error();
+    }
+    head.emplace(std::move(*opened));
   }
   if (examined->standing != Standing::equal) {
     // What lies beyond head can be read, which does not make it durable, nor does another sync what an
@@ -94,7 +94,10 @@ Result<Journal::Attached> Journal::attach(const std::optional<Known>& known) {
     if (auto rewritten = files->make_durable(); !rewritten) {
       return rewritten.error();
     }
-    if (auto written = rewrite_head(*head, *examined); !written) {
+  }
+  // A loss stays in head until its entry is there, and the one after it.
+  if (examined->standing != Standing::equal && !recovering()) {
+    if (auto written = head->write(examined->note); !written) {
       return written.error();
     }
   }
@@ -109,7 +112,11 @@ Result<Journal::Attached> Journal::attach(const std::optional<Known>& known) {
   }
   unsealed_ = files->unsealed();
   segment_first_ = files->open_first();
-  segment_ = std::make_unique<Segment>(files->take());
+  auto segment = files->take();
+  if (!segment) {
+    return segment.error();
+  }
+  segment_ = std::make_unique<Segment>(std::move(*segment));
   head_ = std::make_unique<Head>(std::move(*head));
   known_.advance(examined->tip, examined->root);
   if (auto measured = measure_segment(); !measured) {
@@ -118,61 +125,125 @@ Result<Journal::Attached> Journal::attach(const std::optional<Known>& known) {
   if (auto settled = settle_erasures(); !settled) {
     return settled.error();
   }
-  return Attached{examined->standing, examined->head_size, examined->abandons};
+  gives_up_head_ = head_lost_ || examined->abandons;
+  return Attached{examined->standing, examined->head_size};
 }
 
 // Whether a key of the keyring may go on from the newest checkpoint. Asked before anything is written.
 Result<void> Journal::check_turn(std::string_view newest_note) const {
   const auto note = parse_note(newest_note);
   const auto keys = keys_->verify_keys();
-  if (note && verify_note(*note, keys)) {
-    return {};
+  const bool granted = options_.recovery && options_.recovery->rotate;
+  if (note && may_go_on(*note, keys)) {
+    return granted ? fail(FailureKind::invalid,
+                          "the keyring's key follows from the record: a grant of the kind key.rotate is not "
+                          "needed, and nothing was done")
+                   : Result<void>();
   }
   const std::string vkey = keys_->newest_vkey();
-  if (!options_.recovery || !options_.recovery->rotate || options_.recovery->rotate_key != vkey) {
-    return fail(FailureKind::tampered,
-                "The record's newest checkpoint is not signed by a key of the keyring: a grant of the kind "
-                "key.rotate "
-                "must name " +
-                    vkey);
+  if (!granted || options_.recovery->rotate_key != vkey) {
+    return fail(
+        FailureKind::tampered,
+        "The record's newest checkpoint is not signed by a key of the keyring, whose newest one is " + vkey);
   }
   return {};
 }
 
-// What the grants allow, each as an entry: first the key, without which nothing else could be signed.
-Result<void> Journal::record_grants() {
-  const Recovery& recovery = *options_.recovery;
-  if (out_of_turn_) {
-    std::string key;
-    static_cast<void>(append_json_string(key, vkey()));
-    const std::string covered = number(size() + 1);
-    const std::string signature = '"' + recovery.rotate->signature + '"';
-    const std::array<Member, 5> members = {{{"by", recovery.by},
-                                            {"grant", recovery.rotate->grant},
-                                            {"key", key},
-                                            {"signature", signature},
-                                            {"size", covered}}};
-    if (auto recorded = append_own("key.rotate", members, recovery.at); !recorded) {
-      return recorded.error();
-    }
-    out_of_turn_ = false;
-  }
-  if (!recovery.recover) {
+// A grant is good for the loss that it was made for: for this record as it is, and where something is lost.
+Result<void> Journal::check_recovery(const Examined& examined) const {
+  if (!recovering()) {
     return {};
   }
-  std::string abandoned;
-  if (recovery.abandoned) {
-    abandoned = R"({"root":")" + base64_encode(recovery.abandoned->root) + R"(","size":)" +
-                number(recovery.abandoned->size) + "}";
+  const Recovery& recovery = *options_.recovery;
+  const std::uint64_t size = examined.tip.range.size();
+  if (!recovery.kept) {
+    return fail(FailureKind::invalid, "the grant does not say which record is kept (kept=SIZE:ROOT)");
   }
+  if (recovery.kept->size != size || recovery.kept->root != examined.root) {
+    return fail(FailureKind::tampered,
+                "the grant is for a record of " + number(recovery.kept->size) + " entries with the root " +
+                    base64_encode(recovery.kept->root) + ", and this one has " + number(size) +
+                    " with the root " + base64_encode(examined.root) +
+                    ": something else was lost since it was made; it needs a new grant");
+  }
+  if (head_lost_ && !recovery.abandoned.empty()) {
+    // Who deletes head would have the grant for one loss allow another, and a grant that was used once more.
+    return fail(
+        FailureKind::tampered,
+        "the grant names what head acknowledged, and head is missing: something else was lost since it "
+        "was made; it needs a new grant, which tallygate audit recover names");
+  }
+  if (recovery.abandoned.empty() && !head_lost_) {
+    return fail(
+        FailureKind::invalid,
+        "head is there and the record has what it acknowledged: a grant of the kind journal.recover is "
+        "not needed, and nothing was done");
+  }
+  return {};
+}
+
+// Lets the keyring's key sign, as a grant allows it: nothing else could be signed before. Where a segment is
+// begun as well, its first entry goes into the same batch.
+Result<void> Journal::take_turn() {
+  const Recovery& recovery = *options_.recovery;
+  SealMembers seal;
+  if (unsealed_) {
+    auto finished = finish_unsealed();
+    if (!finished) {
+      return finished.error();
+    }
+    seal = std::move(*finished);
+  }
+  std::string key;
+  static_cast<void>(append_json_string(key, vkey()));
+  const std::string covered = number(size() + (unsealed_ ? 2 : 1));
+  const std::string signature = '"' + recovery.rotate->signature + '"';
+  const std::array<Member, 5> sealed = {{{"first", seal.first},
+                                         {"frontier", seal.frontier},
+                                         {"last", seal.last},
+                                         {"root", seal.root},
+                                         {"sha256", seal.sha256}}};
+  const std::array<Member, 5> rotated = {{{"by", recovery.by},
+                                          {"grant", recovery.rotate->grant},
+                                          {"key", key},
+                                          {"signature", signature},
+                                          {"size", covered}}};
+  const std::array<OwnEntry, 2> entries = {{{"journal.seal", sealed}, {"key.rotate", rotated}}};
+  if (auto recorded = append_own(std::span(entries).subspan(unsealed_ ? 0 : 1), recovery.at); !recorded) {
+    return recorded.error();
+  }
+  unsealed_.reset();
+  out_of_turn_ = false;
+  return {};
+}
+
+// What was given up, as the grant names it.
+Result<void> Journal::record_grant() {
+  const Recovery& recovery = *options_.recovery;
+  const auto checkpoint = [](const Checkpoint& one) {
+    return R"({"root":")" + base64_encode(one.root) + R"(","size":)" + number(one.size) + "}";
+  };
+  const bool abandons = !recovery.abandoned.empty();
+  const std::string abandoned = abandons ? checkpoint(recovery.abandoned.front()) : std::string();
+  std::string also;
+  for (std::size_t i = 1; i < recovery.abandoned.size(); ++i) {
+    also += (i == 1 ? "[" : ",") + checkpoint(recovery.abandoned[i]);
+  }
+  also += also.empty() ? "" : "]";
+  const std::string kept = checkpoint(*recovery.kept);
   const std::string signature = '"' + recovery.recover->signature + '"';
-  const std::array<Member, 6> members = {{{"abandoned", abandoned},
-                                          {"action", recovery.abandoned ? "\"abandon\"" : "\"adopt\""},
-                                          {"anchor", "\"head\""},
-                                          {"by", recovery.by},
-                                          {"grant", recovery.recover->grant},
-                                          {"signature", signature}}};
-  return append_own("journal.recover", std::span(members).subspan(recovery.abandoned ? 0 : 1), recovery.at);
+  const std::array<Member, 8> all = {{{"abandoned", abandoned},
+                                      {"action", abandons ? "\"abandon\"" : "\"adopt\""},
+                                      {"also", also},
+                                      {"anchor", gives_up_head_ ? "\"head\"" : "\"elsewhere\""},
+                                      {"by", recovery.by},
+                                      {"grant", recovery.recover->grant},
+                                      {"kept", kept},
+                                      {"signature", signature}}};
+  std::vector<Member> members;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(members),
+               [](const Member& one) { return !one.json.empty(); });
+  return append_own("journal.recover", members, recovery.at);
 }
 
 // Entries beyond head were never acknowledged to anybody; they stay, and the record says so.
@@ -235,7 +306,8 @@ Result<void> Journal::read_charter(RecordFiles& files) {
   if (options_.heartbeat > parsed->heartbeat) {
     return fail(FailureKind::invalid, "the heartbeat of " + std::to_string(options_.heartbeat.count()) +
                                           " s is longer than the charter's " +
-                                          std::to_string(parsed->heartbeat.count()) + " s");
+                                          std::to_string(parsed->heartbeat.count()) +
+                                          " s: set audit.journal.heartbeat to that or less, or leave it out");
   }
   heartbeat_ = options_.heartbeat.count() > 0 ? options_.heartbeat : parsed->heartbeat;
   return {};

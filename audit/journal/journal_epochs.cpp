@@ -46,9 +46,37 @@ Result<void> Journal::rotate(std::string_view by) {
   }
   const std::string covered = std::to_string(size() + 1);
   const std::array<Member, 3> members = {{{"by", by}, {"key", key}, {"size", covered}}};
-  handing_over_ = true;
-  auto recorded = append_own("key.rotate", std::span(members).subspan(by.empty() ? 1 : 0));
-  handing_over_ = false;
+  return hand_over(std::span(members).subspan(by.empty() ? 1 : 0), Turn::both, now);
+}
+
+Result<void> Journal::rotate_to(const GrantedKey& next, std::string_view by) {
+  if (failed_) {
+    return fail(FailureKind::unreadable, "the journal failed and has not been opened again");
+  }
+  std::string key;
+  if (!append_json_string(key, next.vkey)) {
+    return fail(FailureKind::invalid, "the key is not UTF-8");
+  }
+  if (auto taken = keys_->take_next(next.vkey, size()); !taken) {
+    return taken.error();  // nothing has begun
+  }
+  const std::string covered = std::to_string(size() + 1);
+  const std::string signature = '"' + next.grant.signature + '"';
+  const std::array<Member, 5> members = {
+      {{"by", by}, {"grant", next.grant.grant}, {"key", key}, {"signature", signature}, {"size", covered}}};
+  return hand_over(members, Turn::next, next.at);
+}
+
+Result<std::string> Journal::prepare_key() {
+  return failed_ ? fail(FailureKind::unreadable, "the journal failed and has not been opened again")
+                 : keys_->prepare_next(options_.clock());
+}
+
+// The key that follows is in the keyring. What a crash leaves of this the next opening settles.
+Result<void> Journal::hand_over(std::span<const Member> members, Turn turn, Time now) {
+  turn_ = turn;
+  auto recorded = append_own("key.rotate", members, now);
+  turn_ = Turn::one;
   if (!recorded) {
     return recorded.error();
   }
@@ -93,23 +121,31 @@ Result<void> Journal::seal(std::string_view by) {
   return begin_segment(by);
 }
 
-// The first entry of a segment says what became of the one before.
-Result<void> Journal::begin_segment(std::string_view by, std::optional<Time> at) {
-  if (!unsealed_) {
-    return {};
-  }
+// The file of the segment before is made final; gives what its journal.seal is to say.
+Result<SealMembers> Journal::finish_unsealed() {
   const auto sha256 = seal_file(unsealed_->path, options_.vfs);
   if (!sha256) {
     failed_ = true;
     return sha256.error();
   }
   const CompactRange& tree = known_.tip.range;
-  const Seal seal{unsealed_->first,
-                  segment_first_ - 1,
-                  tree.root(sha_),
-                  *sha256,
-                  {tree.hashes().begin(), tree.hashes().end()}};
-  const SealMembers json = seal_members(seal);
+  return seal_members({unsealed_->first,
+                       segment_first_ - 1,
+                       tree.root(sha_),
+                       *sha256,
+                       {tree.hashes().begin(), tree.hashes().end()}});
+}
+
+// The first entry of a segment says what became of the one before.
+Result<void> Journal::begin_segment(std::string_view by, std::optional<Time> at) {
+  if (!unsealed_) {
+    return {};
+  }
+  const auto finished = finish_unsealed();
+  if (!finished) {
+    return finished.error();
+  }
+  const SealMembers& json = *finished;
   const std::array<Member, 6> members = {{{"by", by},
                                           {"first", json.first},
                                           {"frontier", json.frontier},

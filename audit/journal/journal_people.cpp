@@ -40,27 +40,6 @@ Result<std::vector<SubjectKey>> Journal::make_subjects(std::span<const std::stri
   return keyring.subjects(people, time_text(options_.clock()), *kek);
 }
 
-Result<std::optional<std::string>> Journal::find_subject(std::string_view name) {
-  const auto kek = load_kek(options_.kek);
-  if (!kek) {
-    return kek.error();
-  }
-  Keyring& keyring = keys_->keyring();
-  const auto index = keyring.index_key(*kek);
-  if (!index || !*index) {
-    return index ? Result<std::optional<std::string>>(std::optional<std::string>()) : index.error();
-  }
-  const auto person = blind(**index, name);
-  if (!person) {
-    return person.error();
-  }
-  auto subject = keyring.subject(*person, *kek);
-  if (!subject) {
-    return subject.error();
-  }
-  return *subject ? std::optional(std::move((*subject)->uuid)) : std::nullopt;
-}
-
 Result<void> Journal::begin_erasure(std::string_view uuid) {
   if (failed_ || !segment_) {
     return fail(FailureKind::unreadable, "the journal failed and has not been opened again");
@@ -83,23 +62,36 @@ Result<bool> Journal::is_erased(const BegunErasure& begun) {
   if (!body) {
     return body.error();
   }
-  std::array<WantedMember, 2> wanted = {WantedMember{"kind", {}}, WantedMember{"subject", {}}};
-  return !check_canonical_object(*body, wanted) && json_string(wanted[0].json) == "journal.erase" &&
-         json_string(wanted[1].json) == begun.uuid;
+  std::array<WantedMember, 3> wanted = {WantedMember{"erased", {}}, WantedMember{"kind", {}},
+                                        WantedMember{"subject", {}}};
+  if (check_canonical_object(*body, wanted)) {
+    return false;
+  }
+  const auto kind = json_string(wanted[1].json);
+  // A list of UUIDs, in which nothing is escaped.
+  const bool among = wanted[0].json.find('"' + begun.uuid + '"') != std::string_view::npos;
+  return (kind == "journal.erase" && json_string(wanted[2].json) == begun.uuid) ||
+         (kind == "journal.retire" && among);
 }
 
 Result<void> Journal::settle_erasures() {
   Keyring& keyring = keys_->keyring();
   const auto begun = keyring.begun_erasures();
   Result<void> done = begun ? Result<void>() : begun.error();
+  std::vector<std::string> gone;
   for (std::size_t i = 0; done && i < begun->size(); ++i) {
     const BegunErasure& one = (*begun)[i];
     const auto erased = is_erased(one);
     if (!erased) {
       done = erased.error();
+    } else if (*erased) {
+      gone.push_back(one.uuid);
     } else {
-      done = *erased ? keyring.destroy_subject(one.uuid) : keyring.abandon_erasure(one.uuid);
+      done = keyring.abandon_erasure(one.uuid);
     }
+  }
+  if (done && !gone.empty()) {
+    done = keyring.destroy_subjects(gone);
   }
   failed_ = failed_ || !done;  // a key that lives on although the record says otherwise
   return done;

@@ -1,5 +1,6 @@
 #include "audit/journal/keyring.hpp"
 
+#include "audit/journal/canonical_json.hpp"
 #include "audit/journal/file.hpp"
 #include "audit/journal/keyring_wrap.hpp"
 
@@ -33,8 +34,10 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE signing_key (vkey TEXT PRIMARY KEY, first INTEGER NOT NULL UNIQUE, created TEXT NOT NULL,
                           wrapped BLOB NOT NULL) STRICT;
 )";
-// Of people whose names are sealed: what came later than the keyrings of some journals.
-constexpr const char* people_tables = R"(
+// What came later than the keyrings of some journals: the key that waits for a grant, and those of people
+// whose names are sealed.
+constexpr const char* later_tables = R"(
+CREATE TABLE IF NOT EXISTS next_key (vkey TEXT PRIMARY KEY, created TEXT NOT NULL, wrapped BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS index_key (id INTEGER PRIMARY KEY CHECK (id = 1), wrapped BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS subject_key (uuid TEXT PRIMARY KEY, person BLOB UNIQUE, wrapped BLOB NOT NULL,
                                         created TEXT NOT NULL) STRICT;
@@ -68,11 +71,11 @@ Result<Keyring> Keyring::create(const std::filesystem::path& path, std::string_v
   if (auto created = create_file(path, {}, 0600); !created) {
     return created.error();
   }
-  auto database = Database::open(path, SQLITE_OPEN_READWRITE);
+  auto database = Database::open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW);
   if (!database) {
     return database.error();
   }
-  for (const char* sql : {settings, tables, people_tables, format_row}) {
+  for (const char* sql : {settings, tables, later_tables, format_row}) {
     if (auto done = database->execute(sql); !done) {
       return done.error();
     }
@@ -96,6 +99,9 @@ Result<void> check_private(const std::filesystem::path& path) {
     return fail(errno == ENOENT ? FailureKind::missing : FailureKind::unreadable,
                 path.string() + ": " + errno_text(errno) + "; this keyring holds the journal's signing key");
   }
+  if (!S_ISREG(status.st_mode)) {
+    return fail(FailureKind::invalid, path.string() + ": it is no regular file, and no keyring");
+  }
   if ((status.st_mode & 077U) != 0) {
     return fail(FailureKind::invalid, path.string() + ": others may read the keyring; run chmod 600 on it");
   }
@@ -118,16 +124,21 @@ Result<Keyring> Keyring::from(Database database, const std::filesystem::path& pa
 
 Result<Keyring> Keyring::open(const std::filesystem::path& named) {
   // A link is followed once: names are exchanged beside the file itself.
+  const auto followed = follow_links(named);
+  if (!followed) {
+    return followed.error();
+  }
   std::error_code no_such_file;
-  const auto resolved = std::filesystem::canonical(named, no_such_file);
-  const auto& path = no_such_file ? named : resolved;
+  const auto folder = std::filesystem::canonical(
+      followed->has_parent_path() ? followed->parent_path() : std::filesystem::path("."), no_such_file);
+  const auto path = no_such_file ? named : folder / followed->filename();
   if (auto good = check_private(path); !good) {
     return good.error();
   }
   if (auto cleared = clear_leftovers(path); !cleared) {
     return cleared.error();
   }
-  auto database = Database::open(path, SQLITE_OPEN_READWRITE);
+  auto database = Database::open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW);
   if (!database) {
     return database.error();
   }
@@ -144,7 +155,7 @@ Result<Keyring> Keyring::open(const std::filesystem::path& named) {
   if (auto gone = shred_file(beside(path, journal_suffix)); !gone) {
     return gone.error();
   }
-  if (auto done = keyring->database_.execute(people_tables); !done) {
+  if (auto done = keyring->database_.execute(later_tables); !done) {
     return done.error();
   }
   return keyring;
@@ -162,8 +173,7 @@ Result<Keyring> Keyring::open_reading(const std::filesystem::path& path) {
   return from(std::move(*database), path);
 }
 
-Result<void> Keyring::add(const Signer& signer, std::uint64_t first, std::string_view created,
-                          const Kek& kek) {
+Result<std::vector<std::uint8_t>> Keyring::wrap_signer(const Signer& signer, const Kek& kek) const {
   if (signer.name() != origin_) {
     return fail(FailureKind::invalid, path_.string() + ": a signing key must be named " + origin_);
   }
@@ -172,11 +182,21 @@ Result<void> Keyring::add(const Signer& signer, std::uint64_t first, std::string
     return read.error();
   }
   const std::string vkey = signer.vkey();
-  const auto wrapped = wrap(seed, kek, vkey);
+  auto wrapped = wrap(seed, kek, vkey);
   OPENSSL_cleanse(seed.data(), seed.size());
   if (!wrapped) {
     return fail(FailureKind::crypto, path_.string() + ": cannot wrap " + vkey);
   }
+  return std::move(*wrapped);
+}
+
+Result<void> Keyring::add(const Signer& signer, std::uint64_t first, std::string_view created,
+                          const Kek& kek) {
+  const auto bytes = wrap_signer(signer, kek);
+  if (!bytes) {
+    return bytes.error();
+  }
+  const std::string vkey = signer.vkey();
   return adding([&](Database& database) -> Result<void> {
     auto insert = database.prepare("INSERT INTO signing_key VALUES (?, ?, ?, ?)");
     if (!insert) {
@@ -185,7 +205,7 @@ Result<void> Keyring::add(const Signer& signer, std::uint64_t first, std::string
     insert->bind(1, std::string_view(vkey));
     insert->bind(2, static_cast<std::int64_t>(first));
     insert->bind(3, created);
-    insert->bind(4, std::span<const std::uint8_t>(*wrapped));
+    insert->bind(4, std::span<const std::uint8_t>(*bytes));
     const int rc = insert->run();
     if (rc != SQLITE_DONE) {
       Failure failure = database.failure("cannot keep " + vkey);
@@ -196,12 +216,60 @@ Result<void> Keyring::add(const Signer& signer, std::uint64_t first, std::string
   });
 }
 
+Result<void> Keyring::keep_next(const Signer& signer, std::string_view created, const Kek& kek) {
+  const auto bytes = wrap_signer(signer, kek);
+  if (!bytes) {
+    return bytes.error();
+  }
+  const auto waiting = database_.value("SELECT count(*) FROM next_key");
+  if (!waiting) {
+    return waiting.error();
+  }
+  if (*waiting != "0") {
+    if (auto gone = replace_with({{}, {}, true}); !gone) {
+      return gone;
+    }
+  }
+  const std::string vkey = signer.vkey();
+  return adding([&](Database& database) -> Result<void> {
+    auto insert = database.prepare("INSERT INTO next_key VALUES (?, ?, ?)");
+    if (!insert) {
+      return insert.error();
+    }
+    insert->bind(1, std::string_view(vkey));
+    insert->bind(2, created);
+    insert->bind(3, std::span<const std::uint8_t>(*bytes));
+    return insert->run() == SQLITE_DONE ? Result<void>() : database.failure("cannot keep " + vkey);
+  });
+}
+
+Result<void> Keyring::take_next(std::string_view vkey, std::uint64_t first) {
+  return adding([&](Database& database) -> Result<void> {
+    auto take = database.prepare(
+        "INSERT INTO signing_key SELECT vkey, ?2, created, wrapped FROM next_key WHERE vkey = ?1");
+    if (!take) {
+      return take.error();
+    }
+    take->bind(1, vkey);
+    take->bind(2, static_cast<std::int64_t>(first));
+    if (take->run() != SQLITE_DONE) {
+      return database.failure("cannot take up the next key");
+    }
+    return sqlite3_changes(database.get()) == 1
+               ? Result<void>()
+               : fail(FailureKind::missing,
+                      path_.string() + ": no key " + std::string(vkey) +
+                          " waits here for a grant: make one with tallygate keys rotate "
+                          "--prepare, and have a grant name it");
+  });
+}
+
 // While keys are added SQLite keeps the pages as they were, with keys on them, in a file that it would unlink
 // as it is. It is kept instead, to be overwritten. A connection of its own: that file must be closed before.
 Result<void> Keyring::adding(const std::function<Result<void>(Database&)>& add) {
   Result<void> done = {};
   {
-    auto database = Database::open(path_, SQLITE_OPEN_READWRITE);
+    auto database = Database::open(path_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW);
     if (!database) {
       return database.error();
     }
@@ -261,11 +329,11 @@ Result<void> Keyring::write_anew(const Kept& kept, const std::filesystem::path& 
   if (auto created = create_file(fresh, {}, 0600); !created) {
     return created.error();
   }
-  auto database = Database::open(fresh, SQLITE_OPEN_READWRITE);
+  auto database = Database::open(fresh, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW);
   if (!database) {
     return database.error();
   }
-  for (const char* sql : {settings, tables, people_tables}) {
+  for (const char* sql : {settings, tables, later_tables}) {
     if (auto done = database->execute(sql); !done) {
       return done.error();
     }
@@ -275,14 +343,21 @@ Result<void> Keyring::write_anew(const Kept& kept, const std::filesystem::path& 
     std::string_view value;
   };
   const std::string source = path_.string();
-  const std::array<Step, 7> steps = {
+  const std::string_view but_uuids = kept.but_uuids.empty() ? "[]" : kept.but_uuids;
+  const std::array<Step, 8> steps = {
       {{"ATTACH DATABASE ?1 AS source", source},
        {"INSERT INTO meta SELECT * FROM source.meta WHERE ?1 <> ''", source},
        {"INSERT INTO signing_key SELECT * FROM source.signing_key WHERE ?1 = '' OR vkey = ?1",
         kept.only_vkey},
+       {kept.but_next ? "SELECT ?1" : "INSERT INTO next_key SELECT * FROM source.next_key WHERE vkey <> ?1",
+        kept.only_vkey},
        {"INSERT INTO index_key SELECT * FROM source.index_key WHERE ?1 <> ''", source},
-       {"INSERT INTO subject_key SELECT * FROM source.subject_key WHERE uuid <> ?1", kept.but_uuid},
-       {"INSERT INTO erasing SELECT * FROM source.erasing WHERE uuid <> ?1", kept.but_uuid},
+       {"INSERT INTO subject_key SELECT * FROM source.subject_key WHERE uuid NOT IN (SELECT value "
+        "FROM json_each(?1))",
+        but_uuids},
+       {"INSERT INTO erasing SELECT * FROM source.erasing WHERE uuid NOT IN (SELECT value FROM "
+        "json_each(?1))",
+        but_uuids},
        {"DETACH DATABASE ?1", "source"}}};
   for (const Step& step : steps) {
     auto statement = database->prepare(step.sql);
@@ -290,7 +365,8 @@ Result<void> Keyring::write_anew(const Kept& kept, const std::filesystem::path& 
       return statement.error();
     }
     statement->bind(1, step.value.empty() ? std::string_view("") : step.value);
-    if (statement->run() != SQLITE_DONE) {
+    const int rc = statement->run();
+    if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
       return database->failure("cannot write the keyring anew");
     }
   }
@@ -308,8 +384,16 @@ Result<void> Keyring::keep_only(std::string_view vkey) {
   return replace_with({vkey, {}});
 }
 
-Result<void> Keyring::destroy_subject(std::string_view uuid) {
-  return replace_with({{}, uuid});
+Result<void> Keyring::destroy_subjects(std::span<const std::string> uuids) {
+  std::string list = "[";
+  for (const std::string& uuid : uuids) {
+    list += list.size() > 1 ? "," : "";
+    if (!append_json_string(list, uuid)) {
+      return fail(FailureKind::invalid, "the UUID of a person is no text");
+    }
+  }
+  list += "]";
+  return replace_with({{}, list});
 }
 
 Result<void> Keyring::replace_with(const Kept& kept) {
@@ -337,7 +421,7 @@ Result<void> Keyring::replace_with(const Kept& kept) {
     return fail(FailureKind::unreadable,
                 path_.string() + ": cannot put the new keyring in place: " + error.message());
   }
-  auto database = Database::open(path_, SQLITE_OPEN_READWRITE);
+  auto database = Database::open(path_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW);
   if (!database) {
     return database.error();
   }

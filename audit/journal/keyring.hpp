@@ -64,6 +64,15 @@ class Keyring {
   /// origin), exists (it is there), unreadable, crypto.
   Result<void> add(const Signer& signer, std::uint64_t first, std::string_view created, const Kek& kek);
 
+  /// Keeps a key for the provisioning key to name in a grant: it signs nothing until take_next(). One that
+  /// was kept so before is destroyed. Errors: as add().
+  Result<void> keep_next(const Signer& signer, std::string_view created, const Kek& kek);
+
+  /// Makes the key that keep_next() kept under this vkey one that signs from size `first` on. It is kept as
+  /// the next one besides until keep_only() leaves it alone: a crash in between costs no grant. Errors:
+  /// missing (there is no such key), unreadable.
+  Result<void> take_next(std::string_view vkey, std::uint64_t first);
+
   /// Unwraps all signing keys, oldest first: one, and two while a rotation is under way. Errors: missing
   /// (none), crypto (another key-encryption key, or altered), tampered.
   Result<std::vector<KeptKey>> load(const Kek& kek);
@@ -97,8 +106,8 @@ class Keyring {
   Result<std::vector<BegunErasure>> begun_erasures();
   /// Takes the note back: the person stays. Errors: unreadable.
   Result<void> abandon_erasure(std::string_view uuid);
-  /// Destroys the person's key, and the note. Errors: unreadable.
-  Result<void> destroy_subject(std::string_view uuid);
+  /// Destroys the keys of these people, and the notes; the keyring is written anew once. Errors: unreadable.
+  Result<void> destroy_subjects(std::span<const std::string> uuids);
 
   /// All keys, oldest first. Errors: unreadable.
   Result<std::vector<KeyringEntry>> list();
@@ -113,12 +122,14 @@ class Keyring {
   Result<KeptKey> unwrap_row(Statement& row, const Kek& kek);
   struct Kept {
     std::string_view only_vkey;  // of the signing keys; empty: all
-    std::string_view but_uuid;   // of the subject keys; empty: all
+    std::string_view but_uuids;  // of the subject keys: a JSON array; empty: all
+    bool but_next = false;       // of what waits for a grant: nothing
   };
   static Result<Keyring> from(Database database, const std::filesystem::path& path);
   Result<void> write_anew(const Kept& kept, const std::filesystem::path& fresh) const;
   Result<void> replace_with(const Kept& kept);
   Result<std::optional<SubjectKey>> read_subject(Statement& row, const Kek& kek);
+  Result<std::vector<std::uint8_t>> wrap_signer(const Signer& signer, const Kek& kek) const;
   Result<void> adding(const std::function<Result<void>(Database&)>& add);
   Result<void> insert_subjects(Database& database, std::span<const BlindPerson> people,
                                std::string_view created, const Kek& kek, std::vector<SubjectKey>& keys);

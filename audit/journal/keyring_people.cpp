@@ -5,6 +5,8 @@
 #include "audit/journal/keyring_wrap.hpp"
 #include "audit/journal/uuid.hpp"
 
+#include <openssl/crypto.h>
+
 #include <utility>
 
 namespace tallygate::audit {
@@ -113,7 +115,7 @@ Result<void> Keyring::insert_subjects(Database& database, std::span<const BlindP
       return uuid.error();
     }
     auto key = AesKey::random();
-    const auto wrapped = key ? wrap(key->bytes(), kek, subject_name(*uuid)) : std::nullopt;
+    auto wrapped = key ? wrap(key->bytes(), kek, subject_name(*uuid)) : std::nullopt;
     if (!wrapped) {
       return fail(FailureKind::crypto, path_.string() + ": cannot make a key for a person");
     }
@@ -121,7 +123,10 @@ Result<void> Keyring::insert_subjects(Database& database, std::span<const BlindP
     insert->bind(2, std::span<const std::uint8_t>(person));
     insert->bind(3, std::span<const std::uint8_t>(*wrapped));
     insert->bind(4, created);
-    if (insert->run() != SQLITE_DONE) {
+    const int rc = insert->run();
+    // What is left of it when the person is erased would open the key to whoever has the key-encryption key.
+    OPENSSL_cleanse(wrapped->data(), wrapped->size());
+    if (rc != SQLITE_DONE) {
       return database.failure("cannot keep the key of a person");
     }
     keys.push_back({std::move(*uuid), std::move(*key)});

@@ -23,12 +23,14 @@ std::filesystem::path beside(std::filesystem::path path, const char* suffix) {
 
 std::optional<std::vector<std::uint8_t>> wrap(std::span<const std::uint8_t> secret, const Kek& kek,
                                               std::string_view name) {
-  const auto sealed = gcm_seal(kek.bytes(), secret, associated(name));
+  auto sealed = gcm_seal(kek.bytes(), secret, associated(name));
   if (!sealed) {
     return std::nullopt;
   }
   std::vector<std::uint8_t> out(sealed->iv.begin(), sealed->iv.end());
+  out.reserve(out.size() + sealed->ct.size());
   out.insert(out.end(), sealed->ct.begin(), sealed->ct.end());
+  OPENSSL_cleanse(sealed->ct.data(), sealed->ct.size());
   return out;
 }
 

@@ -22,21 +22,47 @@ std::string holder(const FileDescriptor& file) {
   return pid.empty() ? "another process" : "process " + pid;
 }
 
-}  // namespace
+std::string writes_already(const FileDescriptor& file, const std::filesystem::path& path) {
+  return path.string() + ": " + holder(file) + " writes this journal already";
+}
 
-Result<Lock> Lock::acquire(const std::filesystem::path& journal) {
-  const auto path = journal / "lock";
-  FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
-  if (!file) {
-    return fail(FailureKind::unreadable, path.string() + ": cannot open the lock: " + errno_text(errno));
-  }
+struct flock whole_file() {
   struct flock request{};
   request.l_type = F_WRLCK;
   request.l_whence = SEEK_SET;
+  return request;
+}
+
+}  // namespace
+
+std::optional<std::string> Lock::held(const std::filesystem::path& journal) {
+  const auto path = journal / "lock";
+  const auto file = open_own(path, O_RDONLY);
+  struct flock request = whole_file();
+  if (!file || ::fcntl(file->get(), F_OFD_GETLK, &request) != 0 || request.l_type == F_UNLCK) {
+    return std::nullopt;
+  }
+  return writes_already(*file, path);
+}
+
+Result<Lock> Lock::acquire(const std::filesystem::path& journal) {
+  const auto path = journal / "lock";
+  // It is written to: whoever owns the folder must not have another file written, least of all by root.
+  auto opened = open_own(path, O_RDWR | O_CREAT);
+  if (!opened) {
+    return fail(
+        opened.error().kind == FailureKind::tampered ? FailureKind::tampered : FailureKind::unreadable,
+        "cannot open the lock: " + opened.error().message);
+  }
+  FileDescriptor file = std::move(*opened);
+  if (auto given = give_to_owner(file, path); !given) {
+    return given.error();
+  }
+  const struct flock request = whole_file();
   if (::fcntl(file.get(), F_OFD_SETLK, &request) != 0) {
     const int error = errno;
     if (error == EAGAIN || error == EACCES) {
-      return fail(FailureKind::locked, path.string() + ": " + holder(file) + " writes this journal already");
+      return fail(FailureKind::locked, writes_already(file, path));
     }
     return fail(FailureKind::unreadable, path.string() + ": cannot lock: " + errno_text(error));
   }

@@ -4,6 +4,8 @@
 #include "audit/journal/file.hpp"
 
 #include <filesystem>
+#include <optional>
+#include <string>
 
 namespace tallygate::audit {
 
@@ -11,8 +13,13 @@ namespace tallygate::audit {
 /// the kernel drops with the process, however that ends.
 class Lock {
  public:
-  /// Takes the lock without waiting. Errors: locked (the message names the process), unreadable.
+  /// Takes the lock without waiting. Errors: locked (the message names the process), unreadable, tampered (in
+  /// its place is a link, or no regular file).
   static Result<Lock> acquire(const std::filesystem::path& journal);
+
+  /// That another process holds the lock, in words; nothing where none does or that cannot be told. Makes and
+  /// writes nothing.
+  [[nodiscard]] static std::optional<std::string> held(const std::filesystem::path& journal);
 
   /// Whether the path still leads to the locked file; otherwise a second writer could lock another one.
   /// Errors: missing, tampered.

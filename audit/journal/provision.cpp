@@ -43,14 +43,8 @@ class Undo {
 };
 
 Result<void> check_options(const ProvisionOptions& options, const Signer& root) {
-  if (!is_note_name(options.origin)) {
-    return fail(FailureKind::invalid, "the origin \"" + options.origin +
-                                          "\" must not be empty nor hold spaces, control characters or '+'");
-  }
-  if (options.origin.find("://") != std::string::npos) {
-    return fail(FailureKind::invalid,
-                "the origin \"" + options.origin +
-                    "\" must be a URL without its scheme, such as gateway.example.com/journal");
+  if (auto good = check_origin(options.origin); !good) {
+    return good.error();
   }
   if (root.name() != root_name(options.origin)) {
     return fail(FailureKind::invalid, "the provisioning key must be named " + root_name(options.origin));
@@ -173,10 +167,22 @@ Result<std::string> write_first(const std::filesystem::path& file, FirstEntry& f
 
 }  // namespace
 
-Result<Signer> generate_root(std::string_view origin) {
+Result<void> check_origin(std::string_view origin) {
   if (!is_note_name(origin)) {
     return fail(FailureKind::invalid, "the origin \"" + std::string(origin) +
                                           "\" must not be empty nor hold spaces, control characters or '+'");
+  }
+  if (origin.find("://") != std::string_view::npos) {
+    return fail(FailureKind::invalid,
+                "the origin \"" + std::string(origin) +
+                    "\" must be a URL without its scheme, such as gateway.example.com/journal");
+  }
+  return {};
+}
+
+Result<Signer> generate_root(std::string_view origin) {
+  if (auto good = check_origin(origin); !good) {
+    return good.error();
   }
   return Signer::generate(root_name(origin));
 }

@@ -40,6 +40,9 @@ struct Provisioned {
   std::string fingerprint;  ///< fingerprint() of the provisioning key
 };
 
+/// Whether a journal may be called so: a C2SP key name, a URL without its scheme. Errors: invalid.
+Result<void> check_origin(std::string_view origin);
+
 /// A new provisioning key for a journal called `origin`: an Ed25519 signer named `<origin>/root`.
 /// Errors: invalid (the origin is not a C2SP key name), crypto.
 Result<Signer> generate_root(std::string_view origin);

@@ -6,6 +6,42 @@
 #include <algorithm>
 
 namespace tallygate::audit {
+namespace {
+
+constexpr const char* lost_suffix = ".lost";
+
+// Sealed, and out of WAL mode: nothing that a writer is to go on with, and nothing that it left half-way.
+bool is_sealed(const std::filesystem::path& file, const std::string& vfs) {
+  auto database = Database::open(file, SQLITE_OPEN_READONLY, vfs);
+  if (!database) {
+    return false;
+  }
+  const auto state = database->value("SELECT value FROM meta WHERE key = 'state'");
+  const auto mode = database->value("PRAGMA journal_mode");
+  return state && mode && *state == "sealed" && *mode == "delete";
+}
+
+// SQLite would take the WAL of a lost file for that of the new one of the same name.
+Result<void> set_aside(const std::filesystem::path& file) {
+  for (const char* suffix : {"-wal", "-shm"}) {
+    const std::filesystem::path left = file.string() + suffix;
+    std::error_code error;
+    if (!std::filesystem::exists(std::filesystem::symlink_status(left, error))) {
+      continue;
+    }
+    const std::filesystem::path aside = left.string() + lost_suffix;
+    if (std::filesystem::exists(std::filesystem::symlink_status(aside, error))) {
+      return fail(FailureKind::exists, aside.string() + ": it is there already; move it elsewhere");
+    }
+    std::filesystem::rename(left, aside, error);
+    if (error) {
+      return fail(FailureKind::unreadable, left.string() + ": cannot be renamed: " + error.message());
+    }
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<RecordFiles> RecordFiles::open(const std::filesystem::path& folder, const std::string& origin,
                                       const std::string& vfs) {
@@ -20,19 +56,9 @@ Result<RecordFiles> RecordFiles::open(const std::filesystem::path& folder, const
     return fail(FailureKind::tampered,
                 folder.string() + ": the first segment, " + segment_name(0) + ", is missing");
   }
-  auto segment = Segment::open(files->back().path, origin, vfs);
-  if (!segment) {
-    return segment.error();
-  }
-  RecordFiles record(std::move(*files), std::move(*segment), vfs);
-  const auto end = record.open_.end();
-  if (!end) {
-    return end.error();
-  }
-  record.open_empty_ = end->entries_end == 0;
-  if (record.open_empty_ && record.files_.size() == 1) {
-    return fail(FailureKind::tampered,
-                record.files_.back().path.string() + ": the journal has no entry, not even its charter");
+  RecordFiles record(std::move(*files), origin, vfs);
+  if (auto opened = record.open_newest(); !opened) {
+    return opened.error();
   }
   if (auto finished = record.finish_newest_sealing(); !finished) {
     return finished.error();
@@ -40,15 +66,50 @@ Result<RecordFiles> RecordFiles::open(const std::filesystem::path& folder, const
   return record;
 }
 
+Result<void> RecordFiles::open_newest() {
+  const auto& newest = files_.back().path;
+  auto segment = Segment::open(newest, origin_, vfs_);
+  if (!segment && !is_sealed(newest, vfs_)) {
+    return segment.error();
+  }
+  if (segment) {
+    open_.emplace(std::move(*segment));
+  }
+  const auto end = open_ ? open_->end() : this->end();
+  if (!end) {
+    return end.error();
+  }
+  sealed_end_ = open_ ? 0 : end->entries_end;
+  open_empty_ = open_ && end->entries_end == 0;
+  if (end->entries_end == 0 && files_.size() == 1) {
+    return fail(FailureKind::tampered, newest.string() + ": the journal has no entry, not even its charter");
+  }
+  return {};
+}
+
+Result<Segment> RecordFiles::take() {
+  if (open_) {
+    return std::move(*open_);
+  }
+  const auto next = files_.back().path.parent_path() / segment_name(sealed_end_);
+  if (auto free = set_aside(next); !free) {
+    return free.error();
+  }
+  if (auto created = Segment::create(next, origin_, sealed_end_, vfs_); !created) {
+    return created.error();
+  }
+  return Segment::open(next, origin_, vfs_);
+}
+
 // Only the newest one but the open can have been on its way to being sealed; once its seal is on record, the
 // copy must be what that names. Any other copy was not made by a sealing, and takes nothing's place.
 Result<void> RecordFiles::finish_newest_sealing() {
-  if (files_.size() < 2) {
+  if (files_.size() < 2 || !open_) {
     return {};
   }
   std::optional<Digest> sha256;
   if (!open_empty_) {
-    const auto body = open_.body(files_.back().first);
+    const auto body = open_->body(files_.back().first);
     const auto seal = body ? parse_seal(*body) : std::nullopt;
     if (!seal) {
       return {};  // the record is judged elsewhere
@@ -63,24 +124,28 @@ Result<void> RecordFiles::finish_newest_sealing() {
 Result<Database> RecordFiles::read(const SegmentFile& file) const {
   const auto unfinished = unsealed();
   const bool final = !unfinished || unfinished->first != file.first;
-  return Database::open(file.path, final ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, vfs_);
+  return Database::open(file.path,
+                        final ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, vfs_);
 }
 
 Result<SegmentEnd> RecordFiles::end() {
-  if (!open_empty_) {
-    return open_.end();
+  if (open_ && !open_empty_) {
+    return open_->end();
   }
-  auto database = read(files_[files_.size() - 2]);
+  auto database = read(files_[files_.size() - (open_ ? 2 : 1)]);
   return database ? segment_end(*database) : Result<SegmentEnd>(database.error());
 }
 
 std::optional<SegmentFile> RecordFiles::unsealed() const {
+  if (!open_) {
+    return files_.back();
+  }
   return open_empty_ ? std::optional(files_[files_.size() - 2]) : std::nullopt;
 }
 
 Result<std::string> RecordFiles::charter_entry() {
-  if (files_.size() == 1) {
-    return open_.body(0);
+  if (is_open(0)) {
+    return open_->body(0);
   }
   auto database = read(files_.front());
   if (!database) {
@@ -100,8 +165,8 @@ Result<CompactRange> RecordFiles::base() {
     return CompactRange();
   }
   std::string body;
-  if (newest + 1 == files_.size()) {
-    const auto first = open_.body(file.first);
+  if (is_open(newest)) {
+    const auto first = open_->body(file.first);
     if (!first && first.error().kind != FailureKind::missing) {
       return first.error();
     }
@@ -125,8 +190,8 @@ Result<CompactRange> RecordFiles::base() {
 Result<void> RecordFiles::leaves_of(std::size_t index, std::uint64_t from,
                                     const std::function<void(const Digest&)>& each) {
   Sha256 sha;
-  if (index + 1 == files_.size()) {
-    return open_.read(from, [&](std::uint64_t, std::string_view body) { each(sha.leaf(body)); });
+  if (is_open(index)) {
+    return open_->read(from, [&](std::uint64_t, std::string_view body) { each(sha.leaf(body)); });
   }
   const SegmentFile& file = files_[index];
   auto database = read(file);
@@ -163,7 +228,8 @@ Result<void> RecordFiles::leaves_of(std::size_t index, std::uint64_t from,
   if (rc != SQLITE_DONE) {
     return database->failure("cannot read the entries");
   }
-  if (seq != files_[index + 1].first) {
+  const std::uint64_t end = index + 1 < files_.size() ? files_[index + 1].first : sealed_end_;
+  if (seq != end) {
     return fail(FailureKind::tampered, file.path.string() + ": entry " + std::to_string(seq) + " is missing");
   }
   return {};

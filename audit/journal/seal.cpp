@@ -62,11 +62,14 @@ std::filesystem::path folder_of(const std::filesystem::path& file) {
 }
 
 Result<void> rest(const std::filesystem::path& file) {
-  FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!opened || ::fchmod(opened.get(), sealed_mode) != 0 || ::fsync(opened.get()) != 0) {
+  const auto opened = open_own(file, O_RDONLY);
+  if (!opened) {
+    return opened.error();
+  }
+  if (::fchmod(opened->get(), sealed_mode) != 0 || ::fsync(opened->get()) != 0) {
     return fail(FailureKind::unreadable, file.string() + ": cannot be made final: " + errno_text(errno));
   }
-  if (auto given = give_to_owner(opened, file); !given) {
+  if (auto given = give_to_owner(*opened, file); !given) {
     return given;
   }
   return sync_folder(folder_of(file));
@@ -116,7 +119,7 @@ Result<void> replace_by_copy(Database& database, const std::filesystem::path& fi
 }
 
 Result<void> leave_wal(const std::filesystem::path& file, const std::string& vfs) {
-  auto database = Database::open(file, SQLITE_OPEN_READWRITE, vfs);
+  auto database = Database::open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, vfs);
   if (!database) {
     return database.error();
   }
@@ -206,7 +209,7 @@ Result<Digest> seal_file(const std::filesystem::path& file, const std::string& v
   std::string state;
   std::string mode;
   {
-    auto database = Database::open(file, SQLITE_OPEN_READWRITE, vfs);
+    auto database = Database::open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, vfs);
     if (!database) {
       return database.error();
     }
@@ -236,10 +239,9 @@ Result<Digest> seal_file(const std::filesystem::path& file, const std::string& v
 }
 
 Result<Digest> file_sha256(const std::filesystem::path& file, const std::stop_token& stop) {
-  FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto opened = open_to_read(file);
   if (!opened) {
-    return fail(errno == ENOENT ? FailureKind::missing : FailureKind::unreadable,
-                file.string() + ": " + errno_text(errno));
+    return opened.error();
   }
   std::string piece(piece_bytes, '\0');
   Sha256 sha;
@@ -248,7 +250,7 @@ Result<Digest> file_sha256(const std::filesystem::path& file, const std::stop_to
     if (stop.stop_requested()) {
       return fail(FailureKind::unreadable, file.string() + ": reading it was stopped");
     }
-    const ssize_t got = ::read(opened.get(), piece.data(), piece.size());
+    const ssize_t got = ::read(opened->get(), piece.data(), piece.size());
     if (got < 0 && errno == EINTR) {
       continue;
     }

@@ -1,5 +1,6 @@
 #include "audit/journal/segment.hpp"
 
+#include "audit/journal/format.hpp"
 #include "audit/journal/schema.hpp"
 
 #include <algorithm>
@@ -77,7 +78,7 @@ Result<void> write_empty(const std::filesystem::path& file, std::string_view ori
   if (auto created = create_file(file, {}, 0640); !created) {
     return created.error();
   }
-  auto database = Database::open(file, SQLITE_OPEN_READWRITE, vfs);
+  auto database = Database::open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, vfs);
   if (!database) {
     return database.error();
   }
@@ -95,7 +96,7 @@ Result<void> write_empty(const std::filesystem::path& file, std::string_view ori
   }
   const std::string first_text = std::to_string(first);
   const std::array<std::pair<std::string_view, std::string_view>, 4> rows = {
-      {{"format", "1"}, {"origin", origin}, {"first", first_text}, {"state", "open"}}};
+      {{"format", segment_format}, {"origin", origin}, {"first", first_text}, {"state", "open"}}};
   for (const auto& [key, value] : rows) {
     insert->bind(1, key);
     insert->bind(2, value);
@@ -148,7 +149,7 @@ Result<Segment> Segment::open(const std::filesystem::path& file, std::string_vie
   if (!before) {
     return before.error();
   }
-  auto database = Database::open(file, SQLITE_OPEN_READWRITE, vfs);
+  auto database = Database::open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, vfs);
   if (!database) {
     return database.error();
   }
@@ -190,19 +191,19 @@ Result<void> Segment::prepare(std::string_view origin) {
                                              ", it must be " + std::string(pragma.value));
     }
   }
+  if (auto good = check_meta_format(); !good) {
+    return good.error();
+  }
   if (auto good = check_schema(); !good) {
     return good.error();
   }
-  const auto described = database_.value(
-      "SELECT group_concat(key || '=' || value, char(10)) FROM (SELECT * FROM meta WHERE key IN "
-      "('format','state') "
-      "ORDER BY key)");
+  const auto state = database_.value("SELECT value FROM meta WHERE key = 'state'");
   const auto named = database_.value("SELECT value FROM meta WHERE key = 'origin'");
-  if (!described || !named) {
-    return described ? named.error() : described.error();
+  if (!state || !named) {
+    return state ? named.error() : state.error();
   }
-  if (*described != "format=1\nstate=open") {
-    return fail(FailureKind::tampered, file_.string() + ": not an open segment of format 1");
+  if (*state != "open") {
+    return fail(FailureKind::tampered, file_.string() + ": not an open segment");
   }
   if (*named != origin) {
     return fail(FailureKind::tampered, file_.string() + ": the segment belongs to journal \"" + *named +
@@ -224,6 +225,17 @@ Result<void> Segment::prepare(std::string_view origin) {
   sqlite3_wal_hook(connection, note_frames, wal_.get());
   sqlite3_set_authorizer(connection, authorize, nullptr);
   return {};
+}
+
+// Before the schema: that of a later format may be another, and nothing is wrong with it.
+Result<void> Segment::check_meta_format() {
+  const auto tables =
+      database_.value("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'");
+  if (!tables || *tables != "1") {
+    return {};  // check_schema() says what is missing
+  }
+  const auto format = database_.value("SELECT value FROM meta WHERE key = 'format'");
+  return format ? check_format(*format, file_.string()) : format.error();
 }
 
 Result<void> Segment::check_schema() {

@@ -38,7 +38,7 @@ class Segment {
                              const std::string& vfs = {});
 
   /// Opens a segment for writing, never creating it. Refuses one whose schema, format or origin is another.
-  /// Errors: missing, unreadable, tampered.
+  /// Errors: missing, unreadable (also: of a later format), tampered.
   static Result<Segment> open(const std::filesystem::path& file, std::string_view origin,
                               const std::string& vfs = {});
 
@@ -86,6 +86,7 @@ class Segment {
   Segment(Database database, std::filesystem::path file)
       : database_(std::move(database)), file_(std::move(file)) {}
   Result<void> prepare(std::string_view origin);
+  [[nodiscard]] Result<void> check_meta_format();
   Result<void> check_schema();
 
   Database database_;

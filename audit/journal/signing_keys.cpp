@@ -2,12 +2,25 @@
 
 #include "audit/journal/time_text.hpp"
 
+#include <algorithm>
+
 namespace tallygate::audit {
 namespace {
 
 constexpr std::size_t keys_max = 2;
 
 }  // namespace
+
+bool may_go_on(const Note& newest, std::span<const VerifyKey> keys) {
+  const auto signers = verify_note(newest, keys);
+  if (!signers || signers->empty()) {
+    return false;
+  }
+  const auto last = std::find_if(newest.lines.rbegin(), newest.lines.rend(),
+                                 [&keys](const auto& line) { return line.name == keys.front().name; });
+  return std::any_of(keys.begin(), keys.end(),
+                     [&last](const VerifyKey& key) { return key.id == last->id && key.name == last->name; });
+}
 
 Result<SigningKeys> SigningKeys::open(const std::filesystem::path& keyring, const KekSource& kek) {
   const auto key = load_kek(kek);
@@ -41,7 +54,7 @@ std::vector<VerifyKey> SigningKeys::verify_keys() const {
 bool SigningKeys::resolve(const Note& note) {
   const auto keys = verify_keys();
   const auto signers = verify_note(note, keys);
-  const bool known = signers && !signers->empty();
+  const bool known = may_go_on(note, keys);
   current_ = known ? signers->back() : keys_.size() - 1;
   return known;
 }
@@ -66,11 +79,51 @@ Result<std::string> SigningKeys::prepare(std::uint64_t first, Time now) {
   return keys_.back().signer.vkey();
 }
 
-Result<std::string> SigningKeys::sign(std::uint64_t size, const Digest& root, bool handing_over) const {
+Result<std::string> SigningKeys::prepare_next(Time now) {
+  const auto kek = load_kek(kek_);
+  if (!kek) {
+    return kek.error();
+  }
+  const auto next = Signer::generate(signer().name());
+  if (!next) {
+    return next.error();
+  }
+  if (auto kept = keyring_.keep_next(*next, time_text(now), *kek); !kept) {
+    return kept.error();
+  }
+  return next->vkey();
+}
+
+Result<void> SigningKeys::take_next(const std::string& vkey, std::uint64_t first) {
+  if (auto done = complete(); !done) {
+    return done.error();
+  }
+  const auto kek = load_kek(kek_);
+  if (!kek) {
+    return kek.error();
+  }
+  if (auto taken = keyring_.take_next(vkey, first); !taken) {
+    return taken.error();
+  }
+  auto keys = keyring_.load(*kek);
+  if (!keys) {
+    return keys.error();
+  }
+  const auto next = std::find_if(keys->begin(), keys->end(),
+                                 [&vkey](const KeptKey& key) { return key.signer.vkey() == vkey; });
+  if (next == keys->end()) {
+    return fail(FailureKind::missing, "the keyring does not hold " + vkey);
+  }
+  keys_.push_back(std::move(*next));
+  return {};
+}
+
+Result<std::string> SigningKeys::sign(std::uint64_t size, const Digest& root, Turn turn) const {
   const std::string text = checkpoint_text(signer().name(), size, root);
   std::string note = text + '\n';
-  const std::size_t end = handing_over ? keys_.size() : current_ + 1;
-  for (std::size_t i = current_; i < end; ++i) {
+  const std::size_t begin = turn == Turn::next ? keys_.size() - 1 : current_;
+  const std::size_t end = turn == Turn::one ? current_ + 1 : keys_.size();
+  for (std::size_t i = begin; i < end; ++i) {
     const auto signature = keys_[i].signer.sign(text);
     if (!signature) {
       return signature.error();

@@ -11,12 +11,23 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace tallygate::audit {
+
+/// Whether one of `keys` is in force after a record's newest checkpoint: it signed it, and the last of the
+/// journal's own keys to do so is one of them. Where another one signed last, it was handed over to.
+[[nodiscard]] bool may_go_on(const Note& newest, std::span<const VerifyKey> keys);
+/// Which keys sign a checkpoint.
+enum class Turn {
+  one,   ///< the key in force
+  both,  ///< a key hands over to the next: both
+  next,  ///< the next alone, out of turn: the one in force is lost, or somebody else has it too
+};
 
 /// The signing keys of the one writer (journal.md §6): the one in force, and while a rotation is under way
 /// the one that follows. A rotation is prepare(), then a commit whose checkpoint both keys sign, then its
@@ -40,9 +51,16 @@ class SigningKeys {
   /// load_kek().
   Result<std::string> prepare(std::uint64_t first, Time now);
 
-  /// A checkpoint note of (`size`, `root`) by the key in force, and by the one that follows as well where
-  /// `handing_over`. Errors: crypto.
-  [[nodiscard]] Result<std::string> sign(std::uint64_t size, const Digest& root, bool handing_over) const;
+  /// Makes a key for the provisioning key to name in a grant and keeps it in the keyring; one that waited
+  /// there before is destroyed. Nothing about the key in force changes. Gives its vkey. Errors: as prepare().
+  Result<std::string> prepare_next(Time now);
+
+  /// Makes the key with this vkey, which prepare_next() made, the one that follows, as prepare() does with a
+  /// new one. Errors: missing (none such waits), crypto, unreadable, and as load_kek().
+  Result<void> take_next(const std::string& vkey, std::uint64_t first);
+
+  /// A checkpoint note of (`size`, `root`) by the keys whose turn it is. Errors: crypto.
+  [[nodiscard]] Result<std::string> sign(std::uint64_t size, const Digest& root, Turn turn) const;
 
   /// The key that follows is in force from here on. To be called when the commit that hands over is durable.
   void hand_over();

@@ -5,6 +5,23 @@
 #include <cstddef>
 
 namespace tallygate::audit {
+namespace {
+
+// What was asked of SQLite tells a person nothing: its own message and the file's name do.
+constexpr std::string_view cannot_use = "cannot be used";
+
+}  // namespace
+
+namespace {
+
+// SQLITE_OPEN_NOFOLLOW refuses a link anywhere in the name; the folders are the caller's choice.
+std::filesystem::path in_its_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto folder = std::filesystem::canonical(path.has_parent_path() ? path.parent_path() : ".", error);
+  return error ? path : folder / path.filename();
+}
+
+}  // namespace
 
 std::span<const std::uint8_t> Statement::blob(int column) {
   const auto* data = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_.get(), column));
@@ -20,8 +37,9 @@ std::string_view Statement::text(int column) {
 
 Result<Database> Database::open(const std::filesystem::path& path, int flags, const std::string& vfs) {
   sqlite3* connection = nullptr;
+  const std::string name = (flags & SQLITE_OPEN_NOFOLLOW) != 0 ? in_its_folder(path).string() : path.string();
   const int rc =
-      sqlite3_open_v2(path.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+      sqlite3_open_v2(name.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
                       vfs.empty() ? nullptr : vfs.c_str());
   Database database;
   database.connection_.reset(connection);
@@ -41,7 +59,7 @@ Result<Database> Database::open(const std::filesystem::path& path, int flags, co
 
 Result<void> Database::execute(const char* sql) {
   if (sqlite3_exec(get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
-    return failure(sql);
+    return failure(cannot_use);
   }
   return {};
 }
@@ -58,7 +76,7 @@ Result<std::string> Database::value(const char* sql) {
   if (rc == SQLITE_DONE) {
     return std::string();
   }
-  return failure(sql);
+  return failure(cannot_use);
 }
 
 Result<Statement> Database::prepare(std::string_view sql) {
@@ -66,7 +84,7 @@ Result<Statement> Database::prepare(std::string_view sql) {
   const int rc = sqlite3_prepare_v3(get(), sql.data(), static_cast<int>(sql.size()),
                                     SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (rc != SQLITE_OK) {
-    return failure(sql);
+    return failure(cannot_use);
   }
   return Statement(statement);
 }

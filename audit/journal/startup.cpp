@@ -1,20 +1,19 @@
 #include "audit/journal/startup.hpp"
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <utility>
 
 namespace tallygate::audit {
 namespace {
-
-constexpr std::string_view way_out =
-    " Nothing is served until the newest files are put back, or until: tallygate audit recover --grant F";
 
 std::string entries(std::uint64_t count) {
   return std::to_string(count) + (count == 1 ? " entry" : " entries");
 }
 
 Failure tampered(std::string message) {
-  return fail(FailureKind::tampered, std::move(message) + "." + std::string(way_out));
+  return fail(FailureKind::tampered, std::move(message));
 }
 
 // The newest checkpoint must be the batch's own: as large as the record, signed by the journal's key.
@@ -43,19 +42,20 @@ Result<Checkpoint> read_checkpoint(const SegmentEnd& end, std::span<const Verify
 
 struct Walk {
   Tip tip;
-  std::optional<Digest> root_at_head;
-  std::optional<Digest> root_at_known;
+  std::map<std::uint64_t, Digest> roots;  // at the sizes that were looked for
 };
 
-Result<Walk> walk(RecordFiles& files, Tip from, std::uint64_t head_size, std::uint64_t known_size) {
+Result<Walk> walk(RecordFiles& files, Tip from, std::span<const std::uint64_t> sizes) {
   Sha256 sha;
-  Walk walk{std::move(from), std::nullopt, std::nullopt};
+  Walk walk{std::move(from), {}};
+  std::vector<std::uint64_t> ahead(sizes.begin(), sizes.end());
+  std::sort(ahead.begin(), ahead.end(), std::greater<>());
   const auto look = [&] {
-    if (walk.tip.range.size() == head_size) {
-      walk.root_at_head = walk.tip.range.root(sha);
-    }
-    if (walk.tip.range.size() == known_size) {
-      walk.root_at_known = walk.tip.range.root(sha);
+    while (!ahead.empty() && ahead.back() <= walk.tip.range.size()) {
+      if (ahead.back() == walk.tip.range.size()) {
+        walk.roots[ahead.back()] = walk.tip.range.root(sha);
+      }
+      ahead.pop_back();
     }
   };
   look();
@@ -70,16 +70,14 @@ Result<Walk> walk(RecordFiles& files, Tip from, std::uint64_t head_size, std::ui
   return walk;
 }
 
-Failure refuse(Standing standing, std::uint64_t size, const HeadBlock& head,
-               const std::filesystem::path& path) {
-  const std::uint64_t acknowledged = head.checkpoint.size;
-  if (standing == Standing::behind) {
-    return tampered("The journal ends after " + entries(size) + ", but " + path.string() + " acknowledged " +
-                    std::to_string(acknowledged) + ": the newest " + entries(acknowledged - size) +
-                    " are missing");
-  }
-  return tampered("The first " + entries(acknowledged) + " of the journal are not those that " +
-                  path.string() + " acknowledged: the record was altered or replaced");
+Failure altered() {
+  return tampered(
+      "The journal's entries do not have the root that its newest checkpoint signs: one was altered");
+}
+
+std::optional<Digest> root_in(const std::map<std::uint64_t, Digest>& roots, std::uint64_t size) {
+  const auto found = roots.find(size);
+  return found == roots.end() ? std::nullopt : std::optional(found->second);
 }
 
 // Where to begin: at what this process knows, else at what was sealed before, else, where head is older than
@@ -130,7 +128,7 @@ Standing compare(std::uint64_t journal_size, const std::optional<Digest>& root_t
 
 Result<Examined> examine(RecordFiles& files, std::span<const VerifyKey> keys, const HeadBlock& head,
                          const std::filesystem::path& head_path, const std::optional<Known>& known,
-                         const std::optional<Checkpoint>& forgiven) {
+                         std::span<const Checkpoint> forgiven) {
   auto end = files.end();
   if (!end) {
     return end.error();
@@ -142,10 +140,11 @@ Result<Examined> examine(RecordFiles& files, std::span<const VerifyKey> keys, co
     return tampered("The journal ends after " + entries(end->entries_end) + ", but " +
                     std::to_string(known_size) + " were recorded: it was replaced by an older one");
   }
-  const bool abandons =
-      forgiven && forgiven->size == head.checkpoint.size && forgiven->root == head.checkpoint.root;
+  const bool abandons = std::any_of(forgiven.begin(), forgiven.end(), [&head](const Checkpoint& one) {
+    return one.size == head.checkpoint.size && one.root == head.checkpoint.root;
+  });
   if (end->entries_end < head.checkpoint.size && !abandons) {
-    return refuse(Standing::behind, end->entries_end, head, head_path);
+    return tampered(refusal_text(Standing::behind, end->entries_end, head.checkpoint, head_path));
   }
   const auto checkpoint = read_checkpoint(*end, keys);
   if (!checkpoint) {
@@ -157,29 +156,64 @@ Result<Examined> examine(RecordFiles& files, std::span<const VerifyKey> keys, co
   if (!from) {
     return from.error();
   }
-  auto walked = walk(files, std::move(*from), head.checkpoint.size, known_size);
+  const std::array<std::uint64_t, 2> sizes = {head.checkpoint.size, known_size};
+  auto walked = walk(files, std::move(*from), sizes);
   if (!walked) {
     return walked.error();
   }
-  if (remembered) {
-    walked->root_at_head = remembered;
-  }
   Sha256 sha;
   if (walked->tip.range.root(sha) != checkpoint->root) {
-    return tampered(
-        "The journal's entries do not have the root that its newest checkpoint signs: one was altered");
+    return altered();
   }
-  if (known && walked->root_at_known != known->tip.range.root(sha)) {
+  if (known && root_in(walked->roots, known_size) != known->tip.range.root(sha)) {
     return tampered("The journal is not the one that was written here before: it was replaced");
   }
-  const Standing standing = compare(end->entries_end, walked->root_at_head, head.checkpoint);
+  const auto there = remembered ? remembered : root_in(walked->roots, head.checkpoint.size);
+  const Standing standing = compare(end->entries_end, there, head.checkpoint);
   const bool refused = standing == Standing::behind || standing == Standing::different;
   if (refused && !abandons) {
-    return refuse(standing, end->entries_end, head, head_path);
+    return tampered(refusal_text(standing, end->entries_end, head.checkpoint, head_path));
   }
   return Examined{std::move(walked->tip), std::move(end->note),
                   checkpoint->root,       standing,
                   head.checkpoint.size,   refused};
+}
+
+std::string refusal_text(Standing standing, std::uint64_t size, const Checkpoint& head,
+                         const std::filesystem::path& head_path) {
+  if (standing == Standing::behind) {
+    return "The journal ends after " + entries(size) + ", but " + head_path.string() + " acknowledged " +
+           std::to_string(head.size) + ": the newest " + entries(head.size - size) + " are missing";
+  }
+  return "The first " + entries(head.size) + " of the journal are not those that " + head_path.string() +
+         " acknowledged: the record was altered or replaced";
+}
+
+Result<RecordEnd> read_end(RecordFiles& files, std::span<const VerifyKey> keys,
+                           std::span<const std::uint64_t> sizes) {
+  auto end = files.end();
+  if (!end) {
+    return end.error();
+  }
+  const auto checkpoint = read_checkpoint(*end, keys);
+  if (!checkpoint) {
+    return checkpoint.error();
+  }
+  auto base = files.base();
+  if (!base) {
+    return base.error();
+  }
+  const bool enough =
+      std::all_of(sizes.begin(), sizes.end(), [&base](std::uint64_t size) { return base->size() <= size; });
+  auto walked = walk(files, enough ? Tip{std::move(*base), {}} : Tip{}, sizes);
+  if (!walked) {
+    return walked.error();
+  }
+  Sha256 sha;
+  if (walked->tip.range.root(sha) != checkpoint->root) {
+    return altered();
+  }
+  return RecordEnd{std::move(walked->tip), std::move(end->note), checkpoint->root, std::move(walked->roots)};
 }
 
 }  // namespace tallygate::audit

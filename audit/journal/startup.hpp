@@ -8,6 +8,7 @@
 #include "audit/journal/tree.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -61,10 +62,27 @@ struct Examined {
 /// Reads the newest segment (those before it too where head is older), hashes its entries, holds the root
 /// against the newest checkpoint, that against `keys`, of which one must have signed it, and all against
 /// `head`. What `known` covers is not read again unless head is older than it remembers. `head_path` is for
-/// the messages. A head that is exactly `forgiven` is given up instead of refused. Errors: tampered (says
+/// the messages. A head that is one of `forgiven` is given up instead of refused. Errors: tampered (says
 /// what and by how much), unreadable.
 Result<Examined> examine(RecordFiles& files, std::span<const VerifyKey> keys, const HeadBlock& head,
                          const std::filesystem::path& head_path, const std::optional<Known>& known,
-                         const std::optional<Checkpoint>& forgiven = std::nullopt);
+                         std::span<const Checkpoint> forgiven = {});
+
+/// Why a record does not go on from `head`, which is `behind` or `different` for one of that size.
+std::string refusal_text(Standing standing, std::uint64_t size, const Checkpoint& head,
+                         const std::filesystem::path& head_path);
+
+/// The end of a record, whatever anchors say of it.
+struct RecordEnd {
+  Tip tip;
+  std::string note;                       ///< the newest checkpoint
+  Digest root{};                          ///< and its root
+  std::map<std::uint64_t, Digest> roots;  ///< the record's own at the sizes that were asked for and exist
+};
+
+/// Reads and holds the record against its newest checkpoint as examine() does, and against no anchor.
+/// Errors: tampered, unreadable.
+Result<RecordEnd> read_end(RecordFiles& files, std::span<const VerifyKey> keys,
+                           std::span<const std::uint64_t> sizes);
 
 }  // namespace tallygate::audit

@@ -1,10 +1,12 @@
 #include "audit/journal/uuid.hpp"
 
+#include "audit/journal/hash.hpp"
+
 #include <openssl/rand.h>
 
-#include <array>
-#include <cstdint>
-#include <string_view>
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 namespace tallygate::audit {
 namespace {
@@ -58,6 +60,43 @@ Result<std::string> time_uuid(Time time) {
     milliseconds >>= 8U;
   }
   return text(*uuid, 7);
+}
+
+bool is_uuid(std::string_view text) noexcept {
+  constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  constexpr std::string_view digits = "0123456789abcdef";
+  bool fits = text.size() == form.size();
+  for (std::size_t i = 0; fits && i < form.size(); ++i) {
+    fits = form[i] == '-' ? text[i] == '-' : digits.find(text[i]) != std::string_view::npos;
+  }
+  return fits;
+}
+
+std::optional<std::array<std::uint8_t, uuid_bytes>> uuid_of(std::string_view text) noexcept {
+  if (text.size() != uuid_text_size || text[8] != '-' || text[13] != '-' || text[18] != '-' ||
+      text[23] != '-') {
+    return std::nullopt;
+  }
+  // As the first half of a hash: one way to read hex, and a fast one.
+  std::array<char, 2 * sizeof(Digest)> digits;
+  digits.fill('0');
+  std::memcpy(&digits[0], &text[0], 8);
+  std::memcpy(&digits[8], &text[9], 4);
+  std::memcpy(&digits[12], &text[14], 4);
+  std::memcpy(&digits[16], &text[19], 4);
+  std::memcpy(&digits[20], &text[24], 12);
+  const auto read = digest_from_hex({digits.data(), digits.size()});
+  if (!read) {
+    return std::nullopt;
+  }
+  std::array<std::uint8_t, uuid_bytes> bytes;
+  std::copy_n(read->begin(), bytes.size(), bytes.begin());
+  return bytes;
+}
+
+std::optional<std::array<std::uint8_t, uuid_bytes>> uuid7_bytes(std::string_view text) noexcept {
+  const auto bytes = uuid_of(text);
+  return bytes && (*bytes)[6] >> 4U == 7 && (*bytes)[8] >> 6U == 2 ? bytes : std::nullopt;
 }
 
 }  // namespace tallygate::audit

@@ -48,6 +48,7 @@ Writer::Writer(std::unique_ptr<Journal> journal, const WriterOptions& options, C
                       wake_.notify_one();
                     }) {
   counters_.newest_seq = journal_->size() - 1;
+  segment_first_ = journal_->segment_first();
   thread_ = std::thread(&Writer::run, this);
 }
 
@@ -152,7 +153,10 @@ void Writer::run() {
   std::vector<PendingAct> acts;
   std::unique_lock lock(mutex_);
   while (wait_for_work(lock)) {
-    taken.swap(queue_);
+    added_ = forming_.size();
+    taken.swap(forming_);
+    std::move(queue_.begin(), queue_.end(), std::back_inserter(taken));
+    queue_.clear();
     acts.swap(acts_);
     if (!taken.empty()) {
       crowd_.begin(unanswered_);
@@ -165,6 +169,8 @@ void Writer::run() {
       enter_failure(acknowledger_.failure());
     }
     if (failed_) {
+      journal_->abandon();
+      early_failure_.reset();
       refuse(taken, reason_);
       if (look && !unacknowledged) {
         try_recovery();
@@ -178,6 +184,7 @@ void Writer::run() {
       }
       keep_house();
     }
+    segment_first_.store(journal_->segment_first(), std::memory_order_relaxed);
     perform_all(acts);
     taken.clear();
     lock.lock();
@@ -197,23 +204,45 @@ bool Writer::wait_for_work(std::unique_lock<std::mutex>& lock) {
     const bool riders_due = !queue_.empty() && now >= rider_deadline_;
     const bool broken = unacknowledged_ && !failed_;
     const bool gathering = awaited_ > 0 && awaited_ < crowd_.goal() && now < gather_until_;
-    if ((awaited_ > 0 && !gathering) || riders_due || broken || queue_.size() >= options_.batch_max ||
-        !acts_.empty() || poked_ || now >= next_look_) {
+    if ((awaited_ > 0 && !gathering) || riders_due || broken ||
+        forming_.size() + queue_.size() >= options_.batch_max || !acts_.empty() || poked_ ||
+        now >= next_look_ || early_failure_) {
       return true;
     }
     if (closing_) {
-      return !queue_.empty();
+      return !queue_.empty() || !forming_.empty();
+    }
+    if (gathering && !failed_ && !queue_.empty()) {
+      begin_early(lock);
+      continue;
     }
     auto until = queue_.empty() ? next_look_ : std::min(next_look_, rider_deadline_);
     if (gathering) {
       until = std::min(until, gather_until_);
     }
     sleeping_ = true;
-    long_sleep_ = queue_.empty();
+    long_sleep_ = queue_.empty() && forming_.empty();
     wake_.wait_until(lock, until);
     sleeping_ = false;
     long_sleep_ = false;
   }
+}
+
+// While the others are on their way, those who have come are chained, hashed and inserted, so that the last
+// one waits for little more than the disk.
+void Writer::begin_early(std::unique_lock<std::mutex>& lock) {
+  const std::size_t first = forming_.size();
+  const std::size_t room = options_.batch_max - first;
+  const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(std::min(room, queue_.size()));
+  std::move(queue_.begin(), end, std::back_inserter(forming_));
+  queue_.erase(queue_.begin(), end);
+  lock.unlock();
+  for (std::size_t i = first; i < forming_.size() && !early_failure_; ++i) {
+    if (const auto added = journal_->add(forming_[i].event); !added) {
+      early_failure_ = added.error();
+    }
+  }
+  lock.lock();
 }
 
 void Writer::commit_all(std::vector<Pending>& taken) {
@@ -234,18 +263,24 @@ bool Writer::commit(std::span<Pending> pending) {
   Batch batch;
   batch.begun = Steady::now();
   batch.completions.reserve(pending.size());
-  events_.clear();
+  auto failure = std::exchange(early_failure_, std::nullopt);
   for (Pending& one : pending) {
-    events_.push_back(&one.event);
+    if (added_ > 0) {
+      --added_;
+    } else if (!failure) {
+      if (const auto added = journal_->add(one.event); !added) {
+        failure = added.error();
+      }
+    }
     batch.completions.push_back({one.ticket, Outcome::unwritable, {}});
     batch.bytes += one.event.size();
     batch.awaited += one.awaited ? 1 : 0;
   }
-  auto note = journal_->commit(events_, receipts_);
+  auto note = failure ? Result<std::string>(*failure) : journal_->commit_added(receipts_);
   if (!note) {
-    const Failure failure = note.error();
-    enter_failure(failure);
-    settle(batch, &failure);
+    const Failure cause = note.error();
+    enter_failure(cause);
+    settle(batch, &cause);
     return false;
   }
   batch.note = std::move(*note);
@@ -412,6 +447,7 @@ void Writer::perform_all(std::vector<PendingAct>& acts) {
       count_failure();
       enter_failure(answer ? fail(FailureKind::unreadable, "the journal failed") : answer.error());
     }
+    segment_first_.store(journal_->segment_first(), std::memory_order_relaxed);  // before anybody hears of it
     pending.answer.set_value(std::move(answer));
   }
   acts.clear();

@@ -136,6 +136,9 @@ class Writer {
   /// sink.
   void close();
 
+  /// seq of the first entry of the segment that is open, or was a moment ago. Thread-safe.
+  [[nodiscard]] std::uint64_t segment_first() const { return segment_first_.load(std::memory_order_relaxed); }
+
   /// The value of `gateway` for encode().
   [[nodiscard]] const std::string& gateway_json() const { return gateway_json_; }
 
@@ -165,6 +168,7 @@ class Writer {
   void keep_house();
   [[nodiscard]] bool settled();
   bool wait_for_work(std::unique_lock<std::mutex>& lock);
+  void begin_early(std::unique_lock<std::mutex>& lock);
   void commit_all(std::vector<Pending>& taken);
   [[nodiscard]] std::chrono::microseconds patience_after(Steady::duration commit) const;
   bool commit(std::span<Pending> pending);
@@ -184,17 +188,19 @@ class Writer {
   CompletionSink& sink_;
   const WriterLog log_;
   std::string gateway_json_;
+  std::atomic<std::uint64_t> segment_first_{0};  // written by the writer's thread only
 
   mutable std::mutex mutex_;  // guards the queue and the state
   std::condition_variable wake_;
   std::vector<Pending> queue_;
+  std::vector<Pending> forming_;  // of the next batch, in its transaction already; the writer's thread adds
   std::vector<PendingAct> acts_;
-  std::size_t awaited_ = 0;              // of those in queue_
-  std::size_t unanswered_ = 0;           // waiters in queue_ and in the batches under way
+  std::size_t awaited_ = 0;              // of those in queue_ and forming_
+  std::size_t unanswered_ = 0;           // waiters in queue_, forming_ and the batches under way
   Crowd crowd_;                          // of those, of late
   std::chrono::microseconds gather_{0};  // how long the next batch may be kept
   Steady::time_point gather_until_;      // for the batch that is forming
-  std::size_t pending_ = 0;              // queue_ and the batches under way
+  std::size_t pending_ = 0;              // queue_, forming_ and the batches under way
   std::size_t pending_bytes_ = 0;
   Steady::time_point rider_deadline_;
   bool sleeping_ = false;    // the writer waits and must be woken for an awaited event
@@ -208,7 +214,8 @@ class Writer {
 
   // The rest belongs to the writer's thread.
   std::unique_ptr<Journal> journal_;
-  std::vector<EncodedEvent*> events_;
+  std::size_t added_ = 0;                 // of the batch that is taken up, those that are in its transaction
+  std::optional<Failure> early_failure_;  // of a batch that was forming
   std::vector<Receipt> receipts_;
   std::string cause_;  // of the failure that lasts, for the record
   std::chrono::milliseconds retry_{0};

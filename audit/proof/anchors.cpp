@@ -1,9 +1,12 @@
 #include "audit/proof/anchors.hpp"
 
+#include "audit/journal/file.hpp"
 #include "audit/journal/head.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <fstream>
+#include <cerrno>
 #include <system_error>
 
 namespace tallygate::audit {
@@ -19,13 +22,26 @@ struct Judged {
 };
 
 Result<std::string> read_bytes(const fs::path& file, std::size_t bytes_max) {
-  std::ifstream in(file, std::ios::binary);
-  std::string bytes(bytes_max + 1, '\0');
-  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  if (in.bad() || (!in.eof() && in.fail()) || (!in.is_open())) {
-    return fail(FailureKind::unreadable, file.string() + ": cannot be read");
+  const auto opened = open_to_read(file);
+  if (!opened) {
+    return opened.error();
   }
-  bytes.resize(std::min(static_cast<std::size_t>(in.gcount()), bytes_max));
+  std::string bytes(bytes_max, '\0');
+  std::size_t size = 0;
+  while (size < bytes_max) {
+    const ssize_t got = ::read(opened->get(), bytes.data() + size, bytes_max - size);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      return fail(FailureKind::unreadable, file.string() + ": cannot be read: " + errno_text(errno));
+    }
+    if (got == 0) {
+      break;
+    }
+    size += static_cast<std::size_t>(got);
+  }
+  bytes.resize(size);
   return bytes;
 }
 
@@ -46,8 +62,10 @@ Anchor anchor_of(std::string name, std::string bytes) {
 }
 
 Judged judge(const Anchor& anchor, const Checkpoint& checkpoint, const AnchorGround& ground) {
-  const Abandoned here{checkpoint.size, checkpoint.root};
-  if (std::find(ground.abandoned.begin(), ground.abandoned.end(), here) != ground.abandoned.end()) {
+  const auto is_it = [&checkpoint](const Abandoned& one) {
+    return one.size == checkpoint.size && one.root == checkpoint.root;
+  };
+  if (std::any_of(ground.abandoned.begin(), ground.abandoned.end(), is_it)) {
     return {Standing::agrees};  // the provisioning key itself named it
   }
   const auto note = parse_note(anchor.bytes);
@@ -80,12 +98,29 @@ std::string size_text(const Checkpoint& checkpoint) {
 // What is to be said of a checkpoint whose signature does not count.
 std::string revoked_text(const Checkpoint& checkpoint, const KeyRange& key, const AnchorGround& ground) {
   const auto root = ground.root_at(checkpoint.size);
-  return "of " + size_text(checkpoint) + " is signed by " + key.key.vkey() + ", which entry " +
-         std::to_string(key.revoked_at) + " revoked from size " + std::to_string(key.revoked_from) +
-         " on: it proves nothing; " +
+  const std::string why = key.revoked_from != KeyRange::never
+                              ? "entry " + std::to_string(key.revoked_at) + " revoked from size " +
+                                    std::to_string(key.revoked_from) + " on"
+                              : std::string("took over from a key whose signatures no longer counted");
+  return "of " + size_text(checkpoint) + " is signed by " + key.key.vkey() + ", which " + why +
+         ": it proves nothing; " +
          (!root                      ? "whether the record had its root is not known"
           : *root == checkpoint.root ? "the record has the same root at that size"
                                      : "the record has another root at that size");
+}
+
+// An anchor of what a recovery gave up cannot be told from one that an attacker contradicts, unless the
+// provisioning key names it too. Where it may be that, it is said how.
+std::string may_be_given_up(const Checkpoint& checkpoint, const AnchorGround& ground) {
+  for (const Abandoned& one : ground.abandoned) {
+    if (checkpoint.size > one.kept && checkpoint.size <= one.size) {
+      return "; entry " + std::to_string(one.seq) + " gave up what had followed the first " +
+             std::to_string(one.kept) +
+             " entries: where this anchor is of that, a grant lets it go, which "
+             "tallygate audit recover --anchors DIR names";
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -122,7 +157,7 @@ Result<std::vector<Anchor>> read_anchor_folder(const fs::path& folder) {
   fs::directory_iterator entries(folder, error);
   for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
     std::error_code ignored;
-    if (entries->is_regular_file(ignored) && !entries->path().filename().string().starts_with('.')) {
+    if (!entries->is_directory(ignored) && !entries->path().filename().string().starts_with('.')) {
       files.push_back(entries->path());
     }
   }
@@ -133,6 +168,12 @@ Result<std::vector<Anchor>> read_anchor_folder(const fs::path& folder) {
   std::sort(files.begin(), files.end());
   std::vector<Anchor> anchors;
   for (const fs::path& file : files) {
+    std::error_code ignored;
+    if (!fs::is_regular_file(file, ignored)) {
+      anchors.push_back(
+          {file.filename().string(), {}, std::nullopt, "it is no regular file, and was not read"});
+      continue;
+    }
     auto bytes = read_bytes(file, note_bytes_max + 1);
     if (!bytes) {
       return bytes.error();
@@ -241,11 +282,11 @@ void judge_anchor(const Anchor& anchor, const AnchorGround& ground, Findings& fi
   } else if (standing == Standing::ahead) {
     findings.add(ground.entries_end, "tail-cut",
                  "anchor " + anchor.name + " is of " + size_text(checkpoint) + ", the journal ends at " +
-                     std::to_string(ground.entries_end));
+                     std::to_string(ground.entries_end) + may_be_given_up(checkpoint, ground));
   } else if (standing == Standing::different) {
     findings.add(seq, "anchor-differs",
                  "anchor " + anchor.name + " saw another record at " + size_text(checkpoint) +
-                     " than the one that is here");
+                     " than the one that is here" + may_be_given_up(checkpoint, ground));
   }
 }
 

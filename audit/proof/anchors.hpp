@@ -36,8 +36,8 @@ using RootAt = std::function<std::optional<Digest>(std::uint64_t size)>;
 /// The blocks of a head file's bytes. Pure.
 [[nodiscard]] std::vector<Anchor> head_anchors(std::string_view bytes);
 
-/// One anchor for each file of a folder, by name; files whose names begin with a dot are left out.
-/// Errors: missing, unreadable.
+/// One anchor for each file of a folder, by name; folders in it are left out, and what begins with a dot.
+/// What is no regular file is not read, and no checkpoint note. Errors: missing, unreadable.
 [[nodiscard]] Result<std::vector<Anchor>> read_anchor_folder(const std::filesystem::path& folder);
 
 /// The checkpoint note in a file, as an anchor of that name. Errors: missing, unreadable, invalid (no

@@ -13,6 +13,11 @@ std::string entry_name(std::uint64_t seq) {
   return "entry " + std::to_string(seq);
 }
 
+// Whether the proof has to look at such an entry again in its order.
+bool is_noted(Role role) noexcept {
+  return role != Role::ordinary && role != Role::ingested;
+}
+
 // Whether the kind may be one of those that mean something for the proof. Canonical JSON has no spaces, and a
 // quote within a string is escaped, so the member's name stands there as it is; it may stand deeper as well.
 bool may_be_noted(std::string_view body) {
@@ -23,8 +28,26 @@ bool may_be_noted(std::string_view body) {
       return false;
     }
     body.remove_prefix(static_cast<std::size_t>(static_cast<const char*>(found) - body.data()) + mark.size());
-    if (role_of(body.substr(0, body.find('"'))) != Role::ordinary) {
+    if (is_noted(role_of(body.substr(0, body.find('"'))))) {
       return true;
+    }
+  }
+}
+
+// Calls `each` with every subject that a body may be sealed for: members deeper in it may be called so too.
+// From the end, where the seal stands, and by braces, of which there are few.
+template <typename Each>
+void for_each_subject(std::string_view body, const Each& each) {
+  std::string_view before = body;
+  for (;;) {
+    const void* const brace = ::memrchr(before.data(), '{', before.size());
+    if (brace == nullptr) {
+      return;
+    }
+    before = before.substr(0, static_cast<std::size_t>(static_cast<const char*>(brace) - body.data()));
+    if (before.ends_with(R"("sealed":)")) {
+      const std::string_view object = body.substr(before.size());
+      each(sealed_subject(object.substr(0, object.find('}') + 1)));
     }
   }
 }
@@ -32,6 +55,7 @@ bool may_be_noted(std::string_view body) {
 }  // namespace
 
 void ChunkScan::begin(std::uint64_t first, std::uint64_t end, bool settled) {
+  lanes_.drop();
   facts_ = {};
   facts_.settled = settled;
   facts_.first = first;
@@ -41,15 +65,16 @@ void ChunkScan::begin(std::uint64_t first, std::uint64_t end, bool settled) {
   facts_.ids.reserve(static_cast<std::size_t>(end - first));
   slots_.assign(static_cast<std::size_t>(end - first) + 1, {});
   told_.assign(static_cast<std::size_t>(end - first), std::nullopt);
+  subjects_seen_.fill(std::nullopt);
 }
 
-void ChunkScan::row(Sha256& sha, std::uint64_t seq, std::string_view body) {
+void ChunkScan::row(std::uint64_t seq, std::string_view body) {
   const auto index = static_cast<std::size_t>(seq - facts_.first);
   Slot& slot = slots_[index];
   slot.present = true;
   rows_end_ = seq + 1;
   if (facts_.settled) {
-    slot.leaf = sha.leaf(body);
+    lanes_.add(body, slot.leaf);
     slot.bytes = body.size();
     settled_row(seq, body);
     return;
@@ -63,7 +88,7 @@ void ChunkScan::row(Sha256& sha, std::uint64_t seq, std::string_view body) {
   if (seq == facts_.end) {
     return;  // looked at for what it says of the last entry; its own chunk judges it
   }
-  slot.leaf = sha.leaf(body);
+  lanes_.add(body, slot.leaf);
   slot.bytes = body.size();
   if (!entry) {
     facts_.findings.add(seq, entry.error().what, entry_name(seq) + ": " + entry.error().detail);
@@ -82,21 +107,37 @@ void ChunkScan::row(Sha256& sha, std::uint64_t seq, std::string_view body) {
   }
   facts_.times_ns[index] = entry->time_ns;
   facts_.ids.push_back({entry->id, seq});
-  if (entry->role != Role::ordinary) {
+  note_subject(entry->subject);
+  if (is_noted(entry->role)) {
     facts_.noted.push_back({seq, entry->role});
+  } else if (entry->role == Role::ingested) {
+    facts_.ingested.push_back(seq);
   }
 }
 
 // The root shows that the body is what was verified before. What it means for keys, grants, segments and
 // heartbeats has to be known again.
 void ChunkScan::settled_row(std::uint64_t seq, std::string_view body) {
+  for_each_subject(body, [this](const std::optional<UuidBytes>& subject) { note_subject(subject); });
   if (!may_be_noted(body)) {
     return;
   }
   const auto entry = read_entry(body);
-  if (entry && entry->seq == seq && entry->role != Role::ordinary) {
+  if (entry && entry->seq == seq && is_noted(entry->role)) {
     facts_.times_ns[static_cast<std::size_t>(seq - facts_.first)] = entry->time_ns;
     facts_.noted.push_back({seq, entry->role});
+  }
+}
+
+// What is read again is noted again: one too many costs another look at it, one too few a finding.
+void ChunkScan::note_subject(const std::optional<UuidBytes>& subject) {
+  if (!subject) {
+    return;
+  }
+  auto& seen = subjects_seen_[subject->front() % subjects_seen_.size()];
+  if (seen != subject) {
+    seen = subject;
+    facts_.subjects.push_back(*subject);
   }
 }
 
@@ -104,11 +145,13 @@ void ChunkScan::forget(std::uint64_t seq) {
   if (rows_end_ <= seq) {
     return;
   }
+  lanes_.finish();
   const auto from = static_cast<std::ptrdiff_t>(seq - facts_.first);
   std::fill(slots_.begin() + from, slots_.end(), Slot{});
   std::fill(facts_.times_ns.begin() + from, facts_.times_ns.end(), no_time);
   std::erase_if(facts_.ids, [seq](const IdOfEntry& id) { return id.seq >= seq; });
   std::erase_if(facts_.noted, [seq](const NotedEntry& entry) { return entry.seq >= seq; });
+  std::erase_if(facts_.ingested, [seq](std::uint64_t at) { return at >= seq; });
   facts_.findings.forget_from(seq);
   rows_end_ = seq;
 }
@@ -184,6 +227,7 @@ void ChunkScan::grow(Sha256& sha, ChunkFacts& facts, std::span<const std::uint64
 
 ChunkFacts ChunkScan::finish(Sha256& sha, std::span<const std::uint64_t> sizes, const StoredLeaf& stored_leaf,
                              const std::function<bool(std::uint64_t)>& absent) {
+  lanes_.finish();
   judge_chain(facts_);
   judge_missing(facts_, absent);
   grow(sha, facts_, sizes, stored_leaf);

@@ -6,8 +6,10 @@
 #include "audit/journal/tree.hpp"
 #include "audit/proof/entry_facts.hpp"
 #include "audit/proof/findings.hpp"
+#include "audit/proof/leaf_lanes.hpp"
 #include "audit/proof/unique_ids.hpp"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -44,7 +46,9 @@ struct ChunkFacts {
   std::vector<InnerRoot> roots;               ///< of the sizes asked for, as far as they are known
   std::vector<std::int64_t> times_ns;         ///< one an entry; no_time where it is unknown
   std::vector<NotedEntry> noted;              ///< entries whose role is not ordinary
+  std::vector<std::uint64_t> ingested;        ///< those that writers signed, which are not among them
   std::vector<IdOfEntry> ids;                 ///< sorted
+  std::vector<UuidBytes> subjects;            ///< whose keys entries are under; some more than once
   Findings findings;
 };
 
@@ -60,7 +64,7 @@ class ChunkScan {
   void begin(std::uint64_t first, std::uint64_t end, bool settled = false);
 
   /// Adds a row, in ascending order: first ≤ seq < end, or `end` itself for the look ahead.
-  void row(Sha256& sha, std::uint64_t seq, std::string_view body);
+  void row(std::uint64_t seq, std::string_view body);
 
   /// Entries so far whose role is not ordinary.
   [[nodiscard]] std::span<const NotedEntry> noted() const noexcept { return facts_.noted; }
@@ -88,14 +92,17 @@ class ChunkScan {
     Digest prev{};
   };
   void settled_row(std::uint64_t seq, std::string_view body);
+  void note_subject(const std::optional<UuidBytes>& subject);
   void judge_chain(ChunkFacts& facts);
   void judge_missing(ChunkFacts& facts, const std::function<bool(std::uint64_t)>& absent);
   void grow(Sha256& sha, ChunkFacts& facts, std::span<const std::uint64_t> sizes,
             const StoredLeaf& stored_leaf);
 
+  LeafLanes lanes_;  // into slots_
   ChunkFacts facts_;
-  std::uint64_t rows_end_ = 0;               // seq after the last row
-  std::vector<Slot> slots_;                  // of first to end, inclusive
+  std::uint64_t rows_end_ = 0;                              // seq after the last row
+  std::vector<Slot> slots_;                                 // of first to end, inclusive
+  std::array<std::optional<UuidBytes>, 64> subjects_seen_;  // most are those of an entry shortly before
   std::vector<std::optional<Digest>> told_;  // leaf hash as the successor tells it, where it is believed
 };
 

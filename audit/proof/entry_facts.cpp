@@ -3,34 +3,20 @@
 #include "audit/journal/canonical_json.hpp"
 #include "audit/journal/encode.hpp"
 #include "audit/journal/event.hpp"
+#include "audit/journal/format.hpp"
+#include "audit/journal/uuid.hpp"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace tallygate::audit {
 namespace {
 
-constexpr std::size_t uuid_text_size = 36;
-
 // The text of a JSON string that needs no escapes, without its quotes; a name or a number of ours never needs
 // one.
 std::string_view plain(std::string_view json) noexcept {
   return json.size() >= 2 && json.front() == '"' ? json.substr(1, json.size() - 2) : std::string_view();
-}
-
-std::uint8_t hex_value(char c) noexcept {
-  return static_cast<std::uint8_t>(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
-std::array<std::uint8_t, 16> uuid_bytes(std::string_view text) noexcept {
-  std::array<std::uint8_t, 16> bytes{};
-  std::size_t at = 0;
-  for (std::size_t i = 0; i + 1 < uuid_text_size; i += 2) {
-    if (text[i] == '-') {
-      ++i;
-    }
-    bytes[at++] = static_cast<std::uint8_t>(hex_value(text[i]) * 16 + hex_value(text[i + 1]));
-  }
-  return bytes;
 }
 
 EntryFault malformed(std::string detail) {
@@ -51,7 +37,7 @@ Role role_of(std::string_view kind) noexcept {
       {"journal.seal", Role::seal},       {"journal.erase", Role::granted},
       {"journal.hold", Role::hold},       {"journal.release", Role::release},
       {"journal.retire", Role::retire},   {"writer.enrol", Role::granted},
-      {"writer.revoke", Role::granted},
+      {"writer.revoke", Role::granted},   {"ingest.record", Role::ingested},
   };
   for (const auto& [name, role] : roles) {
     if (kind == name) {
@@ -61,19 +47,35 @@ Role role_of(std::string_view kind) noexcept {
   return Role::ordinary;
 }
 
+std::optional<UuidBytes> sealed_subject(std::string_view json) noexcept {
+  constexpr std::string_view mark = R"("subject":")";
+  constexpr std::size_t near_end = mark.size() + uuid_text_size + sizeof(R"(","zip":1})") - 1;
+  // It stands at the end of what this software writes.
+  const std::string_view end = json.substr(json.size() - std::min(json.size(), near_end));
+  if (end.starts_with(mark)) {
+    return uuid_of(end.substr(mark.size(), uuid_text_size));
+  }
+  const auto at = json.rfind(mark);
+  return at == std::string_view::npos ? std::nullopt : uuid_of(json.substr(at + mark.size(), uuid_text_size));
+}
+
 boost::system::result<EntryFacts, EntryFault> read_entry(std::string_view body) {
   if (body.size() < 2 || body.size() > body_size_max) {
     return malformed("the body has " + std::to_string(body.size()) + " bytes, it must have 2 to 65535");
   }
-  std::array<WantedMember, 7> members = {WantedMember{"gateway", {}}, WantedMember{"id", {}},
+  std::array<WantedMember, 8> members = {WantedMember{"gateway", {}}, WantedMember{"id", {}},
                                          WantedMember{"kind", {}},    WantedMember{"prev", {}},
-                                         WantedMember{"seq", {}},     WantedMember{"time", {}},
-                                         WantedMember{"v", {}}};
-  const auto& [gateway, id, kind, prev, seq, time, version] = members;
+                                         WantedMember{"sealed", {}},  WantedMember{"seq", {}},
+                                         WantedMember{"time", {}},    WantedMember{"v", {}}};
+  const auto& [gateway, id, kind, prev, sealed, seq, time, version] = members;
   if (const auto fault = check_canonical_object(body, members)) {
     return malformed("not canonical JSON at byte " + std::to_string(fault->offset) + ": " + fault->what);
   }
-  if (version.json != "1") {
+  if (const auto number = json_integer(version.json); number != entry_version) {
+    if (number && *number > entry_version) {
+      return EntryFault{"entry-version", "its format version (v) is " + std::to_string(*number) +
+                                             ", in a segment of format " + std::string(segment_format)};
+    }
     return malformed("format version (v) is not 1");
   }
   EntryFacts facts;
@@ -92,11 +94,11 @@ boost::system::result<EntryFacts, EntryFault> read_entry(std::string_view body) 
     return malformed("time is not RFC 3339 in UTC with nine decimals");
   }
   facts.time_ns = *time_value;
-  const std::string_view id_text = plain(id.json);
-  if (!is_uuid7(id_text)) {
+  const auto id_value = uuid7_bytes(plain(id.json));
+  if (!id_value) {
     return malformed("id is not a UUID of version 7 in lower case");
   }
-  facts.id = uuid_bytes(id_text);
+  facts.id = *id_value;
   if (plain(gateway.json).empty()) {
     return malformed("gateway does not name who wrote the entry");
   }
@@ -106,6 +108,7 @@ boost::system::result<EntryFacts, EntryFault> read_entry(std::string_view body) 
   }
   facts.kind_known = is_kind(kind_text);
   facts.role = role_of(kind_text);
+  facts.subject = sealed_subject(sealed.json);
   return facts;
 }
 

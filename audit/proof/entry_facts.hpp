@@ -28,17 +28,22 @@ enum class Role : std::uint8_t {
   hold,       ///< journal.hold: nothing may be retired there
   release,    ///< journal.release: it may again
   retire,     ///< journal.retire: the bodies of a segment are gone, and that is right
+  ingested,   ///< ingest.record: signed by its writer
   granted     ///< an act that needs a grant of the provisioning key and has no further effect on the proof
 };
 
-/// The members that every entry has. Nothing here is borrowed.
+/// A UUID, as bytes.
+using UuidBytes = std::array<std::uint8_t, 16>;
+
+/// The members that every entry has, and whose key it is sealed under. Nothing here is borrowed.
 struct EntryFacts {
   std::uint64_t seq = 0;
   Digest prev{};
-  std::int64_t time_ns = 0;           ///< since 1970, UTC
-  std::array<std::uint8_t, 16> id{};  ///< the UUID
+  std::int64_t time_ns = 0;  ///< since 1970, UTC
+  UuidBytes id{};
   Role role = Role::ordinary;
-  bool kind_known = true;  ///< whether its kind is of the catalogue
+  bool kind_known = true;            ///< whether its kind is of the catalogue
+  std::optional<UuidBytes> subject;  ///< nothing: it is not sealed
 };
 
 /// Why bytes are no entry: the finding it makes, and what is wrong.
@@ -49,6 +54,9 @@ struct EntryFault {
 
 /// Reads an entry: length, canonical form, every common member. Pure; allocates only for a fault.
 [[nodiscard]] boost::system::result<EntryFacts, EntryFault> read_entry(std::string_view body);
+
+/// Whose key a member `sealed` (`json`) is under; nothing where it names none.
+[[nodiscard]] std::optional<UuidBytes> sealed_subject(std::string_view json) noexcept;
 
 /// What the proof does with entries of `kind`.
 [[nodiscard]] Role role_of(std::string_view kind) noexcept;

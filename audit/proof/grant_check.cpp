@@ -17,6 +17,7 @@ constexpr std::string_view message_start = "tallygate grant v1\n";
 // What a grant of each kind must settle: or it would be good for any act of that kind.
 constexpr std::pair<std::string_view, std::string_view> settled_parameters[] = {
     {"journal.erase", "subject"}, {"journal.recover", "abandoned"},
+    {"journal.recover", "also"},  {"journal.recover", "kept"},
     {"journal.release", "hold"},  {"journal.retire", "first"},
     {"journal.retire", "last"},   {"key.revoke", "key"},
     {"key.revoke", "size"},       {"key.rotate", "key"},

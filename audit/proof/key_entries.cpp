@@ -1,8 +1,10 @@
 #include "audit/proof/key_entries.hpp"
 
 #include "audit/journal/canonical_json.hpp"
+#include "audit/proof/entry_facts.hpp"
 
 #include <array>
+#include <utility>
 
 namespace tallygate::audit {
 namespace {
@@ -30,6 +32,30 @@ RevocationEntry read_revocation(std::string_view body) {
     return {};
   }
   return {json_string(members[0].json).value_or(std::string()), size_of(members[1].json)};
+}
+
+KeyChange take_key_entry(std::uint64_t seq, std::string_view body, const std::string& origin, KeyRanges& keys,
+                         GrantBook& grants) {
+  const auto facts = read_entry(body);
+  if (!facts || facts->seq != seq) {
+    return KeyChange::none;
+  }
+  if (facts->role == Role::revoke) {
+    const auto [vkey, size] = read_revocation(body);
+    const bool revoked =
+        size && grants.use(body, "key.revoke", facts->time_ns) && keys.revoke(vkey, *size, seq);
+    return revoked ? KeyChange::revoked : KeyChange::none;
+  }
+  auto rotation = read_rotation(body);
+  if (facts->role != Role::rotate || !rotation.key || rotation.key->name != origin ||
+      rotation.size != seq + 1) {
+    return KeyChange::none;
+  }
+  const bool granted = rotation.carries_grant && grants.use(body, "key.rotate", facts->time_ns);
+  if (!keys.rotate(std::move(*rotation.key), *rotation.size, granted)) {
+    return KeyChange::none;
+  }
+  return granted ? KeyChange::rotated_by_grant : KeyChange::rotated;
 }
 
 }  // namespace tallygate::audit

@@ -2,6 +2,8 @@
 /// What entries say of signing keys (journal.md §6), before anything of it is believed.
 
 #include "audit/journal/note.hpp"
+#include "audit/proof/grant_check.hpp"
+#include "audit/proof/key_ranges.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -26,5 +28,14 @@ struct RevocationEntry {
 /// Reads the members of an entry that is known to be of the kind.
 [[nodiscard]] RotationEntry read_rotation(std::string_view body);
 [[nodiscard]] RevocationEntry read_revocation(std::string_view body);
+
+/// What an entry did to the signing keys.
+enum class KeyChange { none, rotated, rotated_by_grant, revoked };
+
+/// Takes up what the entry `seq` with this body does to `keys`, the signing keys of the journal `origin`. One
+/// that is not right, or is not granted where it must be, changes nothing: what is wrong with it is the
+/// verifier's to say.
+KeyChange take_key_entry(std::uint64_t seq, std::string_view body, const std::string& origin, KeyRanges& keys,
+                         GrantBook& grants);
 
 }  // namespace tallygate::audit

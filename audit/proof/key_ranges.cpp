@@ -13,6 +13,8 @@ bool KeyRanges::rotate(VerifyKey next, std::uint64_t size, bool granted) {
   // Out of turn the old key is lost or stolen: it signs no more, not even the handing over.
   ranges_.back().until = granted ? size - 1 : size;
   ranges_.push_back({std::move(next), size});
+  ranges_.back().granted = granted;
+  establish();
   return true;
 }
 
@@ -21,10 +23,17 @@ bool KeyRanges::revoke(const std::string& vkey, std::uint64_t size, std::uint64_
     if (range.key.vkey() == vkey) {
       range.revoked_from = std::min(range.revoked_from, size);
       range.revoked_at = std::min(range.revoked_at, seq);
+      establish();
       return true;
     }
   }
   return false;
+}
+
+void KeyRanges::establish() {
+  for (std::size_t i = 1; i < ranges_.size(); ++i) {
+    ranges_[i].established = ranges_[i].granted || ranges_[i - 1].counts_at(ranges_[i].from);
+  }
 }
 
 SignatureVerdict KeyRanges::judge(const Note& note, std::uint64_t size) const {
@@ -55,23 +64,23 @@ SignatureVerdict KeyRanges::judge(const Note& note, std::uint64_t size) const {
       has_signed[index] = true;
     }
   }
-  bool covers_revocation = false;
+  std::optional<std::size_t> revoked_before;  // by an entry that the checkpoint covers
   for (std::size_t i = 0; i < ranges_.size(); ++i) {
     if (size < ranges_[i].from || size > ranges_[i].until) {
       continue;
     }
     if (!has_signed[i] && verdict.faults.empty()) {
       verdict.faults.push_back({"checkpoint-unsigned", "it has no signature of " + ranges_[i].key.vkey()});
-    } else if (has_signed[i] && size < ranges_[i].revoked_from) {
+    } else if (has_signed[i] && ranges_[i].counts_at(size)) {
       verdict.signer = i;
     } else if (has_signed[i]) {
       verdict.revoked = i;
-      covers_revocation = covers_revocation || size > ranges_[i].revoked_at;
+      revoked_before = size > ranges_[i].revoked_at ? std::optional(i) : revoked_before;
     }
   }
-  if (covers_revocation && !verdict.signer && verdict.faults.empty()) {
+  if (revoked_before && !verdict.signer && verdict.faults.empty()) {
     verdict.faults.push_back(
-        {"key-revoked", "it is signed by " + ranges_[*verdict.revoked].key.vkey() + ", which was revoked"});
+        {"key-revoked", "it is signed by " + ranges_[*revoked_before].key.vkey() + ", which was revoked"});
   }
   return verdict;
 }

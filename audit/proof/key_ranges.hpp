@@ -21,6 +21,16 @@ struct KeyRange {
   std::uint64_t until = never;         ///< largest size
   std::uint64_t revoked_from = never;  ///< from this size on it does not count
   std::uint64_t revoked_at = never;    ///< seq of the revocation, which may come later
+  bool granted = false;                ///< it took over out of turn, by a grant
+  /// Whether the provisioning key stands behind it: the charter or a grant names it, or such a key handed
+  /// over to it while its own signatures still counted. Who stole a key can hand over to another one, and
+  /// show no more than that.
+  bool established = true;
+
+  /// Whether its signature under a checkpoint of `size` proves something.
+  [[nodiscard]] bool counts_at(std::uint64_t size) const noexcept {
+    return established && size >= from && size <= until && size < revoked_from;
+  }
 };
 
 /// What is wrong with the signatures of a checkpoint: the kind of finding, and a sentence.
@@ -32,8 +42,9 @@ struct SignatureFault {
 /// What the signatures of one checkpoint note are worth.
 struct SignatureVerdict {
   std::vector<SignatureFault> faults;
-  std::optional<std::size_t> signer;  ///< index of a key whose signature is right, in range and not revoked
-  /// Index of a key whose signature is right and in range, but of a size from which it was revoked.
+  std::optional<std::size_t> signer;  ///< index of a key whose signature is right and counts
+  /// Index of a key whose signature is right and in range, but does not count: the key was revoked from a
+  /// smaller size on, or nothing establishes it.
   std::optional<std::size_t> revoked;
   std::vector<std::uint32_t> unknown_ids;  ///< of lines that bear the journal's name and no key known so far
 };
@@ -61,6 +72,8 @@ class KeyRanges {
   [[nodiscard]] bool empty() const noexcept { return ranges_.empty(); }
 
  private:
+  void establish();
+
   std::vector<KeyRange> ranges_;
 };
 

@@ -9,21 +9,6 @@
 namespace tallygate::audit {
 namespace {
 
-// Segments whose entries lie in [first, end).
-template <typename Each>
-void for_segments(const VerifyPlan& plan, std::uint64_t first, std::uint64_t end, const Each& each) {
-  auto segment = std::partition_point(plan.segments.begin(), plan.segments.end(),
-                                      [first](const PlannedSegment& s) { return s.end <= first; });
-  for (; segment != plan.segments.end() && segment->file.first < end; ++segment) {
-    const std::uint64_t from = std::max(first, segment->file.first);
-    const std::uint64_t to = std::min(end, segment->end);
-    if (segment->readable && from < to) {
-      each(static_cast<std::size_t>(segment - plan.segments.begin()), static_cast<std::int64_t>(from),
-           static_cast<std::int64_t>(to));
-    }
-  }
-}
-
 // First entries of the chunks that hold any part of a segment: a gap, however long, is not walked through.
 std::vector<std::uint64_t> chunks_of(const VerifyPlan& plan) {
   std::vector<std::uint64_t> chunks;
@@ -37,6 +22,25 @@ std::vector<std::uint64_t> chunks_of(const VerifyPlan& plan) {
     }
   }
   return chunks;
+}
+
+// What a journal.recover may go on from: where it stands, or shortly before. It may be the first entry of the
+// next chunk.
+void add_recovery_sizes(const ChunkScan& scan, std::uint64_t first, std::uint64_t end,
+                        std::vector<std::uint64_t>& sizes) {
+  const auto add = [&](std::uint64_t at) {
+    for (std::uint64_t back = 0; back <= entries_before_recovery && at > first + back; ++back) {
+      sizes.push_back(at - back);
+    }
+  };
+  for (const NotedEntry& entry : scan.noted()) {
+    if (entry.role == Role::recover && entry.seq < end) {
+      add(entry.seq);
+    }
+  }
+  add(end);
+  std::sort(sizes.begin(), sizes.end());
+  sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
 }
 
 }  // namespace
@@ -82,23 +86,29 @@ PipelineOutcome Pipeline::run() {
     join(std::move(facts));
   }
   workers_.drain();
-  for (CheckpointOutcome& checked : checked_) {
-    take(std::move(checked));
-  }
+  take_checked();
   ids_.finish([this](std::uint64_t seq, std::uint64_t before) {
     outcome_.findings.add(seq, "id-repeated", "its id is that of entry " + std::to_string(before));
+  });
+  messages_.finish([this](std::uint64_t seq, std::uint64_t before) {
+    outcome_.findings.add(seq, "ingest-repeated",
+                          "entry " + std::to_string(seq) + " is what its writer signed for entry " +
+                              std::to_string(before) + ", taken a second time");
   });
   state_.finish();
   outcome_.keys = state_.keys();
   outcome_.abandoned = state_.abandoned();
   judge_unknown_signers();
   judge_stubs();
+  judge_erased();
   judge_beginnings();
+  judge_last_key();
   settle_proof();
   own_.let_go();
   outcome_.findings.add(state_.take_findings());
   outcome_.remarks = state_.take_remarks();
   outcome_.last_time_ns = state_.last_time_ns();
+  outcome_.newest_time_ns = state_.newest_time_ns();
   if (const auto root = outcome_.roots.find(plan_.end); root != outcome_.roots.end()) {
     outcome_.root = root->second;
   }
@@ -158,7 +168,7 @@ void Pipeline::scan(WorkerContext& worker, std::uint64_t first, Slot& slot) {
                  const auto read = worker.with_segment(segment, [&](SegmentReader& reader) {
                    scan.forget(static_cast<std::uint64_t>(from));
                    return reader.entries(from, to, [&](std::int64_t seq, std::string_view body) {
-                     scan.row(worker.sha(), static_cast<std::uint64_t>(seq), body);
+                     scan.row(static_cast<std::uint64_t>(seq), body);
                      return true;
                    });
                  });
@@ -169,6 +179,7 @@ void Pipeline::scan(WorkerContext& worker, std::uint64_t first, Slot& slot) {
   if (settled) {
     sizes = settled_sizes(scan, first, end);
   }
+  add_recovery_sizes(scan, first, end, sizes);
   const auto stored_leaf = [&](std::uint64_t seq) {
     std::optional<Digest> leaf;
     for_segments(plan_, seq, seq + 1, [&](std::size_t segment, std::int64_t from, std::int64_t) {
@@ -207,21 +218,17 @@ void Pipeline::join(ChunkFacts facts) {
   });
   own_.rest();
   ids_.add(facts.ids);
+  subjects_.add(facts.subjects);
   PrefixRoots roots(left_, std::move(facts.roots));
   remember_roots(roots, facts.first, facts.end);
+  check_kept(roots, facts.first, facts.end);
   submit_checkpoints(facts.first, facts.end, std::move(roots));
   for (const SealClaim& claim : state_.take_seals()) {
     check_seal(claim);
   }
   grow(facts);
-  std::vector<CheckpointOutcome> checked;
-  {
-    const std::lock_guard lock(mutex_);
-    checked = std::exchange(checked_, {});
-  }
-  for (CheckpointOutcome& one : checked) {
-    take(std::move(one));
-  }
+  submit_ingested(std::move(facts.ingested));
+  take_checked();
   done_.entries_done = facts.end;
   done_.bytes_done += facts.bytes;
   if (progress_) {
@@ -234,6 +241,26 @@ void Pipeline::remember_roots(const PrefixRoots& roots, std::uint64_t first, std
        size != sizes_.end() && *size <= end; ++size) {
     if (const auto root = roots.at(sha_, *size)) {
       outcome_.roots[*size] = *root;
+    }
+  }
+}
+
+// What a recovery went on from must be the record that its grant names. Where the root is not known there are
+// findings enough.
+void Pipeline::check_kept(const PrefixRoots& roots, std::uint64_t first, std::uint64_t end) {
+  for (const KeptClaim& claim : state_.take_kept()) {
+    const auto edge = edge_roots_.find(claim.size);
+    const auto root = claim.size >= first         ? roots.at(sha_, claim.size)
+                      : edge == edge_roots_.end() ? std::nullopt
+                                                  : std::optional(edge->second);
+    if (root && *root != claim.root) {
+      state_.refuse_recovery(claim.seq);
+    }
+  }
+  edge_roots_.clear();
+  for (std::uint64_t back = 0; back <= entries_before_recovery && end > first + back; ++back) {
+    if (const auto root = roots.at(sha_, end - back)) {
+      edge_roots_[end - back] = *root;
     }
   }
 }
@@ -392,12 +419,29 @@ void Pipeline::judge_stubs() {
   }
 }
 
+// Whoever stole a key can hand over to another of his, and repeat the revocation of the one he stole, grant
+// and all. A key that was handed over to by one whose signature no longer counted is no better than that,
+// until one that a grant names follows it.
+void Pipeline::judge_last_key() {
+  const auto ranges = outcome_.keys->ranges();
+  if (ranges.empty() || ranges.back().established) {
+    return;
+  }
+  const KeyRange& last = ranges.back();
+  outcome_.findings.add(
+      last.from - 1, "key-unestablished",
+      last.key.vkey() + " took over from " + ranges[ranges.size() - 2].key.vkey() +
+          ", whose signatures no longer counted there: nothing tells it from a thief's, and "
+          "what it signs proves nothing, until a key follows that the provisioning key names: "
+          "tallygate keys rotate --prepare");
+}
+
 void Pipeline::settle_proof() {
   // A key that was revoked from a size on that it proved proves nothing here: which of its sizes remain is
   // not kept.
   for (const KeyRange& range : outcome_.keys->ranges()) {
     const auto proven = proven_.find(range.key.vkey());
-    if (proven != proven_.end() && proven->second.size < range.revoked_from &&
+    if (proven != proven_.end() && range.counts_at(proven->second.size) &&
         proven->second.size > outcome_.proven_size) {
       outcome_.proven_size = proven->second.size;
       outcome_.proven_note = proven->second.note;

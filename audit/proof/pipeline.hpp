@@ -4,6 +4,7 @@
 
 #include "audit/proof/checkpoint_check.hpp"
 #include "audit/proof/chunk.hpp"
+#include "audit/proof/erased_keys.hpp"
 #include "audit/proof/plan.hpp"
 #include "audit/proof/record_state.hpp"
 #include "audit/proof/unique_ids.hpp"
@@ -32,7 +33,8 @@ struct PipelineOutcome {
   std::optional<Digest> root;             ///< over all entries
   std::map<std::uint64_t, Digest> roots;  ///< at the sizes that were asked for, as far as they are known
   std::shared_ptr<const KeyRanges> keys;
-  std::int64_t last_time_ns = no_time;
+  std::int64_t last_time_ns = no_time;    ///< of the last entry
+  std::int64_t newest_time_ns = no_time;  ///< the latest of all
   Findings findings;
   std::vector<std::string> remarks;
   std::vector<Abandoned> abandoned;  ///< forks that were given up by a grant
@@ -49,6 +51,8 @@ class Pipeline {
   [[nodiscard]] PipelineOutcome run();
 
  private:
+  // Messages of writers in memory, 12 MB; more go to a temporary file.
+  static constexpr std::size_t messages_held_max = 500'000;
   struct Slot {
     std::optional<ChunkFacts> facts;
   };
@@ -58,6 +62,7 @@ class Pipeline {
   [[nodiscard]] std::vector<std::uint64_t> settled_sizes(const ChunkScan& scan, std::uint64_t first,
                                                          std::uint64_t end) const;
   void join(ChunkFacts facts);
+  void check_kept(const PrefixRoots& roots, std::uint64_t first, std::uint64_t end);
   void remember_roots(const PrefixRoots& roots, std::uint64_t first, std::uint64_t end);
   void grow(const ChunkFacts& facts);
   void check_seal(const SealClaim& claim);
@@ -65,12 +70,25 @@ class Pipeline {
   void check_checkpoints(WorkerContext& worker, std::uint64_t first, std::uint64_t end, CheckpointCheck check,
                          const std::vector<RequiredCheckpoint>& required);
   void take(CheckpointOutcome outcome);
+  // Records that writers signed, of one chunk.
+  struct IngestOutcome {
+    Findings findings;
+    std::vector<IdOfEntry>
+        messages;  // sorted; what each signature is over, in the order of the time it names
+  };
+  void submit_ingested(std::vector<std::uint64_t> seqs);
+  void check_ingested(WorkerContext& worker, const std::vector<std::uint64_t>& seqs,
+                      const WriterKeys& writers);
+  void take(IngestOutcome outcome);
+  void take_checked();
   // A line of the journal's own name that no key was known for when it was judged: a later key may have
   // signed it.
   void judge_unknown_signers();
   void judge_again(std::uint64_t size);
   void judge_stubs();
+  void judge_erased();
   void judge_beginnings();
+  void judge_last_key();
   void settle_proof();
 
   const VerifyPlan& plan_;
@@ -80,9 +98,12 @@ class Pipeline {
   // Of the joining thread.
   Sha256 sha_;
   RecordState state_;
+  std::map<std::uint64_t, Digest> edge_roots_;  // at the newest sizes of the chunk before
   std::shared_ptr<const CompactRange> left_ =
       std::make_shared<const CompactRange>();  // null once it is not known
+  KeyFilter subjects_;                         // whose keys entries are under
   UniqueIds ids_;
+  UniqueIds messages_{messages_held_max};
   WorkerContext own_;
   VerifyProgress done_;
   PipelineOutcome outcome_;
@@ -94,6 +115,7 @@ class Pipeline {
   std::mutex mutex_;
   std::vector<Slot> slots_;  // a ring over chunks
   std::vector<CheckpointOutcome> checked_;
+  std::vector<IngestOutcome> ingested_;
   std::vector<std::pair<std::uint64_t, std::uint32_t>> unknown_;
 
   Workers workers_;  // last: its threads use all of the above

@@ -1,5 +1,6 @@
 #include "audit/proof/plan.hpp"
 
+#include "audit/journal/format.hpp"
 #include "audit/proof/charter_check.hpp"
 #include "audit/proof/schema_check.hpp"
 #include "audit/proof/segment_reader.hpp"
@@ -18,9 +19,16 @@ constexpr std::uint64_t entry_bytes_min = 16;
 constexpr int attempts_max = 3;
 constexpr std::int64_t ns_per_second = 1'000'000'000;
 
+// In which states a segment can be.
+enum class States {
+  either,  // the newest, which may be sealed since the folder was listed, and the one before it while it is
+           // empty
+  final    // all others, and then as it was sealed or as a stub
+};
+
 // Gives the state that it says it is in.
-std::string check_meta(SegmentReader& reader, const SegmentFile& file, bool last, const std::string& origin,
-                       Findings& findings) {
+std::string check_meta(SegmentReader& reader, const SegmentFile& file, States states,
+                       const std::string& origin, Findings& findings) {
   const auto expect = [&](const char* key, const std::string& value) {
     const auto found = reader.meta(key);
     if (!found || *found != value) {
@@ -28,23 +36,38 @@ std::string check_meta(SegmentReader& reader, const SegmentFile& file, bool last
                    file.path.filename().string() + ": meta." + key + " is not '" + value + "'");
     }
   };
-  expect("format", "1");
+  expect("format", std::string(segment_format));
   expect("first", std::to_string(file.first));
   if (!origin.empty()) {
     expect("origin", origin);
   }
   const auto state = reader.meta("state");
   std::string found = state && *state ? **state : std::string();
-  if (!last && found != "stub") {
+  if (states == States::either && found != "sealed") {
+    expect("state", "open");
+  } else if (found != "stub") {
     expect("state", "sealed");
   }
   return found;
 }
 
+// The seq after the last entry below `most`: what lies beyond is of no segment, and so is the gap before it.
+Result<std::uint64_t> end_below(SegmentReader& reader, std::uint64_t first, std::uint64_t most) {
+  std::uint64_t end = first;
+  const auto read = reader.entries_down(static_cast<std::int64_t>(first), static_cast<std::int64_t>(most),
+                                        [&end](std::int64_t seq, std::string_view) {
+                                          end = static_cast<std::uint64_t>(seq) + 1;
+                                          return false;
+                                        });
+  return read ? Result<std::uint64_t>(end) : read.error();
+}
+
 // The seq after the last entry that the segment can be believed to hold.
-std::uint64_t believable_end(const SegmentFile& file, const SegmentExtent& extent, std::uint64_t bytes,
-                             std::optional<std::uint64_t> limit, Findings& findings) {
-  const std::uint64_t most = std::min(limit.value_or(UINT64_MAX), file.first + bytes / entry_bytes_min + 1);
+Result<std::uint64_t> believable_end(SegmentReader& reader, const SegmentFile& file,
+                                     const SegmentExtent& extent, std::optional<std::uint64_t> limit,
+                                     Findings& findings) {
+  const std::uint64_t most =
+      std::min(limit.value_or(UINT64_MAX), file.first + reader.bytes() / entry_bytes_min + 1);
   const auto first = static_cast<std::int64_t>(file.first);
   const auto misplaced = [&](const char* what, std::int64_t key, std::int64_t lowest, std::uint64_t highest) {
     if (key < lowest || static_cast<std::uint64_t>(key) > highest) {
@@ -60,7 +83,15 @@ std::uint64_t believable_end(const SegmentFile& file, const SegmentExtent& exten
     static_cast<void>(misplaced("an entry of seq", *extent.entry_first, first, most));
     const std::int64_t last = *extent.entry_last;
     const bool beyond = misplaced("an entry of seq", last, first, most - 1) && last >= first;
-    end = beyond ? most : std::max(end, last < 0 ? 0 : static_cast<std::uint64_t>(last) + 1);
+    if (beyond) {
+      const auto below = end_below(reader, file.first, most);
+      if (!below) {
+        return below.error();
+      }
+      end = *below;
+    } else {
+      end = std::max(end, last < 0 ? 0 : static_cast<std::uint64_t>(last) + 1);
+    }
   }
   if (extent.checkpoint_first) {
     static_cast<void>(misplaced("a checkpoint of size", *extent.checkpoint_first, first + 1, most));
@@ -71,9 +102,16 @@ std::uint64_t believable_end(const SegmentFile& file, const SegmentExtent& exten
   return end;
 }
 
+// A later format cannot be judged by the rules of this one. All else that meta.format may say is a finding.
+Result<void> not_of_a_later_format(SegmentReader& reader, const SegmentFile& file) {
+  const auto format = reader.meta("format");
+  const auto known = format && *format ? check_format(**format, file.path.string()) : Result<void>();
+  return known || known.error().kind == FailureKind::tampered ? Result<void>() : known.error();
+}
+
 // What a segment's own file tells. Tried again where a writer takes the file up meanwhile.
-void look_into(PlannedSegment& segment, std::optional<std::uint64_t> next_first, const std::string& origin,
-               Findings& findings) {
+Result<void> look_into(PlannedSegment& segment, std::optional<std::uint64_t> next_first,
+                       const std::string& origin, Findings& findings) {
   const SegmentFile& file = segment.file;
   for (int attempt = 0; attempt < attempts_max; ++attempt) {
     Findings own;
@@ -83,35 +121,55 @@ void look_into(PlannedSegment& segment, std::optional<std::uint64_t> next_first,
     if (!usable || !extent) {
       own.add(file.first, "segment-unreadable", usable ? extent.error().message : usable.error().message);
     } else if (*usable) {
-      segment.readable = true;
-      segment.stub = check_meta(*reader, file, segment.last, origin, own) == "stub" && !segment.last;
-      segment.end = believable_end(file, *extent, reader->bytes(), next_first, own);
+      if (const auto known = not_of_a_later_format(*reader, file); !known) {
+        return known.error();
+      }
+      // The newest may have been marked as sealed while the next is not begun, also by a writer that died
+      // then.
+      const States states = segment.last ? States::either : States::final;
+      segment.stub = check_meta(*reader, file, states, origin, own) == "stub" && !segment.last;
+      const auto end = believable_end(*reader, file, *extent, next_first, own);
+      segment.readable = static_cast<bool>(end);
+      segment.end = end ? *end : segment.end;
+      if (!end) {
+        own.add(file.first, "segment-unreadable", end.error().message);
+      }
     }
-    const bool settled = !reader || reader->undisturbed();
+    const bool settled = reader && reader->undisturbed();
     if (settled || attempt + 1 == attempts_max) {
       findings.add(std::move(own));
-      return;
+      break;
     }
   }
+  return {};
 }
 
 // A WAL whose index is missing is read in a copy: one for all connections.
 void settle(PlannedSegment& segment, Findings& findings) {
-  const auto reader = SegmentReader::open(segment.file.path);
-  if (!reader || reader->access() != SegmentAccess::copied) {
-    return;
+  for (int attempt = 0; attempt < attempts_max; ++attempt) {
+    // A writer that closes the segment leaves a WAL without its index for a moment: then it is looked at
+    // again.
+    const auto reader = SegmentReader::open(segment.file.path);
+    if (!reader) {
+      continue;  // look_into() says why, if it lasts
+    }
+    if (reader->access() != SegmentAccess::copied) {
+      return;
+    }
+    auto copy = settle_copy(segment.file.path);
+    if (copy && reader->undisturbed()) {
+      segment.source = copy->file;
+      segment.copied_to = std::make_shared<TemporaryFolder>(std::move(copy->folder));
+      return;
+    }
+    if (!copy && attempt + 1 == attempts_max) {
+      findings.add(segment.file.first, "segment-unreadable", copy.error().message);
+    }
   }
-  auto copy = settle_copy(segment.file.path);
-  if (!copy) {
-    findings.add(segment.file.first, "segment-unreadable", copy.error().message);
-    return;
-  }
-  segment.source = copy->file;
-  segment.copied_to = std::make_shared<TemporaryFolder>(std::move(copy->folder));
 }
 
-void plan_segment(VerifyPlan& plan, const SegmentFile& file, std::optional<std::uint64_t> next_first,
-                  bool may_be_open, const std::string& origin, Findings& findings) {
+Result<void> plan_segment(VerifyPlan& plan, const SegmentFile& file, std::optional<std::uint64_t> next_first,
+                          bool may_be_open, const std::string& origin, Findings& findings) {
   PlannedSegment segment{
       file,  file.path, nullptr, next_first.value_or(file.first), false, !next_first || may_be_open,
       false, {}};
@@ -120,7 +178,9 @@ void plan_segment(VerifyPlan& plan, const SegmentFile& file, std::optional<std::
     segment.identity = *identity;
   }
   settle(segment, findings);
-  look_into(segment, next_first, origin, findings);
+  if (const auto looked = look_into(segment, next_first, origin, findings); !looked) {
+    return looked.error();
+  }
   std::error_code error;
   for (const char* suffix : {"-wal", "-journal"}) {
     auto beside = file.path;
@@ -146,6 +206,7 @@ void plan_segment(VerifyPlan& plan, const SegmentFile& file, std::optional<std::
     plan.absent.emplace_back(segment.end, *next_first);
   }
   plan.segments.push_back(std::move(segment));
+  return {};
 }
 
 void charter_fault(Findings& findings, std::string detail) {
@@ -165,6 +226,7 @@ void read_charter(VerifyPlan& plan, const VerifyOptions& options, std::string_vi
     plan.charter_holds = true;
     plan.terms.grants.emplace(entry->charter.journal, entry->root);
   }
+  plan.terms.journal = entry->charter.journal;
   plan.terms.origin = entry->charter.origin;
   plan.terms.heartbeat_ns = entry->charter.heartbeat.count() * ns_per_second;
   const auto retention = parse_retention(entry->charter.retention);
@@ -210,8 +272,11 @@ Result<VerifyPlan> make_plan(const VerifyOptions& options, Findings& findings) {
   for (std::size_t i = 0; i < files->size(); ++i) {
     const bool is_last = i + 1 == files->size();
     const bool may_be_open = sealing && i + 2 == files->size();
-    plan_segment(plan, (*files)[i], is_last ? std::nullopt : std::optional((*files)[i + 1].first),
-                 may_be_open, plan.terms.origin, findings);
+    const auto next = is_last ? std::nullopt : std::optional((*files)[i + 1].first);
+    if (const auto planned = plan_segment(plan, (*files)[i], next, may_be_open, plan.terms.origin, findings);
+        !planned) {
+      return planned.error();
+    }
   }
   plan.end = plan.segments.empty() ? 0 : plan.segments.back().end;
   return plan;

@@ -9,6 +9,7 @@
 #include "audit/proof/segment_reader.hpp"
 #include "audit/proof/verify.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -45,7 +46,24 @@ struct VerifyPlan {
   [[nodiscard]] bool is_absent(std::uint64_t seq) const noexcept;
 };
 
-/// Looks at folder, files and charter. Errors: missing, unreadable (the folder).
+/// Calls `each` with the index of every readable segment that has entries in [first, end), and the part of it
+/// that lies there.
+template <typename Each>
+void for_segments(const VerifyPlan& plan, std::uint64_t first, std::uint64_t end, const Each& each) {
+  auto segment = std::partition_point(plan.segments.begin(), plan.segments.end(),
+                                      [first](const PlannedSegment& s) { return s.end <= first; });
+  for (; segment != plan.segments.end() && segment->file.first < end; ++segment) {
+    const std::uint64_t from = std::max(first, segment->file.first);
+    const std::uint64_t to = std::min(end, segment->end);
+    if (segment->readable && from < to) {
+      each(static_cast<std::size_t>(segment - plan.segments.begin()), static_cast<std::int64_t>(from),
+           static_cast<std::int64_t>(to));
+    }
+  }
+}
+
+/// Looks at folder, files and charter. Errors: missing, unreadable (the folder, or a segment that says that
+/// it is of a later format).
 [[nodiscard]] Result<VerifyPlan> make_plan(const VerifyOptions& options, Findings& findings);
 
 /// What became of the files of a plan. A retirement puts a stub in a segment's place, and who read the folder

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace tallygate::audit {
 namespace {
@@ -34,6 +35,20 @@ std::optional<std::uint64_t> member_size(std::string_view body, std::string_view
 bool has_member(std::string_view body, std::string_view name) {
   std::array<WantedMember, 1> member = {WantedMember{name, {}}};
   return !check_canonical_object(body, member) && !member[0].json.empty();
+}
+
+// The objects of a canonical array of flat ones: no string in them holds a brace.
+std::vector<std::string_view> objects_in(std::string_view array) {
+  std::vector<std::string_view> objects;
+  for (std::size_t begin = array.find('{'); begin != std::string_view::npos; begin = array.find('{', begin)) {
+    const std::size_t end = array.find('}', begin);
+    if (end == std::string_view::npos) {
+      break;
+    }
+    objects.push_back(array.substr(begin, end + 1 - begin));
+    begin = end;
+  }
+  return objects;
 }
 
 // A hash as a checkpoint writes it or in hex.
@@ -65,9 +80,13 @@ void RecordState::take(const ChunkFacts& chunk, const Fetch& fetch) {
       report_gaps();
       last_ns_ = no_time;  // what is not there may have been recorded at any time
     }
+    const Role role = is_noted ? next->role : Role::ordinary;
     if (is_noted) {
       noted(*next, chunk.times_ns[i], fetch);
       ++next;
+    }
+    if (role != Role::seal && role != Role::rotate) {
+      turn_begun_ = seq + 1;
     }
   }
 }
@@ -112,9 +131,7 @@ bool RecordState::may_begin(std::uint64_t seq, Role role, const Fetch& fetch) co
 
 void RecordState::forgive_gaps() {
   for (const Gap& gap : std::exchange(gaps_, {})) {
-    if (remarks_.size() < remarks_max) {
-      remarks_.push_back(gap.text + ": the writer ended without gateway.stop");
-    }
+    remark(gap.text + ": the writer ended without gateway.stop");
   }
 }
 
@@ -169,7 +186,7 @@ void RecordState::noted(const NotedEntry& entry, std::int64_t time_ns, const Fet
       recover(entry.seq, time_ns, *body);
       break;
     default:
-      static_cast<void>(granted(entry.seq, time_ns, *body));
+      act(entry.seq, time_ns, *body);
   }
 }
 
@@ -182,6 +199,23 @@ bool RecordState::granted(std::uint64_t seq, std::int64_t time_ns, const std::st
     findings_.add(seq, used.error().what, "entry " + std::to_string(seq) + ": " + used.error().detail);
   }
   return static_cast<bool>(used);
+}
+
+// An enrolment that was not allowed gives no right to write; a revocation takes it in any case, as the
+// gateway does.
+void RecordState::act(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
+  const bool allowed = granted(seq, time_ns, body);
+  const std::string kind = member_text(body, "kind");
+  if (kind != "writer.revoke" && !(kind == "writer.enrol" && allowed)) {
+    return;
+  }
+  WriterKeys next = *writers_;
+  if (allowed && kind == "writer.enrol") {
+    next.enrol(member_text(body, "writer"), member_text(body, "key"), seq);
+  } else {
+    next.revoke(member_text(body, "writer"), seq, time_ns);
+  }
+  writers_ = std::make_shared<const WriterKeys>(std::move(next));
 }
 
 void RecordState::rotate(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
@@ -232,22 +266,73 @@ void RecordState::seal(std::uint64_t seq, std::int64_t time_ns, const std::strin
   seals_.push_back({seq, *first, *last, *root, *sha256});
 }
 
-// Going on after a crash needs no grant; giving up what an anchor had acknowledged does, and carries one.
+void RecordState::remark(std::string text) {
+  if (remarks_.size() < remarks_max) {
+    remarks_.push_back(std::move(text));
+  }
+}
+
+void RecordState::fault_recovery(std::uint64_t seq, const char* why) {
+  findings_.add(seq, "recovery-invalid", "entry " + std::to_string(seq) + " " + why);
+}
+
+// Going on after a crash needs no grant; giving up what an anchor had acknowledged does, and carries one. It
+// says which record is kept: or the grant would be good for losing more than the one who made it knew of.
 void RecordState::recover(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
-  const bool gives_up = has_member(body, "abandoned");
-  if ((!gives_up && !has_member(body, "grant")) || !granted(seq, time_ns, body) || !gives_up) {
+  const bool says_what =
+      has_member(body, "abandoned") || has_member(body, "kept") || has_member(body, "also");
+  if ((!says_what && !has_member(body, "grant")) || !granted(seq, time_ns, body)) {
     return;
   }
-  std::array<WantedMember, 1> abandoned = {WantedMember{"abandoned", {}}};
-  static_cast<void>(check_canonical_object(body, abandoned));
-  const auto size = member_size(abandoned[0].json, "size");
-  const auto root = digest_of(member_text(abandoned[0].json, "root"));
+  std::array<WantedMember, 1> kept = {WantedMember{"kept", {}}};
+  static_cast<void>(check_canonical_object(body, kept));
+  if (kept[0].json.empty()) {
+    remark("entry " + std::to_string(seq) +
+           " goes on after a loss by a grant that does not say which record is kept, as an earlier version "
+           "made them: how much was lost, the provisioning key did not confirm");
+    give_up(seq, body);
+    return;
+  }
+  const auto size = member_size(kept[0].json, "size");
+  const auto root = digest_of(member_text(kept[0].json, "root"));
   if (!size || !root) {
-    findings_.add(seq, "recovery-invalid",
-                  "entry " + std::to_string(seq) + " does not name the size and root that it gives up");
+    fault_recovery(seq, "does not name the size and root that are kept");
     return;
   }
-  abandoned_.push_back({*size, *root});
+  // The key that signs it and the segment it stands in may have had to come before it, and nothing else.
+  if (*size > seq || seq - *size > entries_before_recovery || *size < turn_begun_) {
+    fault_recovery(seq, "goes on from another place than the one that its grant names");
+    return;
+  }
+  kept_.push_back({seq, *size, *root});
+  give_up(seq, body);
+}
+
+void RecordState::give_up(std::uint64_t seq, const std::string& body) {
+  std::array<WantedMember, 3> members = {WantedMember{"abandoned", {}}, WantedMember{"also", {}},
+                                         WantedMember{"kept", {}}};
+  static_cast<void>(check_canonical_object(body, members));
+  const auto kept = member_size(members[2].json, "size");
+  const auto take = [&](std::string_view json) {
+    const auto size = member_size(json, "size");
+    const auto root = digest_of(member_text(json, "root"));
+    if (!size || !root) {
+      fault_recovery(seq, "does not name the size and root that it gives up");
+      return;
+    }
+    abandoned_.push_back({*size, *root, seq, kept.value_or(*size)});
+  };
+  if (!members[0].json.empty()) {
+    take(members[0].json);
+  }
+  for (const std::string_view one : objects_in(members[1].json)) {
+    take(one);
+  }
+}
+
+void RecordState::refuse_recovery(std::uint64_t seq) {
+  fault_recovery(seq, "goes on from another record than the one that its grant names");
+  std::erase_if(abandoned_, [seq](const Abandoned& one) { return one.seq == seq; });
 }
 
 void RecordState::hold(std::uint64_t seq, const std::string& body) {
@@ -266,8 +351,10 @@ void RecordState::hold(std::uint64_t seq, const std::string& body) {
   holds_.emplace(name, Held{*first, *last});
 }
 
+// Without a charter no grant can be judged, which is a finding; that every release was forged would not
+// follow.
 void RecordState::release(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
-  if (granted(seq, time_ns, body)) {
+  if (granted(seq, time_ns, body) || !terms_.grants) {
     holds_.erase(member_text(body, "hold"));
   }
 }
@@ -301,8 +388,25 @@ void RecordState::retire(std::uint64_t seq, std::int64_t time_ns, const std::str
                       " before the retention of the charter is over, without a grant");
   }
   if (kept || allowed || !has_grant) {
-    retired_.push_back({seq, *first, *last, *stub});
+    retired_.push_back(
+        {seq, *first, *last, *stub, time_ns, has_member(body, "archive"), erased_by(seq, body)});
   }
+}
+
+// Of a list that cannot be read nothing can be said but that.
+std::vector<UuidBytes> RecordState::erased_by(std::uint64_t seq, const std::string& body) {
+  std::array<WantedMember, 1> member = {WantedMember{"erased", {}}};
+  static_cast<void>(check_canonical_object(body, member));
+  if (member[0].json.empty()) {
+    return {};
+  }
+  auto keys = read_erased(member[0].json);
+  if (!keys) {
+    findings_.add(
+        seq, "erased-unknown",
+        "entry " + std::to_string(seq) + " does not name keys that it destroyed (erased, 1 to 256 UUIDs)");
+  }
+  return keys ? std::move(*keys) : std::vector<UuidBytes>();
 }
 
 }  // namespace tallygate::audit

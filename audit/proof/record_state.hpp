@@ -3,8 +3,10 @@
 /// seals.
 
 #include "audit/proof/chunk.hpp"
+#include "audit/proof/erased_keys.hpp"
 #include "audit/proof/findings.hpp"
 #include "audit/proof/grant_check.hpp"
+#include "audit/proof/ingest_check.hpp"
 #include "audit/proof/key_ranges.hpp"
 
 #include <cstdint>
@@ -30,21 +32,24 @@ struct SealClaim {
   Digest sha256{};
 };
 
-/// What a `journal.retire` says: the bodies of the segment [first, last] are gone by a rule.
-struct RetireClaim {
-  std::uint64_t seq = 0;  ///< of the journal.retire
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-  Digest stub{};  ///< SHA-256 of the file that took the segment's place
-};
-
 /// A fork that a grant of the provisioning key gave up (journal.md §8): what was signed of it is no
 /// contradiction.
 struct Abandoned {
   std::uint64_t size = 0;
   Digest root{};
+  std::uint64_t seq = 0;   ///< of the journal.recover
+  std::uint64_t kept = 0;  ///< size from which the record went on instead; `size` where it is not told
+};
 
-  friend bool operator==(const Abandoned&, const Abandoned&) = default;
+/// Entries that may stand between what a recovery goes on from and its `journal.recover`: the seal of the
+/// segment before, and the key that a grant lets sign.
+inline constexpr std::uint64_t entries_before_recovery = 2;
+
+/// What a `journal.recover` says of the record that it goes on from.
+struct KeptClaim {
+  std::uint64_t seq = 0;  ///< of the journal.recover
+  std::uint64_t size = 0;
+  Digest root{};
 };
 
 /// A size that must have a checkpoint.
@@ -55,6 +60,7 @@ struct RequiredCheckpoint {
 
 /// What the charter settles for the whole record.
 struct RecordTerms {
+  std::string journal;  ///< its UUID; empty where there is no charter
   std::string origin;
   std::int64_t heartbeat_ns = 0;  ///< 0: none promised
   std::int64_t retention_ns = 0;  ///< nothing may be retired sooner without a grant; 0: none promised
@@ -76,11 +82,17 @@ class RecordState {
 
   /// The signing keys as far as the record was read; immutable, to be shared with other threads.
   [[nodiscard]] std::shared_ptr<const KeyRanges> keys() const noexcept { return keys_; }
+  /// Who was enrolled as a writer, likewise.
+  [[nodiscard]] std::shared_ptr<const WriterKeys> writers() const noexcept { return writers_; }
   /// Sizes of the chunk taken last that must have a checkpoint.
   [[nodiscard]] std::vector<RequiredCheckpoint> take_required() { return std::exchange(required_, {}); }
   [[nodiscard]] std::vector<SealClaim> take_seals() { return std::exchange(seals_, {}); }
   /// All that was retired so far.
   [[nodiscard]] const std::vector<RetireClaim>& retired() const noexcept { return retired_; }
+  /// Which records were gone on from, of the chunk taken last.
+  [[nodiscard]] std::vector<KeptClaim> take_kept() { return std::exchange(kept_, {}); }
+  /// Where the root of such a record is another one: nothing was given up by that entry.
+  void refuse_recovery(std::uint64_t seq);
   /// All that was given up so far.
   [[nodiscard]] const std::vector<Abandoned>& abandoned() const noexcept { return abandoned_; }
   /// To be called after the last chunk: what depended on the entries that follow is settled.
@@ -89,6 +101,8 @@ class RecordState {
   [[nodiscard]] std::vector<std::string> take_remarks() { return std::exchange(remarks_, {}); }
   /// Time of the newest entry read; no_time before the first.
   [[nodiscard]] std::int64_t last_time_ns() const noexcept { return last_ns_; }
+  /// The latest time of any entry read; no_time before the first.
+  [[nodiscard]] std::int64_t newest_time_ns() const noexcept { return newest_ns_; }
 
  private:
   void clock(std::uint64_t seq, std::int64_t time_ns, Role role, const Fetch& fetch);
@@ -102,12 +116,18 @@ class RecordState {
   void seal(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void hold(std::uint64_t seq, const std::string& body);
   void recover(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
+  void give_up(std::uint64_t seq, const std::string& body);
+  void fault_recovery(std::uint64_t seq, const char* why);
+  void remark(std::string text);
   void release(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void retire(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
+  [[nodiscard]] std::vector<UuidBytes> erased_by(std::uint64_t seq, const std::string& body);
+  void act(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   [[nodiscard]] bool granted(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
 
   RecordTerms terms_;
   std::shared_ptr<const KeyRanges> keys_;
+  std::shared_ptr<const WriterKeys> writers_ = std::make_shared<const WriterKeys>();
   std::int64_t newest_ns_ = no_time;
   std::int64_t last_ns_ = no_time;
   bool beating_ = false;  // between journal.open and gateway.stop
@@ -126,6 +146,8 @@ class RecordState {
   std::map<std::uint64_t, std::int64_t> sealed_ns_;  // last entry of each segment, and when it was sealed
   std::vector<RetireClaim> retired_;
   std::vector<Abandoned> abandoned_;
+  std::vector<KeptClaim> kept_;
+  std::uint64_t turn_begun_ = 0;  // seq after the newest entry that is no journal.seal and no key.rotate
   std::vector<SealClaim> seals_;
   Findings findings_;
   std::vector<std::string> remarks_;

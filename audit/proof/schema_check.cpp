@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <optional>
+#include <utility>
 
 namespace tallygate::audit {
 namespace {
@@ -68,6 +70,47 @@ int allow(void*, int action, const char*, const char*, const char*, const char* 
 
 int stop(void*) {
   return 1;
+}
+
+// The events that the four triggers of a segment refuse, each one and nothing else.
+constexpr std::array<std::string_view, 4> refused_events = {
+    "before update on entry begin ", "before delete on entry begin ", "before update on checkpoint begin ",
+    "before delete on checkpoint begin "};
+
+// Which of them a trigger refuses, whatever its name and its words; nothing where it does anything else.
+std::optional<std::size_t> refusal_of(const Object& trigger) {
+  const std::string sql = plain_sql(trigger.sql);
+  constexpr std::string_view begins = "select raise(abort,'";
+  constexpr std::string_view ends = "');end";
+  for (std::size_t i = 0; i < refused_events.size(); ++i) {
+    const std::size_t event = sql.find(refused_events[i]);
+    if (event == std::string::npos) {
+      continue;
+    }
+    const std::string_view rest = std::string_view(sql).substr(event + refused_events[i].size());
+    const bool refuses =
+        rest.size() >= begins.size() + ends.size() && rest.starts_with(begins) && rest.ends_with(ends);
+    const std::string_view words =
+        refuses ? rest.substr(begins.size(), rest.size() - begins.size() - ends.size()) : "'";
+    return words.find('\'') == std::string_view::npos ? std::optional(i) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// What a trigger besides does, a writer would do with each entry: it refuses such a segment.
+void judge_triggers(const std::vector<Object>& objects, std::uint64_t seq, Findings& findings) {
+  std::array<bool, refused_events.size()> seen{};
+  for (const Object& object : objects) {
+    if (object.type != "trigger") {
+      continue;
+    }
+    const auto refusal = refusal_of(object);
+    if (!refusal || std::exchange(seen.at(*refusal), true)) {
+      findings.add(seq, "trigger-added",
+                   "the segment has a trigger called " + object.name +
+                       ", which is none of the four that refuse changes of entries and checkpoints");
+    }
+  }
 }
 
 Result<Database> copy_of(const std::vector<Object>& objects, std::vector<std::string>& unusable) {
@@ -172,6 +215,7 @@ Result<bool> check_schema(SegmentReader& reader, std::uint64_t seq, Findings& fi
     findings.add(seq, "table-altered", "trigger " + name + " cannot be created on a copy of the segment");
   }
   try_changes(*copy, seq, findings);
+  judge_triggers(*objects, seq, findings);
   const auto has = [&found](std::string_view table) {
     return std::find(found.begin(), found.end(), table) != found.end();
   };

@@ -1,5 +1,7 @@
 #include "audit/proof/segment_reader.hpp"
 
+#include "audit/journal/file.hpp"
+
 #include <sqlite3.h>
 
 #include <array>
@@ -176,6 +178,12 @@ std::optional<SegmentReader::Stamp> SegmentReader::stamp(const fs::path& file) {
 Result<SegmentReader> SegmentReader::open(const fs::path& file) {
   if (!is_there(file)) {
     return fail(FailureKind::missing, file.string() + ": no such file");
+  }
+  // SQLite would wait for whoever writes to a pipe, and read a device for ever.
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+    if (auto regular = check_regular(beside(file, suffix)); !regular) {
+      return regular.error();
+    }
   }
   const SegmentAccess access = access_for(file);
   const auto opened = stamp(file);

@@ -39,17 +39,33 @@ std::string time_text(std::int64_t ns) {
   return date::format("%FT%TZ", Time(std::chrono::nanoseconds(ns)));
 }
 
-void judge_age(const VerifyOptions& options, std::int64_t newest_ns, std::uint64_t end, Findings& findings) {
+void judge_age(const VerifyOptions& options, std::int64_t last_ns, std::uint64_t end, Findings& findings) {
   if (!options.age_max) {
     return;
   }
-  const std::int64_t now_ns = options.now.time_since_epoch().count();
+  const Time now = options.clock ? options.clock() : system_clock()();
+  const std::int64_t now_ns = now.time_since_epoch().count();
   const std::int64_t age_max_ns = std::chrono::nanoseconds(*options.age_max).count();
-  if (newest_ns == no_time || now_ns - newest_ns > age_max_ns) {
+  if (last_ns == no_time || now_ns - last_ns > age_max_ns) {
     findings.add(end == 0 ? 0 : end - 1, "stale",
-                 newest_ns == no_time
+                 last_ns == no_time
                      ? std::string("there is no entry whose time could be read")
-                     : "the newest entry is of " + time_text(newest_ns) + ", older than is allowed");
+                     : "the newest entry is of " + time_text(last_ns) + ", older than is allowed");
+  }
+}
+
+// An entry of the future is never too old, and lets what came before it be retired too soon.
+void judge_future(const VerifyOptions& options, std::int64_t newest_ns, std::uint64_t end,
+                  Findings& findings) {
+  if (!options.clock || newest_ns == no_time) {
+    return;
+  }
+  const Time now = options.clock();
+  if (newest_ns - now.time_since_epoch().count() > clock_back_max_ns) {
+    findings.add(end == 0 ? 0 : end - 1, "time-ahead",
+                 "the newest entry is of " + time_text(newest_ns) + ", and here it is " +
+                     time_text(now.time_since_epoch().count()) +
+                     ": the clock of the gateway was ahead, or that of this machine is behind");
   }
 }
 
@@ -63,6 +79,7 @@ std::uint64_t settled_end(const Checkpoint& since) {
 struct Sources {
   std::optional<std::optional<std::vector<Anchor>>> head;
   std::vector<Anchor> anchors;
+  bool no_anchors = false;  // where a folder was given for them
   std::optional<Anchor> since;
 };
 
@@ -82,6 +99,7 @@ Result<Sources> read_anchors(const VerifyOptions& options) {
       return anchors.error();
     }
     sources.anchors = std::move(*anchors);
+    sources.no_anchors = sources.anchors.empty();
   }
   if (options.since) {
     auto since = read_anchor_file(*options.since, since_name);
@@ -118,6 +136,10 @@ void judge_anchors(const Sources& sources, const AnchorGround& ground, Findings&
     judge_head(*sources.head, ground, findings, report.anchors, report.remarks);
   } else {
     report.remarks.emplace_back("no head was given: whether the newest entries were cut cannot be told");
+  }
+  if (sources.no_anchors) {
+    findings.add(ground.entries_end, "anchors-missing",
+                 "the folder of anchors holds none: nothing from elsewhere was compared");
   }
   for (const Anchor& anchor : sources.anchors) {
     judge_anchor(anchor, ground, findings, report.anchors, report.remarks);
@@ -170,6 +192,7 @@ VerifyReport verify_plan(const VerifyOptions& options, const Sources& sources, c
                             *outcome.keys,     root_at,  outcome.abandoned};
   judge_anchors(sources, ground, findings, report);
   judge_age(options, outcome.last_time_ns, plan.end, findings);
+  judge_future(options, outcome.newest_time_ns, plan.end, findings);
   report.findings_unlisted = findings.unlisted();
   report.findings = findings.take();
   if (report.findings_unlisted > 0) {
@@ -259,7 +282,8 @@ Result<RootKey> load_root_key(const std::string& text) {
   if (!text.starts_with(pem_start)) {
     std::ifstream file(text, std::ios::binary);
     if (!file) {
-      return fail(FailureKind::missing,
+      const bool meant_as_vkey = text.find('+') != std::string::npos && !std::filesystem::exists(text);
+      return fail(meant_as_vkey ? FailureKind::invalid : FailureKind::missing,
                   text +
                       ": is no vkey and cannot be read as a file; give the provisioning public "
                       "key as a PEM file or as a vkey (name+id+base64)");

@@ -40,8 +40,10 @@ struct VerifyOptions {
   std::optional<std::filesystem::path> head;  ///< the companion head: its file, or the folder that holds it
   std::optional<std::filesystem::path> anchors;  ///< a folder with one checkpoint note a file
   std::optional<std::chrono::seconds> age_max;   ///< an older newest entry is a finding
-  Time now{};                                    ///< what age_max is measured against
-  unsigned threads = 0;                          ///< 0: one for each processor
+  /// The time that entries are held against, also without age_max: one that is newer was recorded by a clock
+  /// that was ahead, or made up. Asked when the record was read; none: nothing is said of the future.
+  Clock clock{};
+  unsigned threads = 0;  ///< 0: one for each processor
   /// Called on the calling thread now and then, and at the end.
   std::function<void(const VerifyProgress&)> progress;
   std::optional<std::filesystem::path> since{};  ///< a file with a checkpoint note that is trusted
@@ -63,7 +65,8 @@ struct VerifyOptions {
 /// also where its key was revoked from that size on, which is told as of an anchor.
 ///
 /// Errors: missing or unreadable, only where the folder, the anchors' folder, the head file or the checkpoint
-/// of `since` cannot be read at all; invalid where that is no checkpoint; everything else is a finding.
+/// of `since` cannot be read at all, or a segment is of a later format; invalid where that is no checkpoint;
+/// everything else is a finding.
 [[nodiscard]] Result<VerifyReport> verify_journal(const VerifyOptions& options);
 
 }  // namespace tallygate::audit

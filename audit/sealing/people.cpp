@@ -4,6 +4,12 @@
 
 namespace tallygate::audit {
 
+std::string anonymous_person(std::uint64_t segment_first) {
+  return "\xFF"
+         "anonymous\n" +
+         std::to_string(segment_first);
+}
+
 KnownPerson People::find(const std::string& name) {
   const std::lock_guard lock(mutex_);
   const auto found = by_name_.find(name);

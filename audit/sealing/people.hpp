@@ -4,6 +4,7 @@
 #include "audit/journal/subject_key.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -18,6 +19,11 @@ inline constexpr std::size_t people_max = 65'536;
 
 /// A person whose entries can be sealed; null: one who is not at hand.
 using KnownPerson = std::shared_ptr<const SubjectKey>;
+
+/// By what name the keyring knows those who are sealed without one, in the segment that begins with the entry
+/// `segment_first`: one key a segment, so that nobody's erasure concerns the requests of years. It is no
+/// UTF-8, as everybody's name is.
+[[nodiscard]] std::string anonymous_person(std::uint64_t segment_first);
 
 /// Names and their keys, of which the ones used last are kept. Thread-safe. Keys are wiped as soon as nobody
 /// uses them any more.

@@ -25,10 +25,16 @@ constexpr std::size_t seal_overhead = 32;
 
 // The value of `sealed`.
 std::optional<std::string> seal(const SubjectKey& person, std::string_view text, std::string_view data,
-                                RandomIvs& ivs) {
-  std::vector<std::uint8_t> ct(text.size() + gcm_tag_size);
-  const auto iv = ivs.next();
-  if (!iv || !gcm_encrypt(gcm_engine(), person.key.bytes(), *iv, bytes_of(text), data, ct)) {
+                                SealTools& tools) {
+  auto packed = tools.packer.pack(text);
+  const auto iv = tools.ivs.next();
+  if (!packed || !iv) {
+    return std::nullopt;
+  }
+  std::vector<std::uint8_t> ct(packed->size() + gcm_tag_size);
+  const bool encrypted = gcm_encrypt(gcm_engine(), person.key.bytes(), *iv, *packed, data, ct);
+  OPENSSL_cleanse(packed->data(), packed->size());
+  if (!encrypted) {
     return std::nullopt;
   }
   std::string json;
@@ -37,20 +43,13 @@ std::optional<std::string> seal(const SubjectKey& person, std::string_view text,
   append_base64(json, ct);
   json.append(R"(","iv":")");
   append_base64(json, *iv);
-  json.append(R"(","subject":")").append(person.uuid).append("\"}");
+  json.append(R"(","subject":")").append(person.uuid).append(R"(","zip":)");
+  json.append(std::to_string(packing_zstd_1)).append("}");
   return json;
 }
 
-std::optional<std::string> text_member(std::string_view object, std::string_view name) {
-  std::array<WantedMember, 1> wanted = {WantedMember{name, {}}};
-  if (check_canonical_object(object, wanted) || wanted[0].json.empty()) {
-    return std::nullopt;
-  }
-  return json_string(wanted[0].json);
-}
-
-std::optional<std::string> raw_member(std::string_view object, std::string_view name) {
-  const auto text = text_member(object, name);
+std::optional<std::string> raw_value(std::string_view json) {
+  const auto text = json_string(json);
   const auto raw = text ? base64_decode(*text) : std::nullopt;
   return raw ? std::optional(std::string(raw->begin(), raw->end())) : std::nullopt;
 }
@@ -88,7 +87,7 @@ std::optional<std::vector<std::string>> subjects_of(const Personal& parts, const
 
 Result<std::optional<EncodedEvent>> encode_sealed(const Event& event, const Personal& parts,
                                                   std::string_view origin, std::string_view gateway_json,
-                                                  const FindPerson& find, RandomIvs& ivs) {
+                                                  const FindPerson& find, SealTools& tools) {
   std::vector<Member> members = clear_members(event, parts);
   const auto named = [&members](std::string_view name) {
     return std::find_if(members.begin(), members.end(),
@@ -99,11 +98,16 @@ Result<std::optional<EncodedEvent>> encode_sealed(const Event& event, const Pers
   }
   std::optional<std::string> sealed;
   if (!parts.sealed.empty()) {
+    if (parts.sealed.size() > packed_text_max) {
+      return fail(FailureKind::invalid, "what says who it is has " + std::to_string(parts.sealed.size()) +
+                                            " bytes; at most " + std::to_string(packed_text_max) +
+                                            " can be sealed");
+    }
     const auto person = find(parts.person);
     if (!person) {
       return std::optional<EncodedEvent>();
     }
-    sealed = seal(*person, parts.sealed, associated(origin, event.id), ivs);
+    sealed = seal(*person, parts.sealed, associated(origin, event.id), tools);
     if (!sealed) {
       return fail(FailureKind::crypto, "a person cannot be sealed");
     }
@@ -134,22 +138,30 @@ std::optional<PersonSeal> read_seal(std::string_view body) {
   if (check_canonical_object(body, wanted) || !wanted[1].json.starts_with('{')) {
     return std::nullopt;
   }
-  auto id = json_string(wanted[0].json);
-  auto subject = text_member(wanted[1].json, "subject");
-  auto iv = raw_member(wanted[1].json, "iv");
-  auto ct = raw_member(wanted[1].json, "ct");
-  if (!id || !subject || !iv || !ct) {
+  std::array<WantedMember, 4> members = {WantedMember{"ct", {}}, WantedMember{"iv", {}},
+                                         WantedMember{"subject", {}}, WantedMember{"zip", {}}};
+  if (check_canonical_object(wanted[1].json, members)) {
     return std::nullopt;
   }
-  return PersonSeal{std::move(*subject), std::move(*iv), std::move(*ct), std::move(*id)};
+  auto id = json_string(wanted[0].json);
+  auto ct = raw_value(members[0].json);
+  auto iv = raw_value(members[1].json);
+  auto subject = json_string(members[2].json);
+  const auto zip = members[3].json.empty() ? std::optional(not_packed) : json_integer(members[3].json);
+  if (!id || !subject || !iv || !ct || !zip) {
+    return std::nullopt;
+  }
+  return PersonSeal{std::move(*subject), std::move(*iv), std::move(*ct), std::move(*id), *zip};
 }
 
-std::optional<std::string> open_seal(const PersonSeal& seal, const AesKey& key, std::string_view origin) {
+std::optional<std::string> open_seal(const PersonSeal& seal, const AesKey& key, std::string_view origin,
+                                     Unpacker& unpacker) {
   auto text = gcm_open(key.bytes(), bytes_of(seal.iv), bytes_of(seal.ct), associated(origin, seal.id));
   if (!text) {
     return std::nullopt;
   }
-  std::string opened(text->begin(), text->end());
+  auto opened = seal.zip == not_packed ? std::optional(std::string(text->begin(), text->end()))
+                                       : unpacker.unpack(seal.zip, *text);
   OPENSSL_cleanse(text->data(), text->size());
   return opened;
 }

@@ -22,6 +22,16 @@ void for_each_name(const Personal& parts, const Each& each) {
   }
 }
 
+// Who has no name is sealed with all others who have none, as long as the segment lasts.
+void name_anonymous(Personal& parts, std::uint64_t segment_first) {
+  if (parts.person.empty() && !parts.sealed.empty()) {
+    parts.person = anonymous_person(segment_first);
+  }
+  for (std::string& name : parts.counted) {
+    name = name.empty() ? anonymous_person(segment_first) : std::move(name);
+  }
+}
+
 }  // namespace
 
 Sealer::Sealer(std::string origin, Writer& writer, CompletionSink& sink, const SealerOptions& options)
@@ -45,10 +55,11 @@ Result<std::optional<Writer::Refusal>> Sealer::submit(const Event& event, Ticket
   if (!parts) {
     return parts.error();
   }
+  name_anonymous(*parts, writer_.segment_first());
   if (!anybody_waits(*parts)) {
     auto encoded = encode_sealed(
         event, *parts, origin_, writer_.gateway_json(),
-        [this](const std::string& name) { return people_.find(name); }, ivs_);
+        [this](const std::string& name) { return people_.find(name); }, tools_);
     if (!encoded) {
       return encoded.error();
     }
@@ -199,7 +210,7 @@ void Sealer::hand_over(Waiting& waiting, const std::map<std::string, KnownPerson
     return found == known.end() ? KnownPerson() : found->second;
   };
   auto encoded = encode_sealed({waiting.kind, waiting.id, members}, waiting.parts, origin_,
-                               writer_.gateway_json(), find, ivs_);
+                               writer_.gateway_json(), find, tools_);
   if (!encoded || !*encoded) {
     refuse(waiting, Outcome::invalid, encoded ? "a person has no key" : encoded.error().message);
     return;

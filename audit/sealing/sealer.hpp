@@ -4,7 +4,7 @@
 #include "audit/journal/writer.hpp"
 #include "audit/sealing/people.hpp"
 #include "audit/sealing/personal.hpp"
-#include "audit/sealing/random_ivs.hpp"
+#include "audit/sealing/seal_event.hpp"
 
 #include <condition_variable>
 #include <map>
@@ -45,7 +45,10 @@ class Sealer {
                                                               bool awaited);
 
   /// Lets go of a person's key. To be called in an act of the writer, where no key is given out meanwhile.
-  void forget(std::string_view uuid) { people_.forget(uuid); }
+  void forget(std::string_view uuid) {
+    people_.forget(uuid);
+    tools_.packer.forget();
+  }
 
   /// Hands over what waits and accepts no newcomers any more. Before the writer closes.
   void close();
@@ -79,7 +82,7 @@ class Sealer {
   CompletionSink& sink_;
   const SealerOptions options_;
   People people_;
-  RandomIvs ivs_;
+  SealTools tools_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;

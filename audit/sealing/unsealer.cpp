@@ -7,6 +7,7 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -82,7 +83,7 @@ std::optional<std::string> Unsealer::opened(const PersonSeal& seal) {
 
 std::optional<std::string> Unsealer::open_with_key(const PersonSeal& seal) {
   const AesKey* key = key_of(seal.subject);
-  return key != nullptr ? open_seal(seal, *key, keyring_.origin()) : std::nullopt;
+  return key != nullptr ? open_seal(seal, *key, keyring_.origin(), unpacker_) : std::nullopt;
 }
 
 Result<std::optional<std::string>> Unsealer::subject_of(std::string_view name) {
@@ -102,16 +103,30 @@ Result<std::optional<std::string>> Unsealer::subject_of(std::string_view name) {
   return *subject ? std::optional(std::move((*subject)->uuid)) : std::nullopt;
 }
 
+Result<bool> Unsealer::knows(std::string_view uuid) {
+  keep_up();
+  const auto subject = keyring_.subject(uuid, kek_);
+  return subject ? Result<bool>(subject->has_value()) : subject.error();
+}
+
 Result<std::optional<Erasure>> find_erasure(const std::filesystem::path& journal, std::string_view body) {
-  std::optional<Erasure> erasure;
   const auto seal = looks_sealed(body) ? read_seal(body) : std::nullopt;
-  if (!seal) {
-    return erasure;
-  }
-  constexpr std::array<std::string_view, 1> kinds = {"journal.erase"};
+  return seal ? find_erasure_of(journal, seal->subject)
+              : Result<std::optional<Erasure>>(std::optional<Erasure>());
+}
+
+Result<std::optional<Erasure>> find_erasure_of(const std::filesystem::path& journal, std::string_view uuid) {
+  std::optional<Erasure> erasure;
+  constexpr std::array<std::string_view, 2> kinds = {"journal.erase", "journal.retire"};
   const auto scanned =
       scan_kinds(journal, kinds, [&](std::uint64_t seq, std::string_view, const boost::json::object& entry) {
-        if (member_text(entry, "subject") == seal->subject) {
+        const auto* erased = entry.if_contains("erased");
+        const auto* list = erased == nullptr ? nullptr : erased->if_array();
+        const bool among =
+            list != nullptr && std::any_of(list->begin(), list->end(), [uuid](const boost::json::value& one) {
+              return one.is_string() && one.get_string() == uuid;
+            });
+        if (among || member_text(entry, "subject") == uuid) {
           erasure = Erasure{seq, std::string(member_text(entry, "time"))};
         }
         return !erasure;

@@ -38,6 +38,9 @@ class Unsealer {
   /// opened for it. Errors: crypto, unreadable.
   [[nodiscard]] Result<std::optional<std::string>> subject_of(std::string_view name);
 
+  /// Whether the keyring has a key of that UUID. Errors: crypto, unreadable.
+  [[nodiscard]] Result<bool> knows(std::string_view uuid);
+
  private:
   Unsealer(std::filesystem::path path, Kek kek, Keyring keyring, FileIdentity identity)
       : path_(std::move(path)), kek_(std::move(kek)), keyring_(std::move(keyring)), identity_(identity) {}
@@ -49,6 +52,7 @@ class Unsealer {
   Kek kek_;
   Keyring keyring_;
   FileIdentity identity_;
+  Unpacker unpacker_;
   std::map<std::string, AesKey, std::less<>> keys_;
   std::size_t since_look_ = 0;  // seals that opened() opened
 };
@@ -58,7 +62,7 @@ class Unsealer {
 
 /// What the record says about a person who is no longer known.
 struct Erasure {
-  std::uint64_t seq = 0;  ///< of the journal.erase
+  std::uint64_t seq = 0;  ///< of the journal.erase, or the journal.retire that ended an anonymous key
   std::string time;       ///< of that entry
 };
 
@@ -66,5 +70,8 @@ struct Erasure {
 /// sealed. Errors: missing, unreadable.
 [[nodiscard]] Result<std::optional<Erasure>> find_erasure(const std::filesystem::path& journal,
                                                           std::string_view body);
+/// The same of the person whom entries call `uuid`; nothing where nobody of that UUID was erased.
+[[nodiscard]] Result<std::optional<Erasure>> find_erasure_of(const std::filesystem::path& journal,
+                                                             std::string_view uuid);
 
 }  // namespace tallygate::audit

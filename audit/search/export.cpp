@@ -1,24 +1,28 @@
 #include "audit/search/export.hpp"
 
 #include "audit/bundle/bundle_files.hpp"
-#include "audit/journal/canonical_json.hpp"
 #include "audit/journal/file.hpp"
 #include "audit/journal/hash.hpp"
 #include "audit/journal/note.hpp"
 #include "audit/journal/time_text.hpp"
 #include "audit/proof/key_chain.hpp"
 #include "audit/proof/paths.hpp"
+#include "audit/search/bundle_folder.hpp"
+#include "audit/search/export_choice.hpp"
 #include "audit/search/prover.hpp"
+#include "audit/search/settled.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <memory>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -26,48 +30,20 @@ namespace tallygate::audit {
 namespace {
 
 constexpr mode_t file_mode = 0640;
-constexpr std::size_t ranges_max = 1'000'000;  // only retired bodies make gaps
+constexpr std::size_t ranges_max = 1'000'000;  // only retired bodies and clocks set back make gaps
 
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 using File = std::unique_ptr<std::FILE, CloseFile>;
 
-// Removes the folder again, unless it is kept.
-class NewFolder {
- public:
-  explicit NewFolder(std::filesystem::path path) : path_(std::move(path)) {}
-  NewFolder(const NewFolder&) = delete;
-  NewFolder& operator=(const NewFolder&) = delete;
-  ~NewFolder() {
-    if (made_) {
-      std::error_code ignored;  // what cannot be removed is left for a person to see
-      std::filesystem::remove_all(path_, ignored);
-    }
+File new_file(const std::filesystem::path& path) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, file_mode);
+  File file(descriptor < 0 ? nullptr : ::fdopen(descriptor, "wb"));
+  if (descriptor >= 0 && !file) {
+    ::close(descriptor);
   }
-  Result<void> make() {
-    std::error_code error;
-    made_ = std::filesystem::create_directory(path_, error);
-    if (!made_) {
-      return fail(error ? FailureKind::unreadable : FailureKind::exists,
-                  path_.string() +
-                      (error ? ": " + error.message() : ": it is there already; nothing is overwritten"));
-    }
-    return {};
-  }
-  void keep() { made_ = false; }
-
- private:
-  std::filesystem::path path_;
-  bool made_ = false;
-};
-
-std::optional<std::int64_t> time_of(std::string_view body) {
-  std::array<WantedMember, 1> time = {WantedMember{"time", {}}};
-  if (check_canonical_object(body, time)) {
-    return std::nullopt;
-  }
-  return parse_entry_time(json_string(time[0].json).value_or(std::string()));
+  return file;
 }
 
 struct Written {
@@ -76,37 +52,33 @@ struct Written {
 };
 
 // Clocks may step back by some seconds: the record is read to its end, and each entry judged by its own time.
-Result<Written> write_entries(Prover& prover, const ExportRequest& request) {
-  const auto path = request.folder / "entries.jsonl";
-  const File file(std::fopen(path.c_str(), "wbx"));
+Result<Written> write_entries(Prover& prover, const ExportRequest& request,
+                              const std::filesystem::path& path) {
+  const File file = new_file(path);
   if (!file) {
     return fail(FailureKind::unreadable, path.string() + ": " + errno_text(errno));
   }
   Written written;
   Sha256 sha;
   sha.begin();
-  const auto read = prover.reader().up(0, prover.size(), [&](std::uint64_t seq, std::string_view body) {
-    const auto time = time_of(body);
-    if (!time || (request.from_ns && *time < *request.from_ns) ||
-        (request.to_ns && *time >= *request.to_ns)) {
-      return true;
-    }
-    if (written.ranges.empty() || written.ranges.back().second != seq) {
-      written.ranges.emplace_back(seq, seq);
-    }
-    written.ranges.back().second = seq + 1;
-    ++written.report.entries;
+  ExportChoice choice(request.from_ns, request.to_ns);
+  const auto write = [&](std::uint64_t, std::string_view body) {
     sha.add(body);
     sha.add("\n");
     return std::fwrite(body.data(), 1, body.size(), file.get()) == body.size() &&
-           std::fputc('\n', file.get()) != EOF && written.ranges.size() <= ranges_max;
+           std::fputc('\n', file.get()) != EOF && choice.ranges().size() <= ranges_max;
+  };
+  const auto read = prover.reader().up(0, prover.size(), [&](std::uint64_t seq, std::string_view body) {
+    return choice.look_at(seq, body, write);
   });
   if (!read) {
     return read.error();
   }
-  if (std::ferror(file.get()) != 0 || std::fflush(file.get()) != 0) {
+  if (std::ferror(file.get()) != 0 || std::fflush(file.get()) != 0 || ::fsync(::fileno(file.get())) != 0) {
     return fail(FailureKind::unreadable, path.string() + ": " + errno_text(errno));
   }
+  written.ranges = choice.ranges();
+  written.report.entries = choice.count();
   if (written.ranges.empty() || written.ranges.size() > ranges_max) {
     return fail(
         written.ranges.empty() ? FailureKind::missing : FailureKind::invalid,
@@ -154,7 +126,9 @@ Result<std::string> make_proof(Prover& prover, TreeIndex& index, const NodeSourc
     return kept.error();
   }
   if (!*kept) {
-    return fail(FailureKind::missing, "no checkpoint of a key that counts covers these entries yet");
+    return fail(FailureKind::missing,
+                "no checkpoint of a key that counts covers these entries yet; one does once a key that "
+                "the provisioning key names goes on: tallygate keys rotate --prepare");
   }
   const auto& [note, checkpoint, key] = **kept;
   Sha256 sha;
@@ -225,11 +199,30 @@ Result<void> write_file(const std::filesystem::path& path, std::string_view cont
   return create_file(path, content, file_mode);
 }
 
-std::string describe(const ExportReport& report, const SignedCheckpoint& checkpoint) {
+boost::json::value moment(const std::optional<std::int64_t>& since_1970_ns) {
+  return since_1970_ns ? boost::json::value(time_text(Time(std::chrono::nanoseconds(*since_1970_ns))))
+                       : boost::json::value();
+}
+
+// Numbers between the first and the last that are not here, as [first, last].
+boost::json::array gaps(const std::vector<EntryRange>& ranges) {
+  boost::json::array all;
+  for (std::size_t i = 1; i < ranges.size(); ++i) {
+    all.push_back(boost::json::array{ranges[i - 1].second, ranges[i].first - 1});
+  }
+  return all;
+}
+
+std::string describe(const ExportRequest& request, const Written& written,
+                     const SignedCheckpoint& checkpoint) {
+  const ExportReport& report = written.report;
   return boost::json::serialize(boost::json::object{{"origin", checkpoint.checkpoint.origin},
+                                                    {"from", moment(request.from_ns)},
+                                                    {"to", moment(request.to_ns)},
                                                     {"entries", report.entries},
                                                     {"first", report.first},
                                                     {"last", report.last},
+                                                    {"gaps", gaps(written.ranges)},
                                                     {"entries_sha256", report.entries_sha256},
                                                     {"size", report.size},
                                                     {"root", base64_encode(checkpoint.checkpoint.root)},
@@ -237,20 +230,50 @@ std::string describe(const ExportReport& report, const SignedCheckpoint& checkpo
          "\n";
 }
 
-}  // namespace
+// What a test may want to fail at.
+Result<void> at_step(const ExportRequest& request, ExportStep step) {
+  return request.at_step ? request.at_step(step) : Result<void>();
+}
 
-Result<ExportReport> export_bundle(const ExportRequest& request) {
+// A bundle but for its last file.
+struct Unproven {
+  ExportReport report;
+  std::string checkpoint;
+};
+
+Result<void> write_parts(const ExportRequest& request, const std::filesystem::path& folder,
+                         const std::array<std::string, 3>& proof, const std::string& description) {
+  if (auto go_on = at_step(request, ExportStep::files); !go_on) {
+    return go_on;
+  }
+  const std::array<std::pair<const char*, std::string_view>, 5> files = {{{"path.txt", proof[0]},
+                                                                          {"keys.txt", proof[1]},
+                                                                          {"bundle.json", description},
+                                                                          {"README.md", bundle_readme()},
+                                                                          {"verify.py", bundle_verifier()}}};
+  for (const auto& [name, content] : files) {
+    if (auto done = write_file(folder / name, content); !done) {
+      return done;
+    }
+  }
+  return {};
+}
+
+// The record is closed again when this returns.
+Result<Unproven> write_bundle(const ExportRequest& request, const std::filesystem::path& folder) {
   auto prover = Prover::open(request.journal);
   if (!prover) {
     return prover.error();
   }
-  NewFolder folder(request.folder);
-  if (auto made = folder.make(); !made) {
-    return made.error();
+  if (auto go_on = at_step(request, ExportStep::entries); !go_on) {
+    return go_on.error();
   }
-  auto written = write_entries(*prover, request);
+  auto written = write_entries(*prover, request, folder / "entries.jsonl");
   if (!written) {
     return written.error();
+  }
+  if (auto go_on = at_step(request, ExportStep::proof); !go_on) {
+    return go_on.error();
   }
   std::optional<SignedCheckpoint> checkpoint;
   const auto proof =
@@ -269,21 +292,59 @@ Result<ExportReport> export_bundle(const ExportRequest& request) {
   }
   written->report.size = checkpoint->checkpoint.size;
   written->report.signed_by = checkpoint->signed_by;
-  const auto [path, keys, note] = unpacked(*proof);
-  const std::string description = describe(written->report, *checkpoint);
-  const std::array<std::pair<const char*, std::string_view>, 6> files = {{{"checkpoint", note},
-                                                                          {"path.txt", path},
-                                                                          {"keys.txt", keys},
-                                                                          {"bundle.json", description},
-                                                                          {"README.md", bundle_readme()},
-                                                                          {"verify.py", bundle_verifier()}}};
-  for (const auto& [name, content] : files) {
-    if (auto done = write_file(request.folder / name, content); !done) {
-      return done.error();
-    }
+  auto parts = unpacked(*proof);
+  if (auto done = write_parts(request, folder, parts, describe(request, *written, *checkpoint)); !done) {
+    return done.error();
   }
-  folder.keep();
-  return std::move(written->report);
+  return Unproven{std::move(written->report), std::move(parts[2])};
+}
+
+// Begun again where a segment was retired meanwhile: then its bodies are gone, and the entry that says so is
+// behind the size that was chosen.
+Result<Unproven> write_settled(const ExportRequest& request, const BundleFolder& folder) {
+  return read_settled(request.journal, Replaced::is_anew, [&]() -> Result<Unproven> {
+    if (auto emptied = folder.empty(); !emptied) {
+      return emptied.error();
+    }
+    return write_bundle(request, folder.path());
+  });
+}
+
+// From here on the bundle proves something, so it is on record by now.
+Result<void> complete(const ExportRequest& request, const Unproven& made, BundleFolder& folder) {
+  if (auto go_on = at_step(request, ExportStep::checkpoint); !go_on) {
+    return go_on;
+  }
+  if (auto done = write_file(folder.path() / "checkpoint", made.checkpoint); !done) {
+    return done;
+  }
+  if (auto go_on = at_step(request, ExportStep::name); !go_on) {
+    return go_on;
+  }
+  return folder.show();
+}
+
+}  // namespace
+
+Result<ExportReport> export_bundle(const ExportRequest& request) {
+  BundleFolder folder(request.folder);
+  auto made = folder.make();
+  if (folder.cleared() && request.tell) {
+    request.tell(folder.path().string() + ": an export that was broken off had left it; it was removed");
+  }
+  if (!made) {
+    return made.error();
+  }
+  auto unproven = write_settled(request, folder);
+  if (!unproven) {
+    return unproven.error();
+  }
+  auto allowed = at_step(request, ExportStep::record);
+  if (allowed && request.before_shown) {
+    allowed = request.before_shown(unproven->report);
+  }
+  allowed = allowed ? complete(request, *unproven, folder) : allowed;
+  return allowed ? Result<ExportReport>(std::move(unproven->report)) : allowed.error();
 }
 
 }  // namespace tallygate::audit

@@ -1,7 +1,6 @@
 #include "audit/search/key_history.hpp"
 
 #include "audit/journal/canonical_json.hpp"
-#include "audit/proof/entry_facts.hpp"
 #include "audit/proof/grant_check.hpp"
 #include "audit/proof/key_chain.hpp"
 #include "audit/proof/key_entries.hpp"
@@ -99,33 +98,17 @@ Result<KeyHistory> KeyHistory::read(JournalReader& reader, TreeIndex& index) {
 
 // As the verifier does (RecordState), without its findings: what is not right changes nothing.
 void KeyHistory::take(std::uint64_t seq, std::string_view body, GrantBook& grants) {
-  const auto facts = read_entry(body);
-  if (!facts || facts->seq != seq) {
-    return;
-  }
-  if (facts->role == Role::revoke) {
-    const auto [vkey, size] = read_revocation(body);
-    if (size && grants.use(body, "key.revoke", facts->time_ns)) {
-      static_cast<void>(keys_.revoke(vkey, *size, seq));
-    }
-    return;
-  }
-  auto rotation = read_rotation(body);
-  if (facts->role != Role::rotate || !rotation.key || rotation.key->name != charter_.charter.origin ||
-      rotation.size != seq + 1) {
-    return;
-  }
-  const bool granted = rotation.carries_grant && grants.use(body, "key.rotate", facts->time_ns);
-  if (keys_.rotate(std::move(*rotation.key), *rotation.size, granted)) {
-    rotations_.push_back({seq, std::string(body), granted});
+  const KeyChange change = take_key_entry(seq, body, charter_.charter.origin, keys_, grants);
+  if (change == KeyChange::rotated || change == KeyChange::rotated_by_grant) {
+    rotations_.push_back({seq, std::string(body), change == KeyChange::rotated_by_grant});
   }
 }
 
 void KeyHistory::settle() {
   begins_ = {0};
   for (std::size_t i = 0; i < rotations_.size(); ++i) {
-    const bool hands_over = rotations_[i].seq + 1 < ranges()[i].revoked_from;
-    begins_.push_back(rotations_[i].granted ? std::optional(i) : hands_over ? begins_[i] : std::nullopt);
+    const bool established = ranges()[i + 1].established;
+    begins_.push_back(rotations_[i].granted ? std::optional(i) : established ? begins_[i] : std::nullopt);
   }
 }
 
@@ -137,12 +120,12 @@ Result<std::optional<KeptCheckpoint>> KeyHistory::keep(std::string_view bytes) c
   const std::uint64_t size = checkpoint->size;
   const SignatureVerdict verdict = keys_.judge(*parse_note(bytes), size);
   if (!verdict.faults.empty()) {
-    return fail(FailureKind::invalid, "the checkpoint of size " + std::to_string(size) +
-                                          " does not count: " + verdict.faults.front().detail);
+    return fail(FailureKind::tampered, "the checkpoint of size " + std::to_string(size) +
+                                           " does not count: " + verdict.faults.front().detail);
   }
   for (std::size_t i = 0; i < begins_.size(); ++i) {
     const KeyRange& range = ranges()[i];
-    if (begins_[i] && size >= range.from && size <= range.until && size < range.revoked_from) {
+    if (begins_[i] && range.counts_at(size)) {
       return std::optional(KeptCheckpoint{std::string(bytes), std::move(*checkpoint), i});
     }
   }

@@ -44,7 +44,7 @@ class KeyHistory {
   [[nodiscard]] Result<std::optional<KeptCheckpoint>> checkpoint(JournalReader& reader, std::uint64_t first,
                                                                  std::uint64_t end) const;
   /// The same of a checkpoint note that may come from elsewhere; nothing where no such key is in force at its
-  /// size. Errors: invalid (no checkpoint note, or not signed by the keys of its size).
+  /// size. Errors: invalid (no checkpoint note), tampered (not signed by the keys of its size).
   [[nodiscard]] Result<std::optional<KeptCheckpoint>> keep(std::string_view note) const;
 
   /// The note without signature lines of the journal's own name that lines() of the same keys establish no

@@ -4,6 +4,7 @@
 #include "audit/proof/paths.hpp"
 #include "audit/proof/tlog_proof.hpp"
 #include "audit/search/prover.hpp"
+#include "audit/search/settled.hpp"
 
 #include <utility>
 
@@ -18,9 +19,12 @@ Result<std::string> make_proof(Prover& prover, TreeIndex& index, const NodeSourc
     return kept.error();
   }
   if (!*kept) {
-    return fail(FailureKind::missing, "entry " + std::to_string(seq) +
-                                          " is under no checkpoint of a key that counts: those over it are "
-                                          "of keys that were revoked or that nothing establishes");
+    return fail(FailureKind::missing,
+                "entry " + std::to_string(seq) +
+                    " is under no checkpoint of a key that counts: those over it are "
+                    "of keys that were revoked or that nothing establishes. It can be "
+                    "proven once a key that the provisioning key names goes on: tallygate "
+                    "keys rotate --prepare");
   }
   const auto& [note, checkpoint, key] = **kept;
   Sha256 sha;
@@ -35,9 +39,7 @@ Result<std::string> make_proof(Prover& prover, TreeIndex& index, const NodeSourc
   return format_tlog_proof({*lines + body, seq, std::move(*path), keys.signed_by_chain(note, key, key)});
 }
 
-}  // namespace
-
-Result<std::optional<std::string>> prove_entry(const std::filesystem::path& journal, std::uint64_t seq) {
+Result<std::optional<std::string>> prove_once(const std::filesystem::path& journal, std::uint64_t seq) {
   auto prover = Prover::open(journal);
   if (!prover) {
     return prover.error();
@@ -64,6 +66,13 @@ Result<std::optional<std::string>> prove_entry(const std::filesystem::path& jour
     return proof.error();
   }
   return std::optional(std::move(*proof));
+}
+
+}  // namespace
+
+// What was proven holds, whatever became of its segment meanwhile.
+Result<std::optional<std::string>> prove_entry(const std::filesystem::path& journal, std::uint64_t seq) {
+  return read_settled(journal, Replaced::counts, [&] { return prove_once(journal, seq); });
 }
 
 }  // namespace tallygate::audit

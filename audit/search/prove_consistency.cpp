@@ -3,7 +3,9 @@
 #include "audit/proof/consistency_proof.hpp"
 #include "audit/proof/paths.hpp"
 #include "audit/search/prover.hpp"
+#include "audit/search/settled.hpp"
 
+#include <optional>
 #include <utility>
 
 namespace tallygate::audit {
@@ -23,7 +25,8 @@ Result<KeptCheckpoint> stored(Prover& prover, const KeyHistory& keys, std::uint6
   }
   const auto next = keys.checkpoint(prover.reader(), size, prover.size() + 1);
   return none_of(size, next && *next ? "; the next one is of size " + std::to_string((*next)->checkpoint.size)
-                                     : " by a key that counts");
+                                     : " by a key that counts; there is one once a key that the provisioning "
+                                       "key names goes on: tallygate keys rotate --prepare");
 }
 
 Result<KeptCheckpoint> given(Prover& prover, const KeyHistory& keys, const std::string& note) {
@@ -85,17 +88,23 @@ Result<std::string> prove(Prover& prover, const CheckpointChoice& older, const C
       });
 }
 
+Result<std::string> prove_settled(const std::filesystem::path& journal, const CheckpointChoice& older,
+                                  const std::optional<CheckpointChoice>& newer) {
+  return read_settled(journal, Replaced::counts, [&]() -> Result<std::string> {
+    auto prover = Prover::open(journal);
+    return prover ? prove(*prover, older, newer ? *newer : CheckpointChoice(prover->size())) : prover.error();
+  });
+}
+
 }  // namespace
 
 Result<std::string> prove_consistency(const std::filesystem::path& journal, const CheckpointChoice& older,
                                       const CheckpointChoice& newer) {
-  auto prover = Prover::open(journal);
-  return prover ? prove(*prover, older, newer) : prover.error();
+  return prove_settled(journal, older, newer);
 }
 
 Result<std::string> prove_consistency(const std::filesystem::path& journal, const CheckpointChoice& older) {
-  auto prover = Prover::open(journal);
-  return prover ? prove(*prover, older, prover->size()) : prover.error();
+  return prove_settled(journal, older, std::nullopt);
 }
 
 }  // namespace tallygate::audit

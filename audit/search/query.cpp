@@ -43,6 +43,16 @@ std::string_view text_at(const value& entry, std::initializer_list<std::string_v
   return text(at(entry, names));
 }
 
+// The first of these that says something.
+std::string first_text(const value& entry,
+                       std::initializer_list<std::initializer_list<std::string_view>> places) {
+  std::string_view found;
+  for (const auto& names : places) {
+    found = found.empty() ? text_at(entry, names) : found;
+  }
+  return std::string(found);
+}
+
 std::string_view session_of(const value& entry) {
   const std::string_view id = text_at(entry, {"session", "id"});
   return id.empty() ? text_at(entry, {"session"}) : id;
@@ -87,19 +97,13 @@ EntryRow row_of(std::uint64_t seq, const value& entry) {
   row.seq = seq;
   row.time = copy({"time"});
   row.kind = copy({"kind"});
-  row.user = copy({"actor", "email"});
   // Who failed to log in is no actor: such an entry has the name that was tried beside it.
-  for (const auto& names : {std::array{"actor", "subject"}, std::array{"actor", "user"}}) {
-    if (row.user.empty()) {
-      row.user = copy({names[0], names[1]});
-    }
+  row.person = first_text(entry, {{"actor", "subject"}, {"actor", "user"}, {"user"}, {"actor", "email"}});
+  if (row.person.empty() && copy({"actor", "method"}).empty()) {
+    row.person = copy({"sealed", "subject"});  // who that is only the keyring can tell
   }
-  if (row.user.empty()) {
-    row.user = copy({"user"});
-  }
-  if (row.user.empty() && copy({"actor", "method"}).empty()) {
-    row.user = copy({"sealed", "subject"});  // who that is only the keyring can tell
-  }
+  row.user = copy({"actor", "email"});
+  row.user = row.user.empty() ? row.person : row.user;
   row.effect = copy({"decision", "effect"});
   row.rule = copy({"decision", "rule"});
   row.method = copy({"request", "method"});

@@ -32,7 +32,8 @@ struct EntryRow {
   std::uint64_t seq = 0;
   std::string time;
   std::string kind;
-  std::string user;
+  std::string user;    ///< as a table shows one: by e-mail, where there is one
+  std::string person;  ///< the same one by the name that every entry has: the actor's subject
   std::string effect;
   std::string rule;
   std::string method;

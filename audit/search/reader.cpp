@@ -1,5 +1,7 @@
 #include "audit/search/reader.hpp"
 
+#include "audit/journal/format.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -40,6 +42,14 @@ Result<SegmentReader*> JournalReader::reader(std::size_t index) {
     if (!opened) {
       return opened.error();
     }
+    // What a segment without that row is, the verifier says.
+    const auto format = opened->meta("format");
+    opened->release();
+    if (const auto known =
+            format && *format ? check_format(**format, segments_[index].path.string()) : Result<void>();
+        !known) {
+      return known.error();
+    }
     reader_.emplace(std::move(*opened));
     index_ = index;
     version_.reset();
@@ -79,6 +89,9 @@ Result<std::optional<std::string>> JournalReader::entry(std::uint64_t seq) {
   }
   auto found = (*segment)->entry(static_cast<std::int64_t>(seq));
   (*segment)->release();
+  if (const auto known = found && *found ? check_entry_version(seq, **found) : Result<void>(); !known) {
+    return known.error();
+  }
   return found;
 }
 
@@ -181,8 +194,15 @@ Result<bool> JournalReader::piece(std::size_t index, std::uint64_t first, std::u
   if (!read) {
     return read.error();
   }
-  return std::all_of(rows.begin(), rows.end(),
-                     [&visit](const auto& row) { return visit(row.first, row.second); });
+  for (const auto& [seq, body] : rows) {
+    if (const auto known = check_entry_version(seq, body); !known) {
+      return known.error();
+    }
+    if (!visit(seq, body)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 Result<void> JournalReader::up(std::uint64_t first, std::uint64_t end, const VisitEntry& visit) {

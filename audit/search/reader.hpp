@@ -20,7 +20,8 @@ namespace tallygate::audit {
 using VisitEntry = std::function<bool(std::uint64_t seq, std::string_view body)>;
 
 /// A journal's entries by seq, also while it is written. Reads a thousand or so at a time, so that a slow
-/// consumer keeps no writer from folding its WAL. One thread.
+/// consumer keeps no writer from folding its WAL. A segment or an entry of a later format is an error, so
+/// that nobody takes it for what this version knows; members that it does not know stay. One thread.
 class JournalReader {
  public:
   /// Errors: missing (no folder, or no segment in it), unreadable.

@@ -20,7 +20,7 @@ void count(Stats::Counts& counts, const std::string& value) {
 void Stats::add(const EntryRow& row) {
   ++entries_;
   count(kinds_, row.kind);
-  count(users_, row.user);
+  count(users_, row.person);
   count(routes_, row.route);
   count(days_, row.time.substr(0, date_size));
 }

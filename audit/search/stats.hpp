@@ -22,7 +22,7 @@ class Stats {
 
   [[nodiscard]] std::uint64_t entries() const noexcept { return entries_; }
   [[nodiscard]] const Counts& kinds() const noexcept { return kinds_; }
-  [[nodiscard]] const Counts& users() const noexcept { return users_; }
+  [[nodiscard]] const Counts& users() const noexcept { return users_; }  ///< by their subjects
   [[nodiscard]] const Counts& routes() const noexcept { return routes_; }
   [[nodiscard]] const Counts& days() const noexcept { return days_; }  ///< UTC, "2026-01-31"
 

@@ -1,8 +1,10 @@
 #include "audit/search/tree_index.hpp"
 
+#include "audit/journal/file.hpp"
 #include "audit/journal/tree.hpp"
 #include "audit/proof/entry_facts.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -18,6 +20,7 @@ constexpr unsigned tile_height = 8;
 constexpr std::size_t tile_width = std::size_t{1} << tile_height;
 constexpr int busy_timeout_ms = 10'000;
 constexpr const char* memory = ":memory:";
+constexpr mode_t file_mode = 0640;  // as the segments
 
 // Canonical JSON has no spaces, so this stands in every key.rotate and key.revoke.
 constexpr std::string_view key_mark = R"("kind":"key.r)";
@@ -39,6 +42,20 @@ std::span<const std::uint8_t> bytes_of(const std::vector<Digest>& hashes) {
   return {hashes.empty() ? nullptr : hashes.front().data(), hashes.size() * sizeof(Digest)};
 }
 
+// Whether the last thing asked of the file failed for the file or its disk, and not for what was asked.
+bool cannot_be_written(const Database& database) {
+  constexpr int primary = 0xFF;
+  switch (sqlite3_extended_errcode(database.get()) & primary) {
+    case SQLITE_READONLY:
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Digest combine(Sha256& sha, std::span<const Digest> hashes) {
   std::vector<Digest> row(hashes.begin(), hashes.end());
   while (row.size() > 1) {
@@ -54,27 +71,77 @@ Digest combine(Sha256& sha, std::span<const Digest> hashes) {
 
 Result<TreeIndex> TreeIndex::open(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "index.db";
-  auto index = open_file(file.string());
+  auto index = open_writable(file);
   if (!index) {
     // Not a matter of trust: what is damaged is made again, and where nothing can be written memory will do.
     std::error_code ignored;
     if (std::filesystem::remove(file, ignored)) {
-      index = open_file(file.string());
+      index = open_writable(file);
     }
   }
-  return index ? std::move(index) : open_file(memory);
+  if (!index) {
+    index = copy_of(file);
+  }
+  return index ? std::move(index) : open_file(memory, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 }
 
-Result<TreeIndex> TreeIndex::open_file(const std::string& file) {
-  auto database = Database::open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-  if (!database) {
-    return database.error();
+// Made by hand where it is not there: SQLite would follow a link that leads nowhere, and let root keep the
+// file.
+Result<TreeIndex> TreeIndex::open_writable(const std::filesystem::path& file) {
+  const auto created = open_own(file, O_RDWR | O_CREAT, file_mode);
+  if (!created) {
+    return created.error();
   }
-  TreeIndex index(std::move(*database));
+  if (auto given = give_to_owner(*created, file); !given) {
+    return given.error();
+  }
+  return open_file(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW);
+}
+
+// What there is need not be computed again: a file that can only be read is taken into memory.
+Result<TreeIndex> TreeIndex::copy_of(const std::filesystem::path& file) {
+  if (auto regular = check_regular(file); !regular) {
+    return regular.error();
+  }
+  auto from = Database::open(file, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW);
+  auto to = Database::open(memory, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  if (!from || !to) {
+    return from ? to.error() : from.error();
+  }
+  sqlite3_backup* const backup = sqlite3_backup_init(to->get(), "main", from->get(), "main");
+  const bool copied = backup != nullptr && sqlite3_backup_step(backup, -1) == SQLITE_DONE;
+  if (sqlite3_backup_finish(backup) != SQLITE_OK || !copied) {
+    return to->failure("cannot be copied into memory");
+  }
+  TreeIndex index(std::move(*to));
+  index.in_memory_ = true;
   if (auto prepared = index.prepare(); !prepared) {
     return prepared.error();
   }
   return index;
+}
+
+Result<TreeIndex> TreeIndex::open_file(const std::filesystem::path& file, int flags) {
+  auto database = Database::open(file, flags);
+  if (!database) {
+    return database.error();
+  }
+  TreeIndex index(std::move(*database));
+  index.in_memory_ = file == memory;
+  if (auto prepared = index.prepare(); !prepared) {
+    return prepared.error();
+  }
+  return index;
+}
+
+// Whoever could write when this was opened may no longer: the file was replaced, the disk is full.
+bool TreeIndex::move_to_memory() {
+  auto anew = open_file(memory, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  if (in_memory_ || !anew) {
+    return false;
+  }
+  *this = std::move(*anew);
+  return true;
 }
 
 Result<void> TreeIndex::prepare() {
@@ -144,8 +211,17 @@ Result<void> TreeIndex::extend(JournalReader& reader, std::uint64_t size) {
   if (size <= size_) {
     return {};
   }
+  auto done = try_extend(reader, size);
+  if (!done && unwritable_ && move_to_memory()) {
+    done = try_extend(reader, size);
+  }
+  return done;
+}
+
+Result<void> TreeIndex::try_extend(JournalReader& reader, std::uint64_t size) {
   // Another process may have come before: what counts is what is stored when the lock is ours.
   if (auto begun = database_.execute("BEGIN IMMEDIATE"); !begun) {
+    unwritable_ = cannot_be_written(database_);
     return begun;
   }
   Result<void> done = load_size();
@@ -168,6 +244,7 @@ Result<void> TreeIndex::extend(JournalReader& reader, std::uint64_t size) {
   if (done) {
     done = database_.execute("COMMIT");
   }
+  unwritable_ = !done && cannot_be_written(database_);
   if (!done) {
     static_cast<void>(database_.execute("ROLLBACK"));  // what failed is told below
     static_cast<void>(load_size());
@@ -352,8 +429,9 @@ Result<void> TreeIndex::clear() {
   size_ = 0;
   edge_.clear();
   seen_.clear();
-  return database_.execute(
+  auto done = database_.execute(
       "BEGIN IMMEDIATE; DELETE FROM tile; DELETE FROM key_entry; UPDATE tree SET size = 0; COMMIT");
+  return done || !move_to_memory() ? done : Result<void>();
 }
 
 }  // namespace tallygate::audit

@@ -20,8 +20,10 @@ namespace tallygate::audit {
 /// may use one file.
 class TreeIndex {
  public:
-  /// The index of the journal in `folder`; in memory, and so made from the whole journal, where its file
-  /// cannot be written. A file that is damaged or of another version is begun again. Errors: unreadable.
+  /// The index of the journal in `folder`; a copy of it in memory where its file cannot be written, now or
+  /// later. A file that is damaged or of another version, a link, and one of somebody else where the folder
+  /// can be written, is begun again. What root makes belongs to whom the folder belongs to. Errors:
+  /// unreadable.
   [[nodiscard]] static Result<TreeIndex> open(const std::filesystem::path& folder);
 
   /// Leaves it covers.
@@ -56,7 +58,11 @@ class TreeIndex {
 
  private:
   explicit TreeIndex(Database database) : database_(std::move(database)) {}
-  [[nodiscard]] static Result<TreeIndex> open_file(const std::string& file);
+  [[nodiscard]] static Result<TreeIndex> open_file(const std::filesystem::path& file, int flags);
+  [[nodiscard]] static Result<TreeIndex> open_writable(const std::filesystem::path& file);
+  [[nodiscard]] static Result<TreeIndex> copy_of(const std::filesystem::path& file);
+  [[nodiscard]] bool move_to_memory();
+  [[nodiscard]] Result<void> try_extend(JournalReader& reader, std::uint64_t size);
   [[nodiscard]] Result<void> prepare();
   [[nodiscard]] Result<void> load_size();
   [[nodiscard]] Result<void> load_edge();
@@ -67,6 +73,8 @@ class TreeIndex {
   [[nodiscard]] Result<void> store(unsigned level, std::uint64_t tile);
 
   Database database_;
+  bool in_memory_ = false;
+  bool unwritable_ = false;  // the last extension failed because of the file
   Statement read_;
   Statement write_;
   Statement note_key_;

@@ -1,30 +1,23 @@
 #include "audit/search/upgrade.hpp"
 
 #include "audit/journal/folder.hpp"
+#include "audit/journal/format.hpp"
 #include "audit/proof/segment_reader.hpp"
 #include "audit/search/reader.hpp"
 #include "audit/search/tree_index.hpp"
 
 #include <string>
-#include <string_view>
 
 namespace tallygate::audit {
 namespace {
 
-constexpr std::string_view format_now = "1";
-
-Result<void> check_format(const SegmentFile& file) {
+Result<void> check_file(const SegmentFile& file) {
   auto reader = SegmentReader::open(file.path);
   const auto format = reader ? reader->meta("format") : Result<std::optional<std::string>>(reader.error());
   if (!format) {
     return format.error();
   }
-  if (*format != format_now) {
-    return fail(FailureKind::invalid, file.path.string() + ": a segment of format " +
-                                          format->value_or("unknown") + "; this version knows format " +
-                                          std::string(format_now) + ", a later one must read it");
-  }
-  return {};
+  return check_format(format->value_or(std::string()), file.path.string());
 }
 
 }  // namespace
@@ -35,7 +28,7 @@ Result<JournalForm> upgrade_journal(const std::filesystem::path& journal, bool a
     return files.error();
   }
   for (const SegmentFile& file : *files) {
-    if (auto good = check_format(file); !good) {
+    if (auto good = check_file(file); !good) {
       return good.error();
     }
   }
@@ -56,7 +49,7 @@ Result<JournalForm> upgrade_journal(const std::filesystem::path& journal, bool a
   if (auto extended = index->extend(*reader, *end); !extended) {
     return extended.error();
   }
-  return JournalForm{files->size(), 1, index->size()};
+  return JournalForm{files->size(), static_cast<std::uint64_t>(entry_version), index->size()};
 }
 
 }  // namespace tallygate::audit

@@ -17,8 +17,8 @@ struct JournalForm {
 };
 
 /// Looks at the format of every segment, and brings `index.db` to this version's form and to the record's
-/// end. Where `afresh` the index is made from nothing. Errors: missing, unreadable, invalid (a segment of a
-/// format that this version does not know: a later one must read it).
+/// end. Where `afresh` the index is made from nothing. Errors: missing, unreadable
+/// (also: a segment of a later format, which a later version must read), tampered.
 [[nodiscard]] Result<JournalForm> upgrade_journal(const std::filesystem::path& journal, bool afresh);
 
 }  // namespace tallygate::audit

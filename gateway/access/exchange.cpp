@@ -38,6 +38,9 @@ Verdict judge_decision(const Exchange& exchange) noexcept {
   if (exchange.websocket && !exchange.origin_ok) {
     return refuse(403, "origin");
   }
+  if (exchange.rate) {
+    return refuse(exchange.rate->status, exchange.rate->reason);
+  }
   return {true, 200, "rule"};
 }
 
@@ -53,6 +56,12 @@ Verdict judge(const Exchange& exchange) noexcept {
   }
   if (!exchange.host_known) {
     return refuse(421, "unknown-host");
+  }
+  if (!exchange.same_clients) {
+    return refuse(421, "misdirected");
+  }
+  if (exchange.rate && !exchange.decision) {
+    return refuse(exchange.rate->status, exchange.rate->reason);
   }
   if (exchange.identity_fault) {
     return refuse(identity::status_of(*exchange.identity_fault), name_of(*exchange.identity_fault));

@@ -2,6 +2,7 @@
 /// Everything known about one request, filled strictly left to right, and the verdict that follows from it.
 #include "gateway/access/ids.hpp"
 #include "gateway/access/policy_reads.hpp"
+#include "gateway/access/rates.hpp"
 #include "gateway/http/message.hpp"
 #include "gateway/http/strict.hpp"
 #include "gateway/identity/authenticator.hpp"
@@ -47,12 +48,14 @@ struct Exchange {
   UuidText id{};
   SystemTime now{};  ///< when the request was read
   std::string traceparent;
+  bool sent_trace = false;                  ///< its trace is the client's; else it is named as `id` is
   std::string_view line;                    ///< the first line as sent, for requests that go no further
   const http::RequestHead* head = nullptr;  ///< null where the head could not be read
   http::HeadFault head_fault = http::HeadFault::first_line;
   policy::RejectCode target_fault = policy::RejectCode::request_line;
   policy::CanonicalRequest* target = nullptr;  ///< filled where target_fault is `none`
   bool host_known = false;                     ///< some route lives on this host
+  bool same_clients = false;                   ///< TLS asked of this client what its host asks for
   policy::Address client;                      ///< effective address (policy.md N16)
   identity::IdentityPtr identity;              ///< null: refused, or not asked yet
   std::optional<identity::RejectCode> identity_fault;
@@ -61,6 +64,7 @@ struct Exchange {
   bool origin_ok = false;                    ///< of a WebSocket: Origin is absent or this host
   std::optional<policy::Decision> decision;  ///< none: the policy was not asked
   std::uint32_t microseconds = 0;            ///< of the decision
+  std::optional<RateRefusal> rate;           ///< it comes too soon, or is one too many
   std::optional<ShadowAnswer> shadow;        ///< none: there is no shadow policy, or no decision
 };
 

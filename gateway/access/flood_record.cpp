@@ -73,6 +73,10 @@ void append_suppressed(EventText& event, const Suppressed& sum) {
   std::string& out = event.text();
   SecondText second;
   append_accounts(event, sum);
+  if (sum.begins) {
+    event.member("begins");
+    out += "true";
+  }
   if (sum.source) {
     append_client(event, *sum.source);
   }

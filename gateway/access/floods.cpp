@@ -26,6 +26,21 @@ std::size_t Floods::SourceHash::operator()(const policy::Network& source) const 
   return std::hash<std::string_view>{}({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
+Suppressed flood_begins(const FloodEvent& event, FloodLimits limits,
+                        std::chrono::system_clock::time_point time) {
+  Suppressed sum;
+  sum.source = flood_source(event.client);
+  sum.count = 1;
+  sum.first = sum.last = time;
+  sum.reasons[{std::string(event.kind), std::string(event.reason)}] = 1;
+  if (!event.user_json.empty()) {
+    sum.users[std::string(event.user_json)] = 1;
+  }
+  sum.limits = limits;
+  sum.begins = true;
+  return sum;
+}
+
 Floods::Floods(FloodLimits limits, std::size_t sources_max) : sources_max_(sources_max), limits_(limits) {}
 
 Floods::Window& Floods::window_of(const policy::Network& source, Tick now) {
@@ -68,18 +83,31 @@ void Floods::add(Suppressed& sum, const FloodEvent& event, std::chrono::system_c
   }
 }
 
-bool Floods::admit(const FloodEvent& event, FloodTime now) {
+Admitted Floods::admit(const FloodEvent& event, FloodTime now) {
   const std::lock_guard lock(mutex_);
   if (closed_ || limits_.entries == 0 || !returned_.empty()) {
-    return true;
+    return {};
   }
   Window& window = window_of(flood_source(event.client), now.tick);
   if (window.recorded < limits_.entries) {
     ++window.recorded;
-    return true;
+    return {};
+  }
+  if (!window.told) {
+    return {Admission::begin, window.begin};
   }
   add(window.sum, event, now.time);
-  return false;
+  return {Admission::count, window.begin};
+}
+
+void Floods::began(const policy::Address& client, Tick window) {
+  const std::lock_guard lock(mutex_);
+  const auto found = windows_.find(flood_source(client));
+  if (found != windows_.end()) {
+    found->second.told = found->second.told || found->second.begin == window;
+  } else if (rest_) {
+    rest_->told = rest_->told || rest_->begin == window;
+  }
 }
 
 void Floods::take(Window& window, std::vector<Suppressed>& out) const {
@@ -90,6 +118,14 @@ void Floods::take(Window& window, std::vector<Suppressed>& out) const {
   next.source = window.sum.source;
   window.sum.limits = limits_;
   out.push_back(std::exchange(window.sum, std::move(next)));
+}
+
+// A long window gives its count out while it goes on.
+void Floods::take_waiting(Window& window, Tick now, std::vector<Suppressed>& out) const {
+  if (window.sum.count > 0 && now - window.summed >= flood_sum_every) {
+    window.summed = now;
+    take(window, out);
+  }
 }
 
 std::vector<Suppressed> Floods::due(Tick now) {
@@ -107,6 +143,14 @@ std::vector<Suppressed> Floods::due(Tick now) {
   if (rest_ && now - rest_->begin >= limits_.per) {
     take(*rest_, out);
     rest_.reset();
+  }
+  if (limits_.per > flood_sum_every) {
+    for (auto& [source, window] : windows_) {
+      take_waiting(window, now, out);
+    }
+    if (rest_) {
+      take_waiting(*rest_, now, out);
+    }
   }
   return out;
 }
@@ -142,6 +186,11 @@ void Floods::give_back(std::vector<Suppressed> sums) {
 void Floods::set_limits(FloodLimits limits) {
   const std::lock_guard lock(mutex_);
   limits_ = limits;
+}
+
+FloodLimits Floods::limits() {
+  const std::lock_guard lock(mutex_);
+  return limits_;
 }
 
 }  // namespace tallygate::access

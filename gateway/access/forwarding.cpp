@@ -59,6 +59,7 @@ bool is_hop_by_hop(field id) noexcept {
   switch (id) {
     case field::connection:
     case field::keep_alive:
+    case field::http2_settings:
     case field::proxy_connection:
     case field::proxy_authenticate:
     case field::proxy_authorization:
@@ -107,7 +108,11 @@ void append_passed_fields(std::string& out, const UpstreamHead& head) {
     if (connection && named_by_connection(fields, line.name)) {
       continue;
     }
-    append_line(out, line.name, line.value);
+    const bool other_trace = boost::beast::iequals(line.name, "traceparent") ||
+                             (!head.sent_trace && boost::beast::iequals(line.name, "tracestate"));
+    if (!other_trace) {
+      append_line(out, line.name, line.value);
+    }
   }
 }
 
@@ -152,6 +157,24 @@ bool sets_cookie(std::string_view value, std::string_view name) {
           value[name.size()] == '\t');
 }
 
+/// Whether a line of a response is for the client.
+bool passes_to_client(const http::Field& line, const ClientHead& head, bool connection) {
+  if (is_hop_by_hop(line.id) || boost::beast::iequals(line.name, "X-Request-Id")) {
+    return false;
+  }
+  if (line.id == field::set_cookie && sets_cookie(line.value, head.session_cookie)) {
+    return false;
+  }
+  return !connection || !named_by_connection(head.from_upstream->fields, line.name);
+}
+
+/// Whether the length a bodiless answer says is that of the body it stands for: 204 stands for none, and must
+/// not say one (RFC 9110 §8.6).
+bool passes_length(const ClientHead& head) noexcept {
+  constexpr unsigned no_content = 204;
+  return head.bodiless && head.from_upstream->status != no_content;
+}
+
 std::string_view default_reason(unsigned status) {
   return boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(status));
 }
@@ -169,8 +192,14 @@ void append_upstream_head(std::string& out, const UpstreamHead& head) {
   append_passed_fields(out, head);
   append_own_fields(out, head);
   append_framing(out, head.framing);
+  if (head.te_trailers && http::has_token(head.from_client->fields, field::te, "trailers")) {
+    append_line(out, "TE", "trailers");
+  }
   if (head.websocket) {
     out.append("Connection: Upgrade\r\nUpgrade: websocket\r\n");
+  }
+  if (!head.websocket_key.empty()) {
+    append_line(out, "Sec-WebSocket-Key", head.websocket_key);
   }
   out.append("\r\n");
 }
@@ -181,23 +210,12 @@ void append_client_head(std::string& out, const ClientHead& head) {
   out.append("HTTP/1.1 ").append(status.data(), status.size()).append(" ");
   const std::string_view reason = head.from_upstream->reason;
   out.append(reason.empty() ? default_reason(head.from_upstream->status) : reason).append("\r\n");
-  const http::Fields& fields = head.from_upstream->fields;
-  const bool connection = has_connection_field(fields);
-  for (const http::Field& line : fields.all()) {
-    const bool length_of_bodiless = head.bodiless && line.id == field::content_length;
-    if (is_hop_by_hop(line.id) && !length_of_bodiless) {
-      continue;
+  const bool connection = has_connection_field(head.from_upstream->fields);
+  for (const http::Field& line : head.from_upstream->fields.all()) {
+    const bool length_of_bodiless = passes_length(head) && line.id == field::content_length;
+    if (length_of_bodiless || passes_to_client(line, head, connection)) {
+      append_line(out, line.name, line.value);
     }
-    if (line.id == field::set_cookie && sets_cookie(line.value, head.session_cookie)) {
-      continue;
-    }
-    if (boost::beast::iequals(line.name, "X-Request-Id")) {
-      continue;
-    }
-    if (connection && named_by_connection(fields, line.name)) {
-      continue;
-    }
-    append_line(out, line.name, line.value);
   }
   append_line(out, "X-Request-Id", head.request_id);
   if (head.websocket) {
@@ -218,26 +236,52 @@ void append_client_head(std::string& out, const ClientHead& head) {
   out.append("\r\n");
 }
 
-std::string make_traceparent(const http::Fields& fields, std::string_view random) {
+void list_client_fields(std::vector<http::Field>& out, const ClientHead& head) {
+  const bool connection = has_connection_field(head.from_upstream->fields);
+  for (const http::Field& line : head.from_upstream->fields.all()) {
+    const bool length =
+        line.id == field::content_length &&
+        (passes_length(head) || (!head.bodiless && head.framing.kind == Framing::Kind::length));
+    const bool accept =
+        head.websocket && line.id == field::sec_websocket_accept;  // answers the gateway's key
+    if (length || (!accept && passes_to_client(line, head, connection))) {
+      out.push_back(line);
+    }
+  }
+  out.push_back({"X-Request-Id", head.request_id, field::unknown});
+  if (!head.bodiless && !head.websocket && head.framing.kind == Framing::Kind::none) {
+    out.push_back({"Content-Length", "0", field::content_length});
+  }
+}
+
+TraceParent make_traceparent(const http::Fields& fields, std::string_view id, std::string_view span) {
   constexpr std::size_t version_00_bytes = 55;
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  std::string_view trace = random.substr(0, 32);
+  std::string_view trace;
   std::string_view flags = "01";
   const auto sent = fields.find("traceparent");
   if (sent && fields.count("traceparent") == 1 && sent->size() == version_00_bytes &&
       sent->substr(0, 3) == "00-" && (*sent)[35] == '-' && (*sent)[52] == '-') {
-    const std::string_view id = sent->substr(3, 32);
+    const std::string_view theirs = sent->substr(3, 32);
     const std::string_view sampled = sent->substr(53, 2);
-    const bool all_zero = id.find_first_not_of('0') == std::string_view::npos;
-    if (!all_zero && std::all_of(id.begin(), id.end(), is_hex) &&
+    const bool all_zero = theirs.find_first_not_of('0') == std::string_view::npos;
+    if (!all_zero && std::all_of(theirs.begin(), theirs.end(), is_hex) &&
         std::all_of(sampled.begin(), sampled.end(), is_hex)) {
-      trace = id;
+      trace = theirs;
       flags = sampled;
     }
   }
-  std::string text;
-  text.reserve(version_00_bytes);
-  return text.append("00-").append(trace).append("-").append(random.substr(32, 16)).append("-").append(flags);
+  TraceParent made;
+  made.sent = !trace.empty();
+  made.text.reserve(version_00_bytes);
+  made.text.append("00-");
+  if (made.sent) {
+    made.text.append(trace);
+  } else {
+    std::copy_if(id.begin(), id.end(), std::back_inserter(made.text), [](char c) { return c != '-'; });
+  }
+  made.text.append("-").append(span).append("-").append(flags);
+  return made;
 }
 
 }  // namespace tallygate::access

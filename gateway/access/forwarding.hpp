@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tallygate::access {
 
@@ -17,12 +18,15 @@ struct UpstreamHead {
   const RouteSettings* route = nullptr;
   const identity::Identity* identity = nullptr;
   http::Framing framing;
+  bool te_trailers = false;  ///< a client that takes trailers says so to the upstream too (HTTP/2)
   bool websocket = false;
+  std::string_view websocket_key;    ///< the gateway's own; empty where the client sent one
   std::string_view assertion;        ///< X-Tallygate-Assertion; empty for the anonymous
   std::string_view client_address;   ///< of the socket
   std::string_view forwarded_chain;  ///< X-Forwarded-For as a trusted peer sent it; else empty
   std::string_view request_id;
   std::string_view traceparent;
+  bool sent_trace = false;          ///< it goes on with the client's trace, whose tracestate goes with it
   std::string_view session_cookie;  ///< the name of the gateway's own
 };
 
@@ -42,10 +46,19 @@ struct ClientHead {
   std::string_view request_id;
   std::string_view session_cookie;  ///< an application may not set it
 };
+/// Appends it as HTTP/1.1 has it.
 void append_client_head(std::string& out, const ClientHead& head);
+/// Appends the lines as HTTP/2 has them: the same but for those that frame. Views live as long as the head.
+void list_client_fields(std::vector<http::Field>& out, const ClientHead& head);
 
-/// A traceparent for the upstream: the client's trace if it sent a well-formed one, else a new one, and our
-/// own span. `random` is 48 hex digits. Source: W3C Trace Context §3.2.
-[[nodiscard]] std::string make_traceparent(const http::Fields& fields, std::string_view random);
+/// A traceparent, and whether its trace is the client's.
+struct TraceParent {
+  std::string text;
+  bool sent = false;
+};
+/// For the upstream: the client's trace if it sent a well-formed one, else one named as the request is,
+/// without dashes; and our own span, 16 hex digits. `id` is a UUID. Source: W3C Trace Context §3.2.
+[[nodiscard]] TraceParent make_traceparent(const http::Fields& fields, std::string_view id,
+                                           std::string_view span);
 
 }  // namespace tallygate::access

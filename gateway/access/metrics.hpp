@@ -80,6 +80,8 @@ class Counts {
   Counter connections_refused{0};  ///< over the limit
   Counter handshake_failures{0};
   Counter unrecorded{0};       ///< requests refused because the record did not take them
+  Counter overloaded{0};       ///< requests refused because too much was under way, or memory short
+  Counter too_soon{0};         ///< requests over a rate of their address, principal or route
   Counter suppressed{0};       ///< refusals that were counted instead of recorded one by one
   Counter ingested{0};         ///< records of enrolled writers
   Counter review_refusals{0};  ///< records and tokens that the admin listener refused

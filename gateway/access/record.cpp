@@ -87,6 +87,13 @@ void append_answer(std::string& out, const AnswerText& answer) {
   }
 }
 
+std::string_view protocol_of(const Exchange& exchange) noexcept {
+  if (exchange.connection->tls.http2) {
+    return "HTTP/2.0";
+  }
+  return exchange.head != nullptr && exchange.head->version == 10 ? "HTTP/1.0" : "HTTP/1.1";
+}
+
 /// Why a policy answers so, in the words of a verdict.
 std::string_view reason_of(const policy::Decision& decision) noexcept {
   if (decision.outcome == policy::Outcome::step_up) {
@@ -164,7 +171,9 @@ void AccessRecord::append_client(const Exchange& exchange) {
   if (connection.certificate) {
     append_plain(out, "certificate", connection.certificate->fingerprint());
   }
-  append_plain(out, "peer", connection.address_text);
+  if (exchange.client != connection.address) {
+    append_plain(out, "peer", connection.address_text);
+  }
   append_number(out, "port", connection.port);
   if (fields.tls && !connection.tls.sni.empty()) {
     append_text(out, "sni", connection.tls.sni);
@@ -246,7 +255,6 @@ void AccessRecord::append_request(const Exchange& exchange) {
   if (canonical) {
     append_text(out, "host", exchange.target->host.name);
   }
-  append_plain(out, "id", text_of(exchange.id));
   if (!canonical) {
     scratch_.clear();
     append_masked_line(scratch_, exchange.line, choice.fields.query);
@@ -258,8 +266,7 @@ void AccessRecord::append_request(const Exchange& exchange) {
   if (canonical) {
     append_path(exchange);
   }
-  append_plain(out, "protocol",
-               exchange.head != nullptr && exchange.head->version == 10 ? "HTTP/1.0" : "HTTP/1.1");
+  append_plain(out, "protocol", protocol_of(exchange));
   if (choice.fields.query && canonical && exchange.target->has_query) {
     append_query(exchange);
   }
@@ -270,7 +277,7 @@ void AccessRecord::append_request(const Exchange& exchange) {
       append_text(out, "referer", scratch_);
     }
   }
-  if (choice.fields.trace && exchange.traceparent.size() > 35) {
+  if (choice.fields.trace && exchange.sent_trace) {
     append_plain(out, "trace", std::string_view(exchange.traceparent).substr(3, 32));
   }
   out += '}';

@@ -2,6 +2,7 @@
 /// The verbs of `tallygate audit`. Each prints its answer and gives the exit code.
 
 #include "gateway/cli/audit_view.hpp"
+#include "gateway/cli/journal_access.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -10,9 +11,8 @@
 namespace tallygate::cli {
 
 struct AuditVerifyOptions {
-  std::string journal;
+  JournalArguments where;
   std::string root;
-  std::string head;     ///< empty: not given
   std::string anchors;  ///< empty: not given
   std::string since;    ///< empty: not given
   std::string save;     ///< empty: not given
@@ -30,7 +30,7 @@ struct AuditShowOptions {
 int audit_show(const AuditShowOptions& options);
 
 struct AuditProveOptions {
-  std::string journal;
+  JournalArguments where;
   std::uint64_t seq = 0;
   std::string output;  ///< a file; "-" or empty: stdout
 };
@@ -44,7 +44,7 @@ struct AuditVerifyProofOptions {
 int audit_verify_proof(const AuditVerifyProofOptions& options);
 
 struct AuditConsistencyOptions {
-  std::string journal;
+  JournalArguments where;
   std::string from;    ///< a size, or a file with a checkpoint note
   std::string to;      ///< the same; empty: the newest checkpoint
   std::string output;  ///< a file; "-" or empty: stdout

@@ -14,21 +14,16 @@ namespace {
 constexpr unsigned threads_max = 256;
 constexpr std::size_t tail_shown = 10;
 
-void add_journal(CLI::App& verb, std::string& journal) {
-  verb.add_option("--journal", journal, "Folder of the journal")->type_name("DIR")->required();
-}
-
 void add_verify(CLI::App& audit, int& exit_code) {
   auto options = std::make_shared<AuditVerifyOptions>();
   CLI::App* verify = audit.add_subcommand("verify", "Prove that nothing was altered, inserted or removed");
-  add_journal(*verify, options->journal);
+  add_journal_options(*verify, options->where);
   verify
       ->add_option("--root", options->root,
                    "The provisioning public key: a PEM file, a vkey, or a file that holds one")
       ->type_name("KEY")
       ->required();
-  verify->add_option("--head", options->head, "The companion head: without it a cut tail cannot be told")
-      ->type_name("F");
+  verify->get_option("--head")->description("The companion head: without it a cut tail cannot be told");
   verify->add_option("--anchors", options->anchors, "Folder with one checkpoint note a file")->type_name("F");
   verify
       ->add_option(
@@ -46,6 +41,11 @@ void add_verify(CLI::App& audit, int& exit_code) {
       ->type_name("N")
       ->check(CLI::Range(1U, threads_max));
   verify->add_flag("--json", options->json, "One JSON document on stdout");
+  verify->footer(
+      "What was found is a journal.verify entry, written by the gateway that runs. Where none does it is "
+      "written here,\n"
+      "if -c names the journal: but never to a record with findings, to one that was not closed, or with "
+      "--max-age.");
   verify->callback([options, &exit_code] { exit_code = audit_verify(*options); });
 }
 
@@ -63,7 +63,7 @@ void add_prove(CLI::App& audit, int& exit_code) {
   CLI::App* prove =
       audit.add_subcommand("prove", "Write one entry with everything that proves it, to be checked anywhere");
   prove->add_option("SEQ", options->seq, "Number of the entry")->required()->check(whole_number());
-  add_journal(*prove, options->journal);
+  add_journal_options(*prove, options->where);
   prove->add_option("-o,--output", options->output, "Where to; stdout if left out. Nothing is overwritten")
       ->type_name("F.tlog-proof");
   prove->footer(
@@ -106,7 +106,7 @@ void add_consistency(CLI::App& audit, int& exit_code) {
   auto options = std::make_shared<AuditConsistencyOptions>();
   CLI::App* prove = audit.add_subcommand(
       "consistency", "Write the proof that the journal only appended between two checkpoints");
-  add_journal(*prove, options->journal);
+  add_journal_options(*prove, options->where);
   prove
       ->add_option("--from", options->from,
                    "The older checkpoint: the size of one in the journal, or a file that holds one")

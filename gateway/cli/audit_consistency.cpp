@@ -6,6 +6,7 @@
 #include "gateway/cli/audit_arguments.hpp"
 #include "gateway/cli/audit_files.hpp"
 #include "gateway/cli/commands.hpp"
+#include "gateway/cli/evidence_reading.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/core.h>
@@ -45,11 +46,16 @@ Result<std::string> make(const AuditConsistencyOptions& options) {
   if (!from) {
     return from.error();
   }
-  if (options.to.empty()) {
-    return audit::prove_consistency(options.journal, *from);
+  const auto to = options.to.empty() ? from : read_choice(options.to);
+  const json::object what{{"command", "audit consistency"}};
+  const auto reading = to ? begin_reading(options.where, what) : Result<EvidenceReading>(to.error());
+  if (!reading) {
+    return reading.error();
   }
-  const auto to = read_choice(options.to);
-  return to ? audit::prove_consistency(options.journal, *from, *to) : to.error();
+  auto proof = options.to.empty() ? audit::prove_consistency(reading->options.journal, *from)
+                                  : audit::prove_consistency(reading->options.journal, *from, *to);
+  const auto recorded = proof ? record_reading(*reading, what) : Result<void>();
+  return recorded ? proof : recorded.error();
 }
 
 json::object tree_of(const audit::ProvenTree& tree) {

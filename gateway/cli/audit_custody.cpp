@@ -11,6 +11,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,16 @@ namespace {
 
 namespace json = boost::json;
 using audit::Result;
+
+// A hold keeps what is there: of what was retired before, the bodies stay gone.
+void tell_gone(const json::object& answer) {
+  const auto* gone = answer.if_contains("gone");
+  for (const json::value& one : gone != nullptr && gone->is_array() ? gone->get_array() : json::array()) {
+    fmt::print("but the bodies of entries {} to {} were retired before, as entry {} says\n",
+               json::serialize(one.at("first")), json::serialize(one.at("last")),
+               json::serialize(one.at("by")));
+  }
+}
 
 // Has an act done and says what came of it.
 int act(const JournalArguments& journal, const json::object& request, const std::string& said, bool as_json) {
@@ -35,6 +46,7 @@ int act(const JournalArguments& journal, const json::object& request, const std:
     fmt::print("{}\n", json::serialize(*answer));
   } else if (const auto* seq = answer->if_contains("seq")) {
     fmt::print("{}, entry {}\n", said, json::serialize(*seq));
+    tell_gone(*answer);
   } else {
     fmt::print("nothing to do: the open segment holds nothing yet\n");
   }
@@ -79,7 +91,33 @@ int hold_add(const HoldArguments& arguments) {
              arguments.json);
 }
 
+// What is missing where somebody wants a hold away without a grant.
+int ask_for_release(const HoldArguments& arguments) {
+  const auto options = journal_options(arguments.journal);
+  if (!options) {
+    return report(options.error());
+  }
+  const auto holds = audit::read_holds(options->journal);
+  if (!holds) {
+    return report(holds.error());
+  }
+  const auto is_it = [&](const audit::Hold& hold) { return hold.name == arguments.name; };
+  if (std::none_of(holds->begin(), holds->end(), is_it)) {
+    return report(audit::fail(audit::FailureKind::missing, "there is no hold named " + arguments.name));
+  }
+  const std::string command =
+      grant_command(options->journal, "journal.release", "hold=" + shell_quoted(arguments.name),
+                    arguments.name + ".release.grant");
+  return report(
+      audit::fail(audit::FailureKind::invalid, "to release hold " + arguments.name +
+                                                   " needs a grant. Where the provisioning key is, run\n  " +
+                                                   command + "\nand give its file with --grant"));
+}
+
 int hold_release(const HoldArguments& arguments) {
+  if (arguments.grant.empty()) {
+    return ask_for_release(arguments);
+  }
   json::object request{{"act", "release"}, {"hold", arguments.name}};
   if (auto added = add_grant(request, arguments.grant); !added) {
     return report(added.error());
@@ -137,8 +175,7 @@ void add_hold(CLI::App& audit, int& exit_code) {
   add->add_option("--reason", added->reason, "Why, for the record");
   const auto [release, released] = verb("release", "Take a hold away", hold_release);
   release->add_option("NAME", released->name, "Of the hold")->required();
-  release->add_option("--grant", released->grant, "The grant for it: tallygate keys grant journal.release")
-      ->required();
+  release->add_option("--grant", released->grant, "The grant for it; without one it is said how to make it");
   verb("list", "Holds in force", hold_list);
 }
 
@@ -151,19 +188,27 @@ struct RetireArguments {
   bool json = false;
 };
 
+// What became of a segment, or would.
+std::string fate_of(const json::object& segment) {
+  const auto* why = segment.if_contains("why");
+  const std::string reason =
+      why == nullptr ? std::string() : audit::inert_text(json::value_to<std::string>(*why));
+  const auto* failed = segment.if_contains("failed");
+  if (segment.at("retired").as_bool()) {
+    return "retired";
+  }
+  if (failed != nullptr && failed->is_bool() && failed->get_bool()) {
+    return "cannot be retired: " + reason;
+  }
+  return segment.at("due").as_bool() && reason.empty() ? "would be retired" : "stays: " + reason;
+}
+
 void tell_retired(const json::object& answer) {
   const json::array& segments = answer.at("segments").as_array();
   for (const json::value& value : segments) {
     const json::object& one = value.as_object();
-    const bool retired = one.at("retired").as_bool();
-    const bool due = one.at("due").as_bool();
-    const auto* why = one.if_contains("why");
     fmt::print("{} (entries {} to {}): {}\n", json::value_to<std::string>(one.at("file")),
-               json::serialize(one.at("first")), json::serialize(one.at("last")),
-               retired ? "retired"
-               : due
-                   ? "would be retired"
-                   : "stays: " + audit::inert_text(why == nullptr ? "" : json::value_to<std::string>(*why)));
+               json::serialize(one.at("first")), json::serialize(one.at("last")), fate_of(one));
   }
   if (segments.empty()) {
     fmt::print("there is no sealed segment\n");
@@ -191,7 +236,8 @@ int retire(const RetireArguments& arguments) {
       return report(added.error());
     }
   }
-  const auto answer = act_on_journal(*options, request);
+  const auto answer =
+      arguments.apply ? act_on_journal(*options, request) : look_at_journal(*options, request);
   if (!answer) {
     return report(answer.error());
   }

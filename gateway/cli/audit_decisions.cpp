@@ -44,7 +44,7 @@ Result<std::optional<audit::VerifyReport>> verify(const DecisionsArguments& argu
     return root.error();
   }
   ProgressBar bar;
-  audit::VerifyOptions options{journal, *root, {}, {}, {}, audit::system_clock()(), arguments.jobs, {}};
+  audit::VerifyOptions options{journal, *root, {}, {}, {}, audit::system_clock(), arguments.jobs, {}};
   options.progress = [&bar](const audit::VerifyProgress& progress) {
     bar.show(progress.entries_done, progress.entries_total, progress.bytes_done);
   };

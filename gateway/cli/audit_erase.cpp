@@ -35,6 +35,37 @@ std::string list_of(const json::array& names) {
   return list;
 }
 
+// What no erasure reaches; that there is none is worth a line, too.
+void tell_what_stays(const json::object& answer) {
+  const auto count = answer.at("in_clear").to_number<std::uint64_t>();
+  const auto& names = answer.at("names").as_array();
+  if (names.empty()) {
+    fmt::print("{}\n",
+               answer.at("anonymous").as_bool()
+                   ? "people who were not known: there is no name that could stand in the clear"
+                   : "no entry that opens names the person: what holds the name in the clear cannot be "
+                     "told");
+    return;
+  }
+  fmt::print("known as {}\n", audit::inert_text(list_of(names)));
+  if (count == 0) {
+    fmt::print("0 entries hold any of these names in the clear\n");
+    return;
+  }
+  std::string kinds;
+  for (const auto& kind : answer.at("clear_kinds").as_object()) {
+    kinds += fmt::format("{}{} {}", kinds.empty() ? "" : ", ", std::string_view(kind.key()),
+                         json::serialize(kind.value()));
+  }
+  std::string first;
+  for (const json::value& seq : answer.at("clear_first").as_array()) {
+    first += (first.empty() ? "" : ", ") + json::serialize(seq);
+  }
+  fmt::print("{} entries hold one of these names in the clear, which no erasure reaches: {}; {}: {}\n", count,
+             audit::inert_text(kinds),
+             count > answer.at("clear_first").as_array().size() ? "the first of them" : "they are", first);
+}
+
 void tell_what_it_touches(const json::object& answer) {
   const std::string entries = json::serialize(answer.at("entries"));
   fmt::print("subject {}: {} entries", json::value_to<std::string>(answer.at("subject")), entries);
@@ -44,10 +75,7 @@ void tell_what_it_touches(const json::object& answer) {
                audit::inert_text(list_of(answer.at("segments").as_array())));
   }
   fmt::print("\n");
-  if (const auto clear = answer.at("in_clear").to_number<std::uint64_t>(); clear > 0) {
-    fmt::print("{} further entries hold the name in the clear, recorded unsealed: no erasure reaches them\n",
-               clear);
-  }
+  tell_what_stays(answer);
   if (const auto& holds = answer.at("holds").as_array(); !holds.empty()) {
     fmt::print("in the way: hold {}\n", audit::inert_text(list_of(holds)));
   }
@@ -100,7 +128,9 @@ void add_audit_erase(CLI::App& audit, int& exit_code) {
       "erase",
       "Destroy the key of a person: entries stay provable, and name nobody. A dry run without --grant");
   auto arguments = std::make_shared<EraseArguments>();
-  command->add_option("USER", arguments->user, "The person: the actor's subject, as entries have it")
+  command
+      ->add_option("USER", arguments->user,
+                   "The person: subject, user, e-mail, or the UUID by which entries call one")
       ->required();
   add_journal_options(*command, arguments->journal);
   command->add_option("--grant", arguments->grant, "The grant for it: tallygate keys grant journal.erase");

@@ -3,6 +3,7 @@
 #include "gateway/cli/audit_arguments.hpp"
 #include "gateway/cli/commands.hpp"
 #include "gateway/cli/custody_commands.hpp"
+#include "gateway/cli/evidence_reading.hpp"
 #include "gateway/cli/journal_access.hpp"
 #include "gateway/cli/site_report.hpp"
 
@@ -11,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace tallygate::cli {
@@ -40,9 +42,11 @@ Result<std::optional<std::int64_t>> moment(const char* name, const std::string& 
   return value;
 }
 
-// An export is an entry of its own. Whoever has a copy that nothing can be written to is told why there is
-// none.
-bool note_export(const audit::JournalOptions& options, const audit::ExportReport& report, bool must) {
+// An export is an entry of its own, which is on record before the bundle proves anything. What is exported
+// stays sealed: so to a journal that only --journal names, and no process writes, nothing is written, and it
+// is told why there is no entry.
+Result<void> note_export(const JournalArguments& arguments, const audit::JournalOptions& options,
+                         const audit::ExportReport& report) {
   const json::object request{{"act", "note"},
                              {"kind", "journal.export"},
                              {"members",
@@ -50,13 +54,25 @@ bool note_export(const audit::JournalOptions& options, const audit::ExportReport
                                {"last", report.last},
                                {"entries", report.entries},
                                {"sha256", report.entries_sha256}}}};
-  const auto noted = act_on_journal(options, request);
-  if (!noted) {
-    fmt::print(stderr, "tallygate: {}: {}\n",
-               must ? "the export could not be recorded" : "the export is not on record",
-               audit::inert_text(noted.error().message));
+  const auto asked = ask_writer(options, request);
+  const bool nobody_writes = asked && !*asked;
+  std::optional<std::string> why;
+  Result<void> noted = asked ? Result<void>() : Result<void>(asked.error());
+  if (nobody_writes && !arguments.config) {
+    why = why_not_written(arguments, options);
+  } else if (nobody_writes) {
+    const auto done = act_on_journal(options, request);
+    noted = done ? Result<void>() : Result<void>(done.error());
   }
-  return noted || !must;
+  if (!noted && arguments.config) {
+    return fail(noted.error().kind,
+                "the export could not be recorded, so nothing is exported: " + noted.error().message);
+  }
+  why = noted ? why : std::optional(noted.error().message);
+  if (why) {
+    fmt::print(stderr, "tallygate: the export is not on record: {}\n", audit::inert_text(*why));
+  }
+  return {};
 }
 
 int export_range(const ExportArguments& arguments) {
@@ -69,11 +85,17 @@ int export_range(const ExportArguments& arguments) {
   if (!from || !to) {
     return report(from ? to.error() : from.error());
   }
-  const auto exported = audit::export_bundle({options->journal, arguments.output, *from, *to});
+  audit::ExportRequest request{options->journal, arguments.output, *from, *to};
+  request.before_shown = [&](const audit::ExportReport& made) {
+    return note_export(arguments.journal, *options, made);
+  };
+  request.tell = [](const std::string& text) {
+    fmt::print(stderr, "tallygate: {}\n", audit::inert_text(text));
+  };
+  const auto exported = audit::export_bundle(request);
   if (!exported) {
     return report(exported.error());
   }
-  const bool on_record = note_export(*options, *exported, arguments.journal.config.has_value());
   if (arguments.json) {
     fmt::print("{}\n", json::serialize(json::object{{"folder", arguments.output},
                                                     {"entries", exported->entries},
@@ -88,7 +110,7 @@ int export_range(const ExportArguments& arguments) {
         "python3 and openssl alone\n",
         arguments.output, exported->entries, exported->first, exported->last, exported->size);
   }
-  return finish_output(on_record ? done : not_possible);
+  return finish_output(done);
 }
 
 }  // namespace

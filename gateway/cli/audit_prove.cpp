@@ -2,11 +2,14 @@
 #include "audit/proof/entry_proof.hpp"
 #include "audit/search/escape.hpp"
 #include "audit/search/prove.hpp"
+#include "audit/search/reader.hpp"
 #include "gateway/cli/audit_actions.hpp"
 #include "gateway/cli/audit_arguments.hpp"
 #include "gateway/cli/audit_files.hpp"
 #include "gateway/cli/audit_print.hpp"
 #include "gateway/cli/commands.hpp"
+#include "gateway/cli/entry_reading.hpp"
+#include "gateway/cli/evidence_reading.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/core.h>
@@ -55,16 +58,39 @@ void print_proven(const audit::ProvenEntry& proven) {
   }
 }
 
+int tell_absence(const std::string& journal, std::uint64_t seq) {
+  auto reader = audit::JournalReader::open(journal);
+  const auto absence = reader ? explain_absence(*reader, seq) : Result<NoEntry>(reader.error());
+  if (!absence) {
+    return report_failure(absence.error());
+  }
+  fmt::print(stderr, "tallygate: entry {}: {}{}\n", seq, absence->why,
+             absence->retired ? "; a proof carries the body, and there is none to carry" : "");
+  return absence->retired ? ExitCode::not_possible : ExitCode::answer_is_no;
+}
+
 }  // namespace
 
 int audit_prove(const AuditProveOptions& options) {
-  const auto proof = audit::prove_entry(options.journal, options.seq);
+  if (!may_be_seq(options.seq)) {
+    fmt::print(stderr, "tallygate: entry {}: the journal has none of this number\n", options.seq);
+    return ExitCode::answer_is_no;
+  }
+  const json::object what{{"command", "audit prove"}, {"entry", options.seq}};
+  const auto reading = begin_reading(options.where, what);
+  if (!reading) {
+    return report_failure(reading.error());
+  }
+  const std::string journal = reading->options.journal.string();
+  const auto proof = audit::prove_entry(journal, options.seq);
   if (!proof) {
     return report_failure(proof.error());
   }
+  if (const auto recorded = record_reading(*reading, what); !recorded) {
+    return report_failure(recorded.error());
+  }
   if (!*proof) {
-    fmt::print(stderr, "tallygate: the journal has no entry {}\n", options.seq);
-    return ExitCode::answer_is_no;
+    return tell_absence(journal, options.seq);
   }
   return write_proof(options.output, **proof);
 }

@@ -1,13 +1,19 @@
 #include "audit/custody/custodian.hpp"
 #include "audit/custody/grant.hpp"
-#include "audit/journal/head.hpp"
+#include "audit/journal/diagnosis.hpp"
+#include "audit/journal/folder.hpp"
 #include "audit/journal/provision.hpp"
+#include "audit/journal/schema.hpp"
+#include "audit/journal/seal.hpp"
+#include "audit/proof/anchors.hpp"
 #include "audit/search/escape.hpp"
+#include "audit/search/reader.hpp"
 #include "gateway/cli/audit_arguments.hpp"
 #include "gateway/cli/commands.hpp"
 #include "gateway/cli/custody_commands.hpp"
 #include "gateway/cli/journal_access.hpp"
 #include "gateway/cli/keys_list.hpp"
+#include "gateway/cli/recover_advice.hpp"
 #include "gateway/cli/site_report.hpp"
 
 #include <CLI/CLI.hpp>
@@ -31,6 +37,8 @@ using audit::Result;
 struct RecoverArguments {
   JournalArguments journal;
   std::vector<std::string> grants;
+  std::string anchors;
+  bool new_key = false;
 };
 
 // The keys that the record itself names: good for reading what they signed.
@@ -46,65 +54,147 @@ std::vector<audit::VerifyKey> record_keys(const std::filesystem::path& journal) 
   return keys;
 }
 
-// The keys in the keyring, as far as they can be read.
-std::vector<audit::VerifyKey> keyring_keys(const audit::JournalOptions& options) {
-  std::vector<audit::VerifyKey> keys;
-  auto keyring = audit::Keyring::open(options.keyring);
-  const auto list = keyring ? keyring->list() : keyring.error();
-  if (!list) {
-    return keys;
+// What follows "tallygate audit recover" to name the same journal again.
+std::string place_of(const JournalArguments& journal) {
+  std::string place;
+  const auto add = [&place](const char* name, const std::optional<std::string>& value) {
+    if (value) {
+      place += (place.empty() ? "" : " ") + std::string(name) + " " + shell_quoted(*value);
+    }
+  };
+  add("-c", journal.config);
+  add("--journal", journal.journal);
+  add("--head", journal.head);
+  add("--keyring", journal.keyring);
+  add("--kek", journal.kek);
+  add("--gateway", journal.gateway.empty() ? std::nullopt : std::optional(journal.gateway));
+  return place;
+}
+
+Result<std::vector<audit::KeptElsewhere>> anchors_of(const RecoverArguments& arguments) {
+  std::vector<audit::KeptElsewhere> elsewhere;
+  if (arguments.anchors.empty()) {
+    return elsewhere;
   }
-  keys.reserve(list->size());
-  for (const auto& entry : *list) {
-    if (const auto parsed = audit::parse_vkey(entry.vkey)) {
-      keys.push_back(*parsed);
+  auto anchors = audit::read_anchor_folder(arguments.anchors);
+  if (!anchors) {
+    return anchors.error();
+  }
+  for (audit::Anchor& anchor : *anchors) {
+    elsewhere.push_back({std::move(anchor.name), std::move(anchor.bytes)});
+  }
+  return elsewhere;
+}
+
+// Segments that are missing between others, by their names and what the next one says of them. The rest of
+// what was sealed is the verifier's to look at.
+Result<std::string> missing_segments(const std::filesystem::path& journal) {
+  const auto files = audit::list_segments(journal);
+  auto reader = files ? audit::JournalReader::open(journal) : Result<audit::JournalReader>(files.error());
+  if (!reader) {
+    return reader.error();
+  }
+  std::string text;
+  for (std::size_t i = 1; i < files->size(); ++i) {
+    const auto body = reader->entry((*files)[i].first);
+    if (!body) {
+      return body.error();
+    }
+    const auto seal = *body ? audit::parse_seal(**body) : std::nullopt;
+    if (seal && seal->first != (*files)[i - 1].first) {
+      text += fmt::format("the segment of entries {} to {}, {}, is missing\n", seal->first, seal->last,
+                          audit::segment_name(seal->first));
     }
   }
-  return keys;
+  return text;
 }
 
-// What head acknowledged, by any key that is known.
-std::optional<audit::Checkpoint> acknowledged(const audit::JournalOptions& options,
-                                              const std::vector<audit::VerifyKey>& known) {
-  std::vector<audit::VerifyKey> keys = keyring_keys(options);
-  keys.insert(keys.begin(), known.begin(), known.end());
-  const auto bytes =
-      read_small_file(audit::head_file(options.head), audit::head_block_size * audit::head_blocks);
-  const auto head = bytes && !keys.empty() ? audit::newest_head(*bytes, keys) : std::nullopt;
-  return head ? std::optional(head->checkpoint) : std::nullopt;
-}
-
-// Says why the journal is refused, and what would be granted.
-int advise(const audit::JournalOptions& options, const audit::Failure& failure,
-           const std::vector<audit::VerifyKey>& known) {
-  const int code = report(failure);
+// Says what keeps the journal from being taken up, and what would let it go on.
+int tell(const RecoverArguments& arguments, const audit::JournalOptions& options,
+         const audit::Diagnosis& diagnosis) {
   const auto charter = audit::read_own_charter(options.journal);
-  if (!charter || (failure.kind != FailureKind::tampered && failure.kind != FailureKind::missing)) {
-    return code;
+  if (!charter) {
+    return report(charter.error());
   }
-  std::string next = "tallygate keys grant journal.recover ";
-  if (const auto head = acknowledged(options, known)) {
-    next += fmt::format("abandoned={}:{} ", head->size, audit::base64_encode(head->root));
+  const std::string anchors =
+      arguments.anchors.empty() ? "" : " --anchors " + shell_quoted(arguments.anchors);
+  const std::string loss = loss_text(diagnosis);
+  const std::string way = way_on(diagnosis, charter->journal, place_of(arguments.journal), anchors);
+  const auto missing = missing_segments(options.journal);
+  if (!missing) {
+    return report(missing.error());
   }
-  next += fmt::format("--id {} --key ROOT.pem -o recover.grant", charter->journal);
-  fmt::print(stderr,
-             "To go on without what is missing, on record: where the provisioning key is,\n  {}\nand here\n"
-             "  tallygate audit recover --grant recover.grant …\n",
-             audit::inert_text(next));
-  if (auto keyring = audit::Keyring::open(options.keyring)) {
-    const auto list = keyring->list();
-    const bool follows =
-        list && !list->empty() && std::any_of(known.begin(), known.end(), [&](const audit::VerifyKey& key) {
-          return key.vkey() == list->back().vkey;
-        });
-    if (list && !list->empty() && !follows) {
-      fmt::print(stderr,
-                 "The record ends before the key in the keyring began. It needs a second grant:\n"
-                 "  tallygate keys grant key.rotate key={} --id {} --key ROOT.pem -o rotate.grant\n",
-                 audit::inert_text(list->back().vkey), charter->journal);
-    }
+  const std::string verify = fmt::format(
+      "Whether all that came before is whole is said by\n  tallygate audit verify --journal {} --head {} "
+      "--root "
+      "ROOT.pub.pem\n",
+      shell_quoted(options.journal.string()), shell_quoted(audit::head_file(options.head).string()));
+  if (loss.empty() && missing->empty()) {
+    fmt::print("{}\n{}", audit::inert_text(standing_text(diagnosis)), audit::inert_lines(verify));
+    return finish_output(done);
+  }
+  fmt::print(stderr, "{}{}", audit::inert_lines(loss), audit::inert_lines(*missing));
+  fmt::print(stderr, "{}", audit::inert_lines(way));
+  if (!missing->empty()) {
+    fmt::print(stderr, "No grant stands for a segment that is missing between others: put it back.\n{}",
+               audit::inert_lines(verify));
+  }
+  return answer_is_no;
+}
+
+int refuse(const audit::Failure& failure) {
+  const int code = report(failure);
+  if (failure.kind == FailureKind::tampered || failure.kind == FailureKind::missing) {
+    fmt::print(
+        stderr,
+        "No grant mends that: put the file back from a copy. An older copy of the whole folder will do, "
+        "and what it lacks can be gone on without by a grant.\n");
   }
   return code;
+}
+
+// A checkpoint as a grant names it.
+std::optional<audit::Checkpoint> checkpoint_in(const json::value* value) {
+  const auto* parts = value == nullptr ? nullptr : value->if_object();
+  const auto* size = parts == nullptr ? nullptr : parts->if_contains("size");
+  const auto* encoded = parts == nullptr ? nullptr : parts->if_contains("root");
+  const auto root = encoded != nullptr && encoded->is_string()
+                        ? audit::base64_decode(std::string_view(encoded->get_string()))
+                        : std::nullopt;
+  json::error_code error;
+  audit::Checkpoint checkpoint;
+  checkpoint.size = size == nullptr ? 0 : size->to_number<std::uint64_t>(error);
+  if (size == nullptr || error || !root || root->size() != checkpoint.root.size()) {
+    return std::nullopt;
+  }
+  std::copy(root->begin(), root->end(), checkpoint.root.begin());
+  return checkpoint;
+}
+
+// What the grant settles: which record is kept, and what is given up.
+Result<void> take_terms(const audit::Grant& grant, const std::string& file, audit::Recovery& recovery) {
+  recovery.kept = checkpoint_in(grant.terms.if_contains("kept"));
+  if (!recovery.kept) {
+    return fail(FailureKind::invalid, file + ": it does not say which record is kept (kept=SIZE:ROOT)");
+  }
+  std::vector<const json::value*> named;
+  if (const auto* abandoned = grant.terms.if_contains("abandoned")) {
+    named.push_back(abandoned);
+  }
+  const auto* also = grant.terms.if_contains("also");
+  if (also != nullptr && also->is_array()) {
+    for (const json::value& one : also->get_array()) {
+      named.push_back(&one);
+    }
+  }
+  for (const json::value* one : named) {
+    const auto checkpoint = checkpoint_in(one);
+    if (!checkpoint) {
+      return fail(FailureKind::invalid, file + ": it does not name the checkpoint that is abandoned");
+    }
+    recovery.abandoned.push_back(*checkpoint);
+  }
+  return {};
 }
 
 Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const audit::JournalOptions& options,
@@ -122,22 +212,6 @@ Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const aud
     }
     const std::string kind = json::value_to<std::string>(grant->terms.at("kind"));
     json::object members = audit::grant_parameters(*grant);
-    if (const auto* abandoned = members.if_contains("abandoned")) {
-      const auto* parts = abandoned->if_object();
-      const auto* size = parts == nullptr ? nullptr : parts->if_contains("size");
-      const auto* encoded = parts == nullptr ? nullptr : parts->if_contains("root");
-      const auto root = encoded != nullptr && encoded->is_string()
-                            ? audit::base64_decode(std::string_view(encoded->get_string()))
-                            : std::nullopt;
-      audit::Checkpoint checkpoint;
-      json::error_code error;
-      checkpoint.size = size == nullptr ? 0 : size->to_number<std::uint64_t>(error);
-      if (size == nullptr || error || !root || root->size() != checkpoint.root.size()) {
-        return fail(FailureKind::invalid, file + ": it does not name the checkpoint that is abandoned");
-      }
-      std::copy(root->begin(), root->end(), checkpoint.root.begin());
-      recovery.abandoned = checkpoint;
-    }
     members["grant"] = grant->terms;
     members["signature"] = grant->signature;
     if (auto good = audit::check_grant(options.journal, kind, members, now); !good) {
@@ -146,6 +220,10 @@ Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const aud
     if (kind != "journal.recover" && kind != "key.rotate") {
       return fail(FailureKind::invalid,
                   fmt::format("{}: a grant of the kind {} recovers nothing", file, kind));
+    }
+    if (const auto taken = kind == "journal.recover" ? take_terms(*grant, file, recovery) : Result<void>();
+        !taken) {
+      return taken.error();
     }
     if (const auto* key = grant->terms.if_contains("key");
         key != nullptr && key->is_string() && kind == "key.rotate") {
@@ -156,6 +234,26 @@ Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const aud
   return recovery;
 }
 
+int go_on(const RecoverArguments& arguments, audit::JournalOptions options,
+          const std::vector<audit::VerifyKey>& known) {
+  auto recovery = recovery_of(arguments, options, known);
+  if (!recovery) {
+    return report(recovery.error());
+  }
+  options.recovery = std::move(*recovery);
+  auto journal = audit::Journal::open(options);
+  if (!journal) {
+    return report(journal.error());
+  }
+  tell_leftovers(**journal);
+  const std::uint64_t size = (*journal)->size();
+  if (const auto closed = (*journal)->close(); !closed) {
+    return report(closed.error());
+  }
+  fmt::print("recovered, on record; the record goes on at entry {}\n", size);
+  return finish_output(done);
+}
+
 int recover(const RecoverArguments& arguments) {
   auto options = journal_options(arguments.journal);
   if (!options) {
@@ -163,23 +261,29 @@ int recover(const RecoverArguments& arguments) {
   }
   const auto known = record_keys(options->journal);
   if (!arguments.grants.empty()) {
-    auto recovery = recovery_of(arguments, *options, known);
-    if (!recovery) {
-      return report(recovery.error());
-    }
-    options->recovery = std::move(*recovery);
+    return go_on(arguments, *options, known);
   }
-  auto journal = audit::Journal::open(*options);
-  if (!journal) {
-    return advise(*options, journal.error(), known);
+  const auto anchors = anchors_of(arguments);
+  if (!anchors) {
+    return report(anchors.error());
   }
-  tell_leftovers(**journal);
-  const std::uint64_t size = (*journal)->size();
-  if (const auto closed = (*journal)->close(); !closed) {
-    return report(closed.error());
+  auto diagnosis = audit::diagnose(*options, known, *anchors);
+  if (!diagnosis) {
+    return refuse(diagnosis.error());
   }
-  fmt::print("{}; the record goes on at entry {}\n",
-             arguments.grants.empty() ? "nothing is wrong" : "recovered, on record", size);
+  if (!arguments.new_key) {
+    return tell(arguments, *options, *diagnosis);
+  }
+  const auto made = audit::make_new_key(*options, *diagnosis);
+  if (!made) {
+    return report(made.error());
+  }
+  fmt::print("a new signing key is in the keyring, and may sign once a grant names it:\n{}\n", *made);
+  diagnosis = audit::diagnose(*options, known, *anchors);
+  if (!diagnosis) {
+    return refuse(diagnosis.error());
+  }
+  static_cast<void>(tell(arguments, *options, *diagnosis));
   return finish_output(done);
 }
 
@@ -190,7 +294,14 @@ void add_audit_recover(CLI::App& audit, int& exit_code) {
       audit.add_subcommand("recover", "Say why a journal is refused, or go on after a loss with a grant");
   auto arguments = std::make_shared<RecoverArguments>();
   add_journal_options(*command, arguments->journal);
-  command->add_option("--grant", arguments->grants, "What the provisioning key allows; may be given twice");
+  auto* grants = command->add_option("--grant", arguments->grants,
+                                     "What the provisioning key allows; may be given twice");
+  command->add_option("--anchors", arguments->anchors,
+                      "Folder of checkpoints kept elsewhere, which the record is held against too");
+  command
+      ->add_flag("--new-key", arguments->new_key,
+                 "Make a signing key where the keyring is lost, or older than the record")
+      ->excludes(grants);
   command->callback([arguments, &exit_code] { exit_code = recover(*arguments); });
 }
 

@@ -2,18 +2,23 @@
 #include "gateway/cli/audit_arguments.hpp"
 #include "gateway/cli/commands.hpp"
 #include "gateway/cli/custody_commands.hpp"
+#include "gateway/cli/journal_access.hpp"
+#include "gateway/cli/site_report.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <memory>
-#include <string>
 
 namespace tallygate::cli {
 namespace {
 
-int upgrade(const std::string& journal, bool afresh) {
-  const auto form = audit::upgrade_journal(journal, afresh);
+int upgrade(const JournalArguments& where, bool afresh) {
+  const auto options = journal_options(where);
+  if (!options) {
+    return report(options.error());
+  }
+  const auto form = audit::upgrade_journal(options->journal, afresh);
   if (!form) {
     return report_failure(form.error());
   }
@@ -24,9 +29,13 @@ int upgrade(const std::string& journal, bool afresh) {
 
 void add_verb(CLI::App& parent, const char* name, const char* what, bool afresh, int& exit_code) {
   auto* command = parent.add_subcommand(name, what);
-  auto journal = std::make_shared<std::string>();
-  command->add_option("--journal", *journal, "Folder of the journal")->type_name("DIR")->required();
-  command->callback([journal, afresh, &exit_code] { exit_code = upgrade(*journal, afresh); });
+  auto where = std::make_shared<JournalArguments>();
+  auto* journal = command->add_option_group("journal", "The journal");
+  journal->add_option("-c,--config", where->config, "The one that this gateway.yaml describes")
+      ->type_name("FILE");
+  journal->add_option("--journal", where->journal, "The one in this folder")->type_name("DIR");
+  journal->require_option(1);
+  command->callback([where, afresh, &exit_code] { exit_code = upgrade(*where, afresh); });
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include "audit/journal/provision.hpp"
 #include "audit/proof/verify.hpp"
 #include "audit/search/escape.hpp"
 #include "gateway/cli/audit_actions.hpp"
@@ -5,6 +6,7 @@
 #include "gateway/cli/commands.hpp"
 #include "gateway/cli/progress_bar.hpp"
 #include "gateway/cli/site_folder.hpp"
+#include "gateway/cli/verify_note.hpp"
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -79,13 +81,17 @@ int audit_verify(const AuditVerifyOptions& options) {
   if (!root) {
     return report_failure(root.error());
   }
-  audit::VerifyOptions verify{options.journal,         *root,           {}, {}, {},
-                              audit::system_clock()(), options.threads, {}};
+  const auto where = journal_options(options.where);
+  if (!where) {
+    return report_failure(where.error());
+  }
+  audit::VerifyOptions verify{where->journal, *root, {}, {}, {}, audit::system_clock(), options.threads, {}};
   if (!options.since.empty()) {
     verify.since = options.since;
   }
-  if (!options.head.empty()) {
-    verify.head = options.head;
+  if (options.where.config || options.where.head) {
+    verify.head =
+        options.where.config ? audit::head_file(where->head) : std::filesystem::path(*options.where.head);
   }
   if (!options.anchors.empty()) {
     verify.anchors = options.anchors;
@@ -107,12 +113,15 @@ int audit_verify(const AuditVerifyOptions& options) {
   } else {
     print_report(*report);
   }
+  const int exit_code = finish_output(report->ok ? ExitCode::done : ExitCode::answer_is_no);
+  // After the answer, which a writer that hangs must not hold back.
+  note_verification(options.where, *where, *report, !options.age_max.empty());
   if (!options.save.empty() && report->ok) {
     if (const auto saved = replace_file(options.save, report->proven_note, public_mode); !saved) {
       return report_failure(saved.error());
     }
   }
-  return finish_output(report->ok ? ExitCode::done : ExitCode::answer_is_no);
+  return exit_code;
 }
 
 }  // namespace tallygate::cli

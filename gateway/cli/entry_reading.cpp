@@ -3,6 +3,7 @@
 #include "audit/search/escape.hpp"
 #include "audit/search/reader.hpp"
 #include "gateway/cli/audit_arguments.hpp"
+#include "gateway/cli/evidence_reading.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -17,6 +18,21 @@ namespace tallygate::cli {
 namespace {
 
 using audit::Result;
+
+/// Whether keys are named, or lie beside the journal.
+bool has_keys_at_hand(const JournalArguments& arguments, const audit::JournalOptions& options) {
+  std::error_code error;
+  return arguments.config || arguments.keyring || std::filesystem::exists(options.keyring, error);
+}
+
+/// Why a reading is not recorded here where no process writes the journal; nothing where it may be.
+std::optional<std::string> why_not_noted(const JournalArguments& arguments,
+                                         const audit::JournalOptions& options, bool seals) {
+  if (arguments.config) {
+    return std::nullopt;
+  }
+  return seals ? why_not_writable(options) : why_not_written(arguments, options);
+}
 
 /// The first view: with the keys that are named, or those that lie beside the journal and can be used.
 Result<EntryView> first_view(const JournalArguments& arguments, const audit::JournalOptions& options,
@@ -69,7 +85,8 @@ review::OpenSeal EntryReading::opener(unsigned thread) const {
   return [&view = *views[thread]](const audit::PersonSeal& seal) { return view.opened(seal); };
 }
 
-Result<NotedReading> note_reading(const JournalArguments& arguments, const boost::json::object& what) {
+Result<NotedReading> note_reading(const JournalArguments& arguments, bool seals,
+                                  const boost::json::object& what) {
   auto options = journal_options(arguments);
   if (!options) {
     return options.error();
@@ -77,16 +94,25 @@ Result<NotedReading> note_reading(const JournalArguments& arguments, const boost
   if (const auto reader = audit::JournalReader::open(options->journal); !reader) {
     return reader.error();  // before anything is written about it
   }
-  const auto noted = act_on_journal(*options, {{"act", "note"}, {"kind", "journal.read"}, {"members", what}});
+  const boost::json::object note{{"act", "note"}, {"kind", "journal.read"}, {"members", what}};
+  const auto asked = ask_writer(*options, note);
+  const bool nobody_writes = asked && !*asked;
+  auto why = nobody_writes ? why_not_noted(arguments, *options, seals) : std::nullopt;
+  auto noted = asked ? Result<void>() : Result<void>(asked.error());
+  if (nobody_writes && !why) {
+    const auto done = act_on_journal(*options, note);
+    noted = done ? Result<void>() : Result<void>(done.error());
+  }
   if (!noted && arguments.config) {
     return audit::fail(noted.error().kind,
                        "the reading could not be recorded, so nothing is read: " + noted.error().message);
   }
-  if (!noted) {
-    fmt::print(stderr, "tallygate: the reading is not on record, so no sealed person is read: {}\n",
-               audit::inert_text(noted.error().message));
+  why = noted ? why : std::optional(noted.error().message);
+  if (why) {
+    fmt::print(stderr, "tallygate: the reading is not on record{}: {}\n",
+               seals ? ", so no sealed person is read" : "", audit::inert_text(*why));
   }
-  return NotedReading{*std::move(options), noted.has_value()};
+  return NotedReading{*std::move(options), !why};
 }
 
 Result<bool> note_reading(const ReadArguments& where, const boost::json::object& what) {
@@ -98,7 +124,7 @@ Result<bool> note_reading(const ReadArguments& where, const boost::json::object&
   arguments.journal = given(where.journal);
   arguments.keyring = given(where.keyring);
   arguments.kek = given(where.kek);
-  const auto noted = note_reading(arguments, what);
+  const auto noted = note_reading(arguments, !where.keyring.empty(), what);
   return noted ? Result<bool>(noted->on_record) : noted.error();
 }
 
@@ -129,7 +155,9 @@ Result<NoEntry> explain_absence(audit::JournalReader& reader, std::uint64_t seq)
 
 Result<EntryReading> open_entries(const JournalArguments& arguments, const boost::json::object& what,
                                   unsigned threads) {
-  const auto noted = note_reading(arguments, what);
+  const auto options = journal_options(arguments);
+  const auto noted = options ? note_reading(arguments, has_keys_at_hand(arguments, *options), what)
+                             : Result<NotedReading>(options.error());
   if (!noted) {
     return noted.error();
   }

@@ -34,13 +34,15 @@ struct NotedReading {
 };
 
 /// Has `journal.read` say that a journal is going to be read: `what` is the command, with what is worth
-/// knowing of it. Whoever names the gateway's own configuration reads nothing without that entry; whoever has
-/// a copy that cannot be written to is told, and must open no person's seal. Errors: those of
+/// knowing of it. Whoever names the gateway's own configuration reads nothing without that entry. A journal
+/// that only `--journal` names and no process writes may be a backup or what a crash left: it is written to
+/// where `seals` of persons are to be opened, and it was closed, and nowhere else; what is not on record is
+/// told, with what follows from it, and then no person's seal must be opened. Errors: those of
 /// journal_options(), the reader and act_on_journal().
-[[nodiscard]] audit::Result<NotedReading> note_reading(const JournalArguments& arguments,
+[[nodiscard]] audit::Result<NotedReading> note_reading(const JournalArguments& arguments, bool seals,
                                                        const boost::json::object& what);
 
-/// The same of a journal that is only to be looked at: whether it is on record.
+/// The same of a journal whose seals are opened where `-c` or a keyring is given: whether it is on record.
 [[nodiscard]] audit::Result<bool> note_reading(const ReadArguments& where, const boost::json::object& what);
 
 /// Whether an entry can have that number at all: it goes into `journal.read`, and so into I-JSON.

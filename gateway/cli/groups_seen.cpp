@@ -95,7 +95,7 @@ Result<std::vector<std::string>> groups_of_file(const std::string& path) {
 }
 
 Result<std::vector<std::string>> groups_of_journal(const JournalArguments& arguments) {
-  const auto noted = note_reading(arguments, {{"command", "policy check"}});
+  const auto noted = note_reading(arguments, arguments.keyring.has_value(), {{"command", "policy check"}});
   if (!noted) {
     return noted.error();
   }

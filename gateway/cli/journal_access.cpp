@@ -6,10 +6,11 @@
 #include "audit/journal/pkcs11_uri.hpp"
 #include "audit/journal/provision.hpp"
 #include "audit/search/escape.hpp"
+#include "gateway/cli/site_report.hpp"
 #include "policy/language/yaml_map.hpp"
 
 #include <CLI/CLI.hpp>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -135,13 +136,30 @@ void tell_leftovers(const audit::Journal& journal) {
   }
 }
 
-Result<boost::json::object> act_on_journal(const audit::JournalOptions& options,
-                                           const boost::json::object& wanted) {
-  boost::json::object request = wanted;
+Result<std::optional<boost::json::object>> ask_writer(const audit::JournalOptions& options,
+                                                      boost::json::object request,
+                                                      std::chrono::seconds patience) {
   if (const auto charter = audit::read_own_charter(options.journal)) {
     request["journal"] = charter->journal;
   }
-  auto asked = audit::ask_control(audit::control_socket(audit::head_file(options.head)), request);
+  return audit::ask_control(audit::control_socket(audit::head_file(options.head)), request, patience);
+}
+
+Result<boost::json::object> look_at_journal(const audit::JournalOptions& options,
+                                            const boost::json::object& request) {
+  auto asked = ask_writer(options, request);
+  if (!asked || *asked) {
+    return asked ? Result<boost::json::object>(std::move(**asked)) : asked.error();
+  }
+  audit::Custodian custodian(options.journal, audit::system_clock(), [](const audit::Custodian::Act&) {
+    return Result<std::string>(fail(FailureKind::unreadable, "the journal is only looked at"));
+  });
+  return custodian.handle(request, {::getuid()});
+}
+
+Result<boost::json::object> act_on_journal(const audit::JournalOptions& options,
+                                           const boost::json::object& request) {
+  auto asked = ask_writer(options, request);
   if (!asked || *asked) {
     return asked ? Result<boost::json::object>(std::move(**asked)) : asked.error();
   }
@@ -189,6 +207,19 @@ Result<void> add_grant(boost::json::object& request, const std::string& file) {
   request["grant"] = std::move(grant->terms);
   request["signature"] = grant->signature;
   return {};
+}
+
+std::string grant_command(const std::filesystem::path& journal, const std::string& kind,
+                          const std::string& parameters, const std::string& file) {
+  const auto charter = audit::read_own_charter(journal);
+  const std::string id = charter ? "--id " + charter->journal : "--journal " + shell_quoted(journal.string());
+  return fmt::format("tallygate keys grant {} {} {} --key PROVISIONING.key.pem -o {}", kind, parameters, id,
+                     shell_quoted(file));
+}
+
+std::string place_of(const JournalArguments& arguments, const audit::JournalOptions& options) {
+  return arguments.config ? "-c " + shell_quoted(*arguments.config)
+                          : "--journal " + shell_quoted(options.journal.string());
 }
 
 Result<KeepArguments> keep_arguments(const JournalArguments& arguments, const std::string& keep,

@@ -2,12 +2,14 @@
 /// How commands reach a journal that they do something to: through the gateway that writes it, or by
 /// themselves where none does.
 
+#include "audit/custody/control.hpp"
 #include "audit/journal/failure.hpp"
 #include "audit/journal/journal.hpp"
 #include "gateway/settings.hpp"
 
 #include <boost/json/object.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -45,6 +47,17 @@ void add_journal_options(CLI::App& command, JournalArguments& arguments);
 /// Says on stderr what the opening of a journal took away of what a crash had left in its folder.
 void tell_leftovers(const audit::Journal& journal);
 
+/// Has an act that changes nothing judged by the process that writes the journal, or here from its files: the
+/// journal is not opened for it, and nothing recorded. Errors: those of ask_control() and the act.
+[[nodiscard]] audit::Result<boost::json::object> look_at_journal(const audit::JournalOptions& options,
+                                                                 const boost::json::object& request);
+
+/// Has an act done by the process that writes the journal, within that time; nothing where none does. Errors:
+/// those of ask_control() and the act.
+[[nodiscard]] audit::Result<std::optional<boost::json::object>> ask_writer(
+    const audit::JournalOptions& options, boost::json::object request,
+    std::chrono::seconds patience = audit::act_patience);
+
 /// Has an act done (audit/custody/custodian.hpp): by the process that writes the journal, or here, with the
 /// journal opened for it. Errors: those of ask_control(), Journal::open() and the act.
 [[nodiscard]] audit::Result<boost::json::object> act_on_journal(const audit::JournalOptions& options,
@@ -53,6 +66,14 @@ void tell_leftovers(const audit::Journal& journal);
 /// A file's content; errors: missing, unreadable, invalid (larger than `bytes_max`).
 [[nodiscard]] audit::Result<std::string> read_small_file(const std::filesystem::path& file,
                                                          std::size_t bytes_max);
+
+/// The command that grants an act where the provisioning key is: `parameters` are words of a shell, `file` is
+/// where the grant goes.
+[[nodiscard]] std::string grant_command(const std::filesystem::path& journal, const std::string& kind,
+                                        const std::string& parameters, const std::string& file);
+
+/// The journal as the words of a command that name it: `-c FILE`, or `--journal FOLDER`.
+[[nodiscard]] std::string place_of(const JournalArguments& arguments, const audit::JournalOptions& options);
 
 /// How long entries are kept, as the custodian's `rules`, and the archive.
 struct KeepArguments {

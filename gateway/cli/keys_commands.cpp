@@ -55,7 +55,9 @@ Result<audit::ProvisionOptions> options_from(const std::string& file) {
   options.keyring = journal.keyring;
   options.kek = to_audit(journal.kek);
   options.gateway = settings->gateway;
-  options.heartbeat = std::chrono::duration_cast<std::chrono::seconds>(journal.heartbeat);
+  if (journal.heartbeat.count() > 0) {
+    options.heartbeat = std::chrono::duration_cast<std::chrono::seconds>(journal.heartbeat);
+  }
   return options;
 }
 

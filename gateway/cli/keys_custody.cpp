@@ -2,11 +2,13 @@
 #include "audit/custody/grant.hpp"
 #include "audit/journal/pkcs11.hpp"
 #include "audit/journal/uuid.hpp"
+#include "audit/search/escape.hpp"
 #include "gateway/cli/audit_arguments.hpp"
 #include "gateway/cli/commands.hpp"
 #include "gateway/cli/custody_commands.hpp"
 #include "gateway/cli/journal_access.hpp"
 #include "gateway/cli/keys_passphrase.hpp"
+#include "gateway/cli/keys_revoke.hpp"
 #include "gateway/cli/keys_writers.hpp"
 #include "gateway/cli/option_checks.hpp"
 #include "gateway/cli/site_folder.hpp"
@@ -40,7 +42,7 @@ struct GrantKind {
 
 // What each act's grant settles; an entry may say more, never other than this.
 const std::array<GrantKind, 8>& grant_kinds() {
-  static const std::array<GrantKind, 8> kinds = {{{"journal.recover", {}, {"abandoned"}},
+  static const std::array<GrantKind, 8> kinds = {{{"journal.recover", {"kept"}, {"abandoned"}},
                                                   {"key.rotate", {"key"}, {}},
                                                   {"key.revoke", {"key", "size"}, {}},
                                                   {"journal.release", {"hold"}, {}},
@@ -53,59 +55,46 @@ const std::array<GrantKind, 8>& grant_kinds() {
 
 struct RotateArguments {
   JournalArguments journal;
+  std::string grant;
+  bool prepare = false;
   bool json = false;
 };
+
+// Says what is to be done next, where the provisioning key is.
+void tell_prepared(const std::string& key, const std::string& journal) {
+  fmt::print(
+      "{}\n\nThis key waits until the provisioning key names it. Where that key is:\n\n"
+      "  tallygate keys grant key.rotate {} --id {} --key PROVISIONING_KEY -o next.grant\n\n"
+      "Then it takes over by: tallygate keys rotate --grant next.grant\n"
+      "or, where a key is to be revoked: tallygate keys revoke VKEY --size N --grant F --next next.grant\n",
+      audit::inert_text(key), audit::inert_text("key=" + key), audit::inert_text(journal));
+}
 
 int rotate(const RotateArguments& arguments) {
   const auto options = journal_options(arguments.journal);
   if (!options) {
     return report(options.error());
   }
-  const auto answer = act_on_journal(*options, {{"act", "rotate"}});
-  if (!answer) {
-    return report(answer.error());
-  }
-  if (arguments.json) {
-    fmt::print("{}\n", json::serialize(*answer));
-  } else {
-    fmt::print("a new signing key is in force, entry {}; the old private key is destroyed\n{}\n",
-               json::serialize(answer->at("seq")), json::value_to<std::string>(answer->at("key")));
-  }
-  return finish_output(done);
-}
-
-struct RevokeArguments {
-  JournalArguments journal;
-  std::string key;
-  std::uint64_t size = 0;
-  std::string grant;
-};
-
-int revoke(const RevokeArguments& arguments) {
-  // A vkey holds two plus signs, and a name none.
-  if (arguments.key.find('+') == std::string::npos) {
-    return arguments.size == 0 ? revoke_enrolled(arguments.journal, arguments.key, arguments.grant)
-                               : report(fail(FailureKind::invalid,
-                                             "--size is for a signing key, and '" + arguments.key +
-                                                 "' is no vkey: a writer or reader is revoked at once"));
-  }
-  if (arguments.size == 0 || arguments.grant.empty()) {
-    return report(fail(FailureKind::invalid, "to revoke a signing key needs --size and --grant"));
-  }
-  const auto options = journal_options(arguments.journal);
-  if (!options) {
-    return report(options.error());
-  }
-  json::object request{{"act", "revoke"}, {"key", arguments.key}, {"size", arguments.size}};
-  if (auto added = add_grant(request, arguments.grant); !added) {
-    return report(added.error());
+  json::object request{{"act", arguments.prepare ? "prepare" : "rotate"}};
+  if (!arguments.grant.empty()) {
+    if (auto added = add_grant(request, arguments.grant); !added) {
+      return report(added.error());
+    }
   }
   const auto answer = act_on_journal(*options, request);
   if (!answer) {
     return report(answer.error());
   }
-  fmt::print("signatures of this key over {} entries and more no longer count, entry {}\n", arguments.size,
-             json::serialize(answer->at("seq")));
+  const auto key = json::value_to<std::string>(answer->at("key"));
+  if (arguments.json) {
+    fmt::print("{}\n", json::serialize(*answer));
+  } else if (arguments.prepare) {
+    const auto charter = audit::read_own_charter(options->journal);
+    tell_prepared(key, charter ? charter->journal : "UUID");
+  } else {
+    fmt::print("a new signing key is in force, entry {}; the old private key is destroyed\n{}\n",
+               json::serialize(answer->at("seq")), audit::inert_text(key));
+  }
   return finish_output(done);
 }
 
@@ -120,25 +109,73 @@ struct GrantArguments {
   std::string output;
 };
 
-// `size=17` is a number, `abandoned=17:ROOT` the checkpoint that is given up, all else text.
-Result<json::value> value_of(const std::string& name, const std::string& text) {
-  const bool digits =
-      !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789") == std::string::npos;
-  if (name == "size" || name == "first" || name == "last") {
-    return digits ? Result<json::value>(json::value(std::stoull(text)))
-                  : fail(FailureKind::invalid, name + " must be a whole number");
-  }
-  if (name != "abandoned") {
-    return json::value(text);
-  }
+bool is_number(std::string_view text) {
+  return !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// SIZE:ROOT, a checkpoint.
+Result<json::value> checkpoint_of(const std::string& name, const std::string& text) {
   const std::size_t colon = text.find(':');
   const std::string size = text.substr(0, colon);
-  const bool number =
-      !size.empty() && size.size() < 19 && size.find_first_not_of("0123456789") == std::string::npos;
-  if (colon == std::string::npos || !number) {
-    return fail(FailureKind::invalid, "abandoned must be SIZE:ROOT, as tallygate audit recover shows it");
+  const std::string root = colon == std::string::npos ? "" : text.substr(colon + 1);
+  const auto raw = audit::base64_decode(root);
+  if (!is_number(size) || !raw || raw->size() != sizeof(audit::Digest)) {
+    return fail(FailureKind::invalid,
+                name + " must be SIZE:ROOT, a root in base64, as tallygate audit recover shows it");
   }
-  return json::value(json::object{{"size", std::stoull(size)}, {"root", text.substr(colon + 1)}});
+  return json::value(json::object{{"size", std::stoull(size)}, {"root", root}});
+}
+
+// Puts one parameter among the others: `size=17` is a number, `kept=17:ROOT` a checkpoint, `abandoned` one or
+// several, of which the first stands under that name and the rest under `also`; all else is text.
+Result<void> put_parameter(json::object& parameters, const std::string& name, const std::string& text) {
+  if (text.empty()) {
+    return fail(FailureKind::invalid, name + " must not be empty");
+  }
+  if (parameters.contains(name)) {
+    return fail(FailureKind::invalid, name + " is given twice");
+  }
+  if (name == "size" || name == "first" || name == "last") {
+    if (!is_number(text)) {
+      return fail(FailureKind::invalid, name + " must be a whole number");
+    }
+    parameters[name] = std::stoull(text);
+    return {};
+  }
+  if (name == "subject" && !audit::is_uuid(text)) {
+    return fail(FailureKind::invalid,
+                "subject must be the UUID by which entries call the person: tallygate "
+                "audit erase NAME shows it, where the journal is");
+  }
+  if (name != "abandoned" && name != "kept") {
+    parameters[name] = text;
+    return {};
+  }
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin != std::string::npos && name == "abandoned";) {
+    const std::size_t comma = text.find(',', begin);
+    parts.push_back(text.substr(begin, comma == std::string::npos ? comma : comma - begin));
+    begin = comma == std::string::npos ? comma : comma + 1;
+  }
+  if (parts.empty()) {
+    parts.push_back(text);
+  }
+  json::array also;
+  for (const std::string& part : parts) {
+    auto checkpoint = checkpoint_of(name, part);
+    if (!checkpoint) {
+      return checkpoint.error();
+    }
+    if (!parameters.contains(name)) {
+      parameters[name] = std::move(*checkpoint);
+    } else {
+      also.push_back(std::move(*checkpoint));
+    }
+  }
+  if (!also.empty()) {
+    parameters["also"] = std::move(also);
+  }
+  return {};
 }
 
 Result<json::object> parameters_of(const GrantArguments& arguments) {
@@ -163,11 +200,9 @@ Result<json::object> parameters_of(const GrantArguments& arguments) {
       return fail(FailureKind::invalid,
                   "'" + text + "' is not a parameter of " + arguments.kind + ", NAME=VALUE");
     }
-    auto value = value_of(name, text.substr(equals + 1));
-    if (!value) {
-      return value.error();
+    if (auto put = put_parameter(parameters, name, text.substr(equals + 1)); !put) {
+      return put.error();
     }
-    parameters[name] = std::move(*value);
   }
   for (const std::string_view name : kind->needs) {
     if (!parameters.contains(name)) {
@@ -191,8 +226,9 @@ Result<audit::GrantTerms> terms_of(const GrantArguments& arguments) {
     terms.journal = charter->journal;
   }
   const auto lasting = parse_duration(arguments.expires);
-  if (!lasting) {
-    return fail(FailureKind::invalid, "--expires " + arguments.expires + ": write a duration such as 24h");
+  if (!lasting || lasting->count() == 0) {
+    return fail(FailureKind::invalid,
+                "--expires " + arguments.expires + ": write a duration such as 24h, longer than none");
   }
   terms.expires = audit::system_clock()() + *lasting;
   return terms;
@@ -226,6 +262,23 @@ Result<audit::Signer> root_of(const GrantArguments& arguments) {
   return root;
 }
 
+// Where the journal is at hand, its charter says whose grants it takes.
+Result<void> check_root(const GrantArguments& arguments, const audit::Signer& root) {
+  if (!arguments.journal) {
+    return {};
+  }
+  const auto charter = audit::read_own_charter(*arguments.journal);
+  if (!charter) {
+    return charter.error();
+  }
+  const auto meant = audit::parse_vkey(charter->root);
+  if (meant && meant->key.raw() == root.public_key()) {
+    return {};
+  }
+  return fail(FailureKind::invalid,
+              arguments.key + ": it is not this journal's provisioning key, which is " + charter->root);
+}
+
 int grant(const GrantArguments& arguments) {
   const auto terms = terms_of(arguments);
   if (!terms) {
@@ -234,6 +287,9 @@ int grant(const GrantArguments& arguments) {
   const auto root = root_of(arguments);
   if (!root) {
     return report(root.error());
+  }
+  if (const auto its = check_root(arguments, *root); !its) {
+    return report(its.error());
   }
   const auto made = audit::make_grant(*root, *terms);
   if (!made) {
@@ -251,22 +307,16 @@ void add_rotate(CLI::App& keys, int& exit_code) {
   auto* command = keys.add_subcommand("rotate", "Take a new signing key now, and destroy the old one");
   auto arguments = std::make_shared<RotateArguments>();
   add_journal_options(*command, arguments->journal);
+  auto* grant =
+      command->add_option("--grant", arguments->grant,
+                          "Out of turn, to the prepared key that this grant names: the key in force "
+                          "has no say, which it must not have where somebody else may have it too");
+  command
+      ->add_flag("--prepare", arguments->prepare,
+                 "Only make a key for a grant to name; it takes over by --grant, or by keys revoke --next")
+      ->excludes(grant);
   command->add_flag("--json", arguments->json, "One JSON document on stdout");
   command->callback([arguments, &exit_code] { exit_code = rotate(*arguments); });
-}
-
-void add_revoke(CLI::App& keys, int& exit_code) {
-  auto* command = keys.add_subcommand(
-      "revoke", "Declare that a signing key's signatures no longer count, or shut out a writer or reader");
-  auto arguments = std::make_shared<RevokeArguments>();
-  command->add_option("KEY", arguments->key, "A vkey, or the name of a writer or reader: see keys list")
-      ->required();
-  command->add_option("--size", arguments->size, "A signing key's: from checkpoints over so many entries on")
-      ->check(counting_number());
-  command->add_option("--grant", arguments->grant,
-                      "The grant for it: tallygate keys grant key.revoke, or writer.revoke");
-  add_journal_options(*command, arguments->journal);
-  command->callback([arguments, &exit_code] { exit_code = revoke(*arguments); });
 }
 
 void add_grant_command(CLI::App& keys, int& exit_code) {
@@ -294,7 +344,7 @@ void add_grant_command(CLI::App& keys, int& exit_code) {
 
 void add_keys_custody(CLI::App& keys, int& exit_code) {
   add_rotate(keys, exit_code);
-  add_revoke(keys, exit_code);
+  add_keys_revoke(keys, exit_code);
   add_grant_command(keys, exit_code);
   add_keys_enrol(keys, exit_code);
 }

@@ -95,10 +95,10 @@ Result<KeyList> list_keys(const std::filesystem::path& journal) {
       good = entry != nullptr && take_charter(*entry, list);
       return good;
     }
-    if (entry != nullptr) {
+    if (good && entry != nullptr) {
       take_change(*entry, seq, list);
     }
-    return true;
+    return good;  // without a charter nothing says whose keys these are
   });
   if (!visited) {
     return visited.error();

@@ -206,6 +206,9 @@ fs::path public_key_path(const fs::path& key) {
 }
 
 Result<KeysProvisioned> provision_keys(KeysProvisionRequest request) {
+  if (auto good = audit::check_origin(request.origin); !good) {
+    return good.error();
+  }
   Undo undo;
   KeysProvisioned result;
   auto root = root_of(request, result, undo);

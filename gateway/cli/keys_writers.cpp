@@ -6,6 +6,7 @@
 #include "audit/journal/signer.hpp"
 #include "gateway/cli/audit_arguments.hpp"
 #include "gateway/cli/commands.hpp"
+#include "gateway/cli/journal_access.hpp"
 #include "gateway/cli/site_folder.hpp"
 #include "gateway/cli/site_report.hpp"
 #include "gateway/identity/crypto.hpp"
@@ -117,14 +118,6 @@ Result<Credential> make_credential(const EnrolArguments& arguments) {
   return key ? Result<Credential>(Credential{std::move(*key), {}}) : key.error();
 }
 
-std::string grant_command(const std::filesystem::path& journal, const std::string& kind,
-                          const std::string& parameters, const std::string& file) {
-  const auto charter = audit::read_own_charter(journal);
-  const std::string id = charter ? "--id " + charter->journal : "--journal " + shell_quoted(journal.string());
-  return fmt::format("tallygate keys grant {} {} {} --key PROVISIONING.key.pem -o {}", kind, parameters, id,
-                     shell_quoted(file));
-}
-
 // The first half: the credential is made, and only the grant is missing.
 int ask_for_grant(const EnrolArguments& arguments, const audit::JournalOptions& options) {
   const auto book = audit::read_enrolments(options.journal);
@@ -152,9 +145,7 @@ int ask_for_grant(const EnrolArguments& arguments, const audit::JournalOptions& 
              "Nobody is enrolled yet: that needs a grant. Where the provisioning key is, run\n  {}\nand then "
              "here\n  tallygate keys enrol {} {} --grant {} {}\n",
              grant_command(options.journal, "writer.enrol", parameters, file), role, arguments.name,
-             shell_quoted(file),
-             arguments.journal.config ? "-c " + shell_quoted(*arguments.journal.config)
-                                      : "--journal " + shell_quoted(options.journal.string()));
+             shell_quoted(file), place_of(arguments.journal, options));
   return finish_output(usage_error);
 }
 
@@ -186,8 +177,8 @@ int enrol(const EnrolArguments& arguments) {
     return report(options.error());
   }
   if (!audit::is_enrolled_name(arguments.name)) {
-    return report(
-        fail(FailureKind::invalid, "a name has letters, digits, '-', '_' and '.', at most 128 of them"));
+    return report(fail(FailureKind::invalid, "'" + arguments.name + "': a name is made of " +
+                                                 std::string(audit::enrolled_name_rule)));
   }
   if (arguments.grant.empty()) {
     return ask_for_grant(arguments, *options);
@@ -229,7 +220,7 @@ void add_role(CLI::App& enrol_command, EnrolledRole role, const char* about, int
   auto* command = enrol_command.add_subcommand(std::string(audit::name_of(role)), about);
   auto arguments = std::make_shared<EnrolArguments>();
   arguments->role = role;
-  command->add_option("NAME", arguments->name, "Whom: letters, digits, '-', '_' and '.'")->required();
+  command->add_option("NAME", arguments->name, "Whom: " + std::string(audit::enrolled_name_rule))->required();
   if (role == EnrolledRole::writer) {
     auto* out = command->add_option("--key-out", arguments->key_out,
                                     "Its private key, PEM; made where the file is not there");
@@ -242,30 +233,6 @@ void add_role(CLI::App& enrol_command, EnrolledRole role, const char* about, int
 }
 
 }  // namespace
-
-int revoke_enrolled(const JournalArguments& journal, const std::string& name, const std::string& grant) {
-  const auto options = journal_options(journal);
-  if (!options) {
-    return report(options.error());
-  }
-  json::object request{{"act", "revoke-writer"}, {"writer", name}};
-  if (grant.empty()) {
-    const std::string command = grant_command(options->journal, "writer.revoke",
-                                              "writer=" + shell_quoted(name), name + ".revoke.grant");
-    return report(fail(FailureKind::invalid, "to revoke " + name +
-                                                 " needs a grant. Where the provisioning key is, run\n  " +
-                                                 command + "\nand give its file with --grant"));
-  }
-  if (auto added = add_grant(request, grant); !added) {
-    return report(added.error());
-  }
-  const auto answer = act_on_journal(*options, request);
-  if (!answer) {
-    return report(answer.error());
-  }
-  fmt::print("{} may no longer write or read, entry {}\n", name, json::serialize(answer->at("seq")));
-  return finish_output(done);
-}
 
 void add_keys_enrol(CLI::App& keys, int& exit_code) {
   auto* command = keys.add_subcommand("enrol", "Let another system append to the journal, or read it");

@@ -1,8 +1,5 @@
 #pragma once
-/// `keys enrol`, and `keys revoke` of whoever was enrolled.
-#include "gateway/cli/journal_access.hpp"
-
-#include <string>
+/// `keys enrol`.
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
 class App;
@@ -12,9 +9,5 @@ namespace tallygate::cli {
 
 /// `keys enrol writer` and `keys enrol reader`.
 void add_keys_enrol(CLI::App& keys, int& exit_code);
-
-/// Revokes a writer or reader by its name. Without a grant: says which one is needed. The exit code.
-[[nodiscard]] int revoke_enrolled(const JournalArguments& journal, const std::string& name,
-                                  const std::string& grant);
 
 }  // namespace tallygate::cli

@@ -1,3 +1,4 @@
+#include "audit/journal/sqlite_memory.hpp"
 #include "audit/search/escape.hpp"
 #include "gateway/cli/commands.hpp"
 #include "policy/language/nearest.hpp"
@@ -62,6 +63,11 @@ void fill_standard_streams() {
 int main(int argc, char** argv) {
   using namespace tallygate::cli;
   fill_standard_streams();
+  // Keyrings are SQLite files: of a person who is erased no key may stay in memory, wrapped or not.
+  if (!tallygate::audit::wipe_sqlite_memory()) {
+    std::fprintf(stderr, "tallygate: SQLite cannot be made to wipe its memory\n");
+    return ExitCode::not_possible;
+  }
   // A limit on the size of files is one more way for a disk to be full: an error, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
   try {

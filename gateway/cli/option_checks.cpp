@@ -1,5 +1,7 @@
 #include "gateway/cli/option_checks.hpp"
 
+#include "audit/journal/uuid.hpp"
+
 #include <string>
 #include <string_view>
 
@@ -10,16 +12,6 @@ bool is_whole_number(std::string_view text) {
   constexpr std::size_t digits_max = 18;
   return !text.empty() && text.size() <= digits_max &&
          text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-bool is_uuid(std::string_view text) {
-  constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-  constexpr std::string_view digits = "0123456789abcdef";
-  bool fits = text.size() == form.size();
-  for (std::size_t i = 0; fits && i < form.size(); ++i) {
-    fits = form[i] == '-' ? text[i] == '-' : digits.find(text[i]) != std::string_view::npos;
-  }
-  return fits;
 }
 
 }  // namespace
@@ -41,7 +33,8 @@ CLI::Validator counting_number() {
 
 CLI::Validator uuid() {
   const auto check = [](std::string& text) {
-    return is_uuid(text) ? std::string() : "'" + text + "' is no UUID; the journal's own stands in entry 0";
+    return audit::is_uuid(text) ? std::string()
+                                : "'" + text + "' is no UUID; the journal's own stands in entry 0";
   };
   return {check, "UUID", "uuid"};
 }

@@ -160,7 +160,7 @@ void append_last_chunk(std::string& out, const Trailers& trailers) {
 }
 
 bool forbidden_in_trailers(std::string_view name) noexcept {
-  static constexpr std::array<std::string_view, 28> forbidden{"age",
+  static constexpr std::array<std::string_view, 29> forbidden{"age",
                                                               "authorization",
                                                               "cache-control",
                                                               "connection",
@@ -180,6 +180,7 @@ bool forbidden_in_trailers(std::string_view name) noexcept {
                                                               "pragma",
                                                               "proxy-authenticate",
                                                               "proxy-authorization",
+                                                              "proxy-connection",
                                                               "range",
                                                               "retry-after",
                                                               "set-cookie",

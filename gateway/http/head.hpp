@@ -46,7 +46,7 @@ class Fields {
 struct RequestHead {
   std::string_view method;  ///< case-sensitive token, as sent
   std::string_view target;  ///< as sent
-  unsigned version = 11;    ///< 10 or 11
+  unsigned version = 11;    ///< 10 or 11; 20 for HTTP/2
   Fields fields;
 };
 

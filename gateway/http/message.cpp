@@ -266,7 +266,7 @@ RequestRules judge_request(const RequestHead& head) noexcept {
       rules.fault = HeadFault::expectation;
       return rules;
     }
-    rules.expect_continue = head.version == 11 && rules.framing.kind != Kind::none;
+    rules.expect_continue = head.version >= 11 && rules.framing.kind != Kind::none;
   }
   rules.fault = judge_upgrade(head, control, rules);
   return rules;

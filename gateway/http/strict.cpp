@@ -144,6 +144,16 @@ std::string_view name(HeadFault fault) noexcept {
       return "too-many-fields";
     case HeadFault::first_line:
       return "first-line";
+    case HeadFault::pseudo_field:
+      return "pseudo-field";
+    case HeadFault::name_case:
+      return "name-case";
+    case HeadFault::value_blank:
+      return "value-blank";
+    case HeadFault::connection_field:
+      return "connection-field";
+    case HeadFault::authority:
+      return "authority";
     case HeadFault::content_length:
       return "content-length";
     case HeadFault::transfer_encoding:

@@ -22,6 +22,11 @@ enum class HeadFault : unsigned char {
   too_large,          ///< longer than the limit
   too_many_fields,    ///< more header lines than the limit
   first_line,         ///< not a request line or status line of HTTP/1.0 or 1.1
+  pseudo_field,       ///< of HTTP/2: a pseudo-header field unknown, missing, repeated, late or malformed
+  name_case,          ///< of HTTP/2: an upper case letter in a name
+  value_blank,        ///< of HTTP/2: a blank around a value
+  connection_field,   ///< of HTTP/2: a field that speaks of the connection
+  authority,          ///< of HTTP/2: a Host unlike the authority, or repeated
   content_length,     ///< repeated, or not a plain decimal number
   transfer_encoding,  ///< repeated, not exactly `chunked`, in HTTP/1.0, or together with Content-Length
   expectation,        ///< an Expect other than 100-continue

@@ -6,7 +6,7 @@
 
 namespace tallygate::identity {
 
-std::chrono::milliseconds Limiter::take(std::string_view name, TimePoint now) {
+std::chrono::milliseconds Limiter::take(std::string_view name, TimePoint now, const Rate& rate) {
   const std::scoped_lock lock(mutex_);
   auto at = by_name_.find(name);
   if (at == by_name_.end()) {
@@ -22,8 +22,14 @@ std::chrono::milliseconds Limiter::take(std::string_view name, TimePoint now) {
   Bucket& bucket = *at->second;
   // Every try postpones the moment at which the bucket is full again; it is empty when that lies a whole
   // burst ahead.
-  const TimePoint full_at = std::max(bucket.full_at, now) + rate_.every;
-  const TimePoint latest = now + rate_.every * rate_.burst;
+  const auto whole =
+      std::chrono::duration_cast<TimePoint::duration>(rate.every * static_cast<std::int64_t>(rate.burst));
+  // No try costs more than a whole burst: a clock that is set back by an hour must not close the door for
+  // one.
+  bucket.full_at = std::min(bucket.full_at, now + whole);
+  const TimePoint full_at =
+      std::max(bucket.full_at, now) + std::chrono::duration_cast<TimePoint::duration>(rate.every);
+  const TimePoint latest = now + whole;
   if (full_at > latest) {
     return std::chrono::ceil<std::chrono::milliseconds>(full_at - latest);
   }

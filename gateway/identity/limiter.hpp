@@ -15,8 +15,8 @@ namespace tallygate::identity {
 
 /// `burst` tries at once, then one more for each `every`.
 struct Rate {
-  unsigned burst = 10;
-  std::chrono::milliseconds every{30'000};
+  std::size_t burst = 10;
+  std::chrono::nanoseconds every = std::chrono::seconds(30);
 };
 
 /// Threads: safe from any. Bounded: where the table is full, the name unused longest is forgotten.
@@ -26,7 +26,11 @@ class Limiter {
 
   /// Takes one try. Zero if it may be made, else how long until the next may. A clock that goes back gives
   /// nothing away.
-  [[nodiscard]] std::chrono::milliseconds take(std::string_view name, TimePoint now);
+  [[nodiscard]] std::chrono::milliseconds take(std::string_view name, TimePoint now) {
+    return take(name, now, rate_);
+  }
+  /// The same at another rate than the table's: settings may have changed.
+  [[nodiscard]] std::chrono::milliseconds take(std::string_view name, TimePoint now, const Rate& rate);
   /// Forgets what was tried under this name.
   void forget(std::string_view name);
   [[nodiscard]] std::size_t size() const;

@@ -9,6 +9,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,6 +55,7 @@ struct Refusal {
   std::string_view contact;          ///< whom to ask: mail address, URL or words; may be empty
   std::string_view login_return;     ///< not empty: offer login, then come back to this path and query
   std::vector<std::string> step_up;  ///< conditions that the person could mend
+  std::optional<std::chrono::seconds> retry_after;  ///< when it may be tried again (RFC 9110 §10.2.3)
 };
 
 /// The page or problem document (RFC 9457) for a refusal, whichever the client prefers (Accept). 401 carries

@@ -210,6 +210,9 @@ PageResponse refusal_page(const Refusal& refusal, const http::RequestHead& head,
                                      ? R"(Bearer realm="tallygate", error="invalid_token")"
                                      : R"(Bearer realm="tallygate")");
   }
+  if (refusal.retry_after) {
+    response.fields.emplace_back("Retry-After", std::to_string(refusal.retry_after->count()));
+  }
   return response;
 }
 

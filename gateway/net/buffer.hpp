@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tallygate::net {
@@ -50,6 +51,13 @@ class Buffer {
   /// if it does.
   [[nodiscard]] std::span<char> prepare(std::size_t limit);
   void commit(std::size_t bytes) noexcept { end_ += bytes; }
+  /// Exchanges the memory and what is in it with a buffer of the same pool. Views stay valid.
+  void swap(Buffer& other) noexcept {
+    std::swap(block_, other.block_);
+    std::swap(capacity_, other.capacity_);
+    std::swap(begin_, other.begin_);
+    std::swap(end_, other.end_);
+  }
   void consume(std::size_t bytes) noexcept;
   /// Gives the memory back if nothing is readable.
   void release_if_empty() noexcept;

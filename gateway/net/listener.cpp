@@ -5,6 +5,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 namespace tallygate::net {
@@ -13,6 +14,10 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 namespace {
+
+/// What the system may hold of an answer that its client does not take, beyond what is on its way: without a
+/// limit of ours that is up to 4 MiB (tcp_wmem) for each client that reads slowly.
+constexpr int unsent_bytes = 512 * 1024;
 
 std::string sentence(std::string_view what, const std::string& address, std::uint16_t port,
                      const error_code& error) {
@@ -64,6 +69,10 @@ boost::system::result<Listener, std::string> Listener::open(asio::io_context& io
     return acceptor.error();
   }
   error_code error;
+  // Inherited by each connection. Where the system knows of no such limit its own holds.
+  using NotSentLowWater = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>;
+  error_code unlimited;
+  acceptor->set_option(NotSentLowWater(unsent_bytes), unlimited);
   acceptor->listen(tcp::acceptor::max_listen_connections, error);
   if (!error) {
     acceptor->non_blocking(true, error);

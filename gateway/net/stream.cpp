@@ -43,6 +43,15 @@ asio::awaitable<error_code> Stream::accept_tls(SSL_CTX& context) {
   co_return co_await handshake();
 }
 
+asio::awaitable<error_code> Stream::connect_tls(SslPointer state) {
+  ssl_ = std::move(state);
+  if (!ssl_ || SSL_set_fd(ssl_.get(), socket_.native_handle()) != 1) {
+    co_return asio::error::no_memory;
+  }
+  SSL_set_connect_state(ssl_.get());
+  co_return co_await handshake();
+}
+
 asio::awaitable<error_code> Stream::handshake() {
   for (;;) {
     forget_errors();

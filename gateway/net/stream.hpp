@@ -39,6 +39,8 @@ class Stream final : public Timed {
   /// Performs the TLS handshake as a server. Errors: the peer's, the deadline's (timed_out), protocol
   /// violations.
   boost::asio::awaitable<error_code> accept_tls(SSL_CTX& context);
+  /// Likewise as a client, with a state that says what is expected of the server (TlsClient::connection).
+  boost::asio::awaitable<error_code> connect_tls(SslPointer state);
 
   /// What a call that never waits found out.
   enum class Now { done, wait_read, wait_write, end, failed };

@@ -1,5 +1,6 @@
 #include "gateway/review/admin.hpp"
 
+#include "gateway/review/ingest_judge.hpp"
 #include "policy/request/address.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -32,6 +33,7 @@ constexpr std::string_view entries_path = "/v1/entries";
 constexpr std::string_view writer_field = "X-Tallygate-Writer";
 constexpr std::string_view signature_field = "X-Tallygate-Signature";
 constexpr std::string_view key_field = "Idempotency-Key";
+constexpr std::string_view time_field = "X-Tallygate-Time";
 constexpr std::chrono::seconds request_limit{10};
 constexpr std::size_t body_max = ingest_body_max;
 constexpr std::uint32_t head_max = 8 * 1024;
@@ -41,6 +43,30 @@ constexpr std::size_t leftover_max = std::size_t{1024} * 1024;
 
 AdminAnswer not_ours() {
   return problem(421, "This listener answers to addresses and localhost only");
+}
+
+AdminAnswer too_large() {
+  return problem(413, "Content Too Large", "A body has 262144 bytes at most");
+}
+
+std::string address_of(const beast::tcp_stream& stream) {
+  beast::error_code gone;
+  const auto peer = stream.socket().remote_endpoint(gone);
+  return gone ? std::string() : peer.address().to_string();
+}
+
+// Why a record was refused before it was judged, as the record says it.
+std::string_view refusal_reason(unsigned status) {
+  switch (status) {
+    case 403:
+      return "origin";
+    case 413:
+      return "too-large";
+    case 415:
+      return "content-type";
+    default:
+      return "malformed";
+  }
 }
 
 bool is_json(std::string_view content_type) {
@@ -182,7 +208,7 @@ boost::system::result<Admin::Asked, AdminAnswer> Admin::asked(std::string_view m
   if (head.count(http::field::origin) != 0) {
     return problem(403, "Not for browsers", "A request with an Origin comes from a page, and is refused");
   }
-  for (const std::string_view once : {writer_field, signature_field, key_field}) {
+  for (const std::string_view once : {writer_field, signature_field, key_field, time_field}) {
     if (head.count(once) > 1) {
       return problem(400, "The record cannot be taken", std::string(once) + " stands there twice");
     }
@@ -213,6 +239,26 @@ asio::awaitable<AdminAnswer> Admin::from_ingest(PostedRecord posted) {
       initiate, asio::use_awaitable);
 }
 
+asio::awaitable<AdminAnswer> Admin::told_record(beast::tcp_stream& stream, const Parser& parser,
+                                                std::size_t bytes, AdminAnswer answer) {
+  const auto& head = parser.get();
+  // Another host or method was not meant for the record.
+  if (!sources_.refused || head.target() != entries_path || answer.status == 405 || answer.status == 421) {
+    co_return answer;
+  }
+  const auto announced = parser.content_length();
+  IngestRefusal refusal =
+      unjudged_refusal(refusal_reason(answer.status), head[writer_field],
+                       announced ? static_cast<std::size_t>(*announced) : bytes, address_of(stream));
+  const auto initiate = [this, &refusal, &answer](auto handler) {
+    auto kept = std::make_shared<decltype(handler)>(std::move(handler));
+    sources_.refused(std::move(refusal), std::move(answer),
+                     [kept](AdminAnswer told) { std::move (*kept)(std::move(told)); });
+  };
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(AdminAnswer)>(
+      initiate, asio::use_awaitable);
+}
+
 asio::awaitable<std::optional<AdminAnswer>> Admin::respond(beast::tcp_stream& stream,
                                                            beast::flat_buffer& buffer, Parser& parser,
                                                            bool& whole) {
@@ -221,7 +267,9 @@ asio::awaitable<std::optional<AdminAnswer>> Admin::respond(beast::tcp_stream& st
   const std::string path(head.target());
   const auto wanted = asked(method, path, head);
   if (!wanted) {
-    co_return wanted.error();  // its body is not read
+    AdminAnswer refused = wanted.error();  // its body is not read
+    AdminAnswer told = co_await told_record(stream, parser, 0, std::move(refused));
+    co_return told;
   }
   if (beast::iequals(head[http::field::expect], "100-continue")) {
     http::response<http::empty_body> go_on(http::status::continue_, head.version());
@@ -232,20 +280,20 @@ asio::awaitable<std::optional<AdminAnswer>> Admin::respond(beast::tcp_stream& st
   }
   auto [error, bytes] = co_await http::async_read(stream, buffer, parser, nothrow);
   if (error == http::error::body_limit) {
-    co_return problem(413, "Content Too Large", "A body has 32768 bytes at most");
+    AdminAnswer refused = too_large();
+    AdminAnswer told = co_await told_record(stream, parser, bytes, std::move(refused));
+    co_return told;
   }
   if (error) {
     co_return std::nullopt;
   }
   whole = true;
   const std::string host(head[http::field::host]);
-  beast::error_code gone;
-  const auto peer = stream.socket().remote_endpoint(gone);
-  std::string client = gone ? std::string() : peer.address().to_string();
+  std::string client = address_of(stream);
   if (*wanted == Asked::ingest) {
     PostedRecord posted{std::string(head[writer_field]), std::string(head[key_field]),
-                        std::string(head[signature_field]), std::move(parser.get().body()),
-                        std::move(client)};
+                        std::string(head[time_field]),   std::string(head[signature_field]),
+                        std::move(parser.get().body()),  std::move(client)};
     AdminAnswer result = co_await from_ingest(std::move(posted));
     co_return result;
   }
@@ -273,7 +321,8 @@ asio::awaitable<void> Admin::serve(asio::ip::tcp::socket socket) {
     bool whole = false;
     std::optional<AdminAnswer> result;
     if (read_error == http::error::body_limit) {
-      result = problem(413, "Content Too Large", "A body has 32768 bytes at most");
+      AdminAnswer refused = too_large();
+      result = co_await told_record(stream, parser, 0, std::move(refused));
     } else if (!read_error) {
       result = co_await respond(stream, buffer, parser, whole);
     }

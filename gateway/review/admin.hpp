@@ -38,6 +38,10 @@ struct AdminSources {
   std::function<void(const TlogRequest& request, Caller caller, std::function<void(AdminAnswer)> done)> tlog;
   /// Takes the record of an enrolled writer; empty: there is no journal. Calls `done` likewise.
   std::function<void(PostedRecord posted, std::function<void(AdminAnswer)> done)> ingest;
+  /// Hears of a record that was refused before it could be judged; set where `ingest` is. Calls `done`
+  /// likewise.
+  std::function<void(IngestRefusal refusal, AdminAnswer answer, std::function<void(AdminAnswer)> done)>
+      refused;
 };
 
 /// Threads: its io_context's. Must outlive the coroutines it started.
@@ -84,6 +88,10 @@ class Admin {
                                                              Parser& parser, bool& whole);
   boost::asio::awaitable<AdminAnswer> from_tlog(TlogRequest request, Caller caller);
   boost::asio::awaitable<AdminAnswer> from_ingest(PostedRecord posted);
+  /// The same answer, once the record has heard of the refusal where it was for `/v1/entries`. `bytes` were
+  /// read of a body that announces no length.
+  boost::asio::awaitable<AdminAnswer> told_record(boost::beast::tcp_stream& stream, const Parser& parser,
+                                                  std::size_t bytes, AdminAnswer answer);
   [[nodiscard]] bool host_is_ours(std::string_view host) const;
 
   boost::asio::io_context& io_;

@@ -1,5 +1,6 @@
 #include "gateway/review/decision_frame.hpp"
 
+#include "gateway/access/rates.hpp"
 #include "gateway/access/record.hpp"
 #include "gateway/http/strict.hpp"
 #include "gateway/identity/authenticator.hpp"
@@ -53,13 +54,17 @@ std::optional<std::size_t> lines_of(const RecordedDecision& decision, const Poli
                        [name](const RecordedHeader& line) { return line.name == name; });
 }
 
-/// Refused as a WebSocket, which a request is that asks for one (RFC 6455 §4.1).
+/// Refused as a WebSocket, which a request is that asks for one (RFC 6455 §4.1, RFC 8441 §4).
 bool may_be_websocket(const RecordedDecision& decision, const PolicyNeeds* needs) {
-  if (decision.question.request.method != "GET" || decision.protocol != "HTTP/1.1") {
+  const bool http2 = decision.protocol == "HTTP/2.0";
+  if (decision.question.request.method != "GET" || (decision.protocol != "HTTP/1.1" && !http2)) {
     return false;
   }
   if (decision.reason == "origin" && lines_of(decision, needs, "origin").value_or(1) == 0) {
     return false;  // no browser
+  }
+  if (http2) {
+    return lines_of(decision, needs, "sec-websocket-version").value_or(1) >= 1;
   }
   return lines_of(decision, needs, "upgrade").value_or(1) == 1 &&
          lines_of(decision, needs, "connection").value_or(1) >= 1 &&
@@ -84,7 +89,8 @@ bool is_of_caller(std::string_view reason) {
       return true;
     }
   }
-  return reason == "unknown-host" || reason == "not-judged";
+  return reason == "unknown-host" || reason == "not-judged" || reason == "misdirected" ||
+         reason == access::rate_address || reason == access::rate_principal;
 }
 
 /// Whether a path has that code by itself, whatever the method, the query and the host.
@@ -154,8 +160,11 @@ FrameProblem find_unasked_problem(const RecordedDecision& decision) {
     return {"path-differs",
             "refused for the reason " + in_quotes(decision.reason) + ", which its line does not give"};
   }
-  if (decision.roles != "[]" || (!decision.sealed && !decision.question.principal.anonymous)) {
-    return {"roles-differ", "nobody is known before a policy is asked"};
+  // Of a known principal there may be too many requests to ask the policy about each.
+  const bool known = decision.reason == access::rate_principal;
+  if (decision.roles != "[]" || (!decision.sealed && decision.question.principal.anonymous == known)) {
+    return {"roles-differ",
+            known ? "only who is known has a rate of their own" : "nobody is known before a policy is asked"};
   }
   if (shape.resource || decision.shadow) {
     return effect_differs("no policy was asked, and there is a route or the answer of a shadow");

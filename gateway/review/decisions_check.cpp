@@ -122,9 +122,12 @@ void DecisionsCheck::check_frame(const RecordedDecision& decision, const Judge* 
   if (!problem.what.empty()) {
     find(decision.seq, problem.what, std::move(problem.detail));
   }
-  if (decision.sealed && policies_.find_erasure(decision.seal.subject) != nullptr &&
-      (!decision.asked || decision.roles.find(R"("authenticated")") == std::string::npos)) {
-    find(decision.seq, "roles-differ", "sealed for a person who was erased, and for nobody who was known");
+  const Erasure* erasure = decision.sealed ? policies_.find_erasure(decision.seal.subject) : nullptr;
+  const bool known = decision.asked && decision.roles.find(R"("authenticated")") != std::string::npos;
+  if (erasure != nullptr && known == erasure->anonymous) {
+    find(decision.seq, "roles-differ",
+         known ? "sealed for people who were not known, and for somebody who was"
+               : "sealed for a person who was erased, and for nobody who was known");
   }
 }
 

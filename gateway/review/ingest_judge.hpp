@@ -13,23 +13,28 @@
 
 namespace tallygate::review {
 
-/// A refusal that is to be on record, unless there are too many of its kind.
-struct IngestRefusal {
-  std::string_view reason;  ///< a code; static text
-  std::string writer;       ///< who it says it is; empty where that is no name
-  std::string sha256;       ///< of the body, hex
-  std::size_t bytes = 0;    ///< of the body
-  std::string client;
-};
-
 /// An event that is to be recorded as `ingest.record`.
 struct IngestEvent {
   std::string writer;
   std::string key;
+  std::string sent;  ///< when it was signed, as it stands under the signature
   std::string signature;
   std::string source;
   std::optional<std::string> observed;
   std::string record;
+  audit::Digest sha256{};  ///< of `record`
+};
+
+/// What the settings say of all writers.
+struct IngestTerms {
+  WriterRate rate;
+  std::string gateway;  ///< the gateway's own name: no source of anybody else
+};
+
+/// The clocks: one that only goes forward, and the one that people read.
+struct IngestTime {
+  std::chrono::steady_clock::time_point tick;
+  std::chrono::system_clock::time_point time;
 };
 
 /// What became of a posted record: an event to record, or an answer, perhaps with a refusal to record first.
@@ -43,9 +48,14 @@ struct IngestVerdict {
 [[nodiscard]] AdminAnswer kept_answer(unsigned status, std::uint64_t seq, const audit::Digest& leaf);
 
 /// Judges by what `record` was read up to; reserves the key of what is to be recorded. Whoever is not
-/// enrolled any more, is unknown, or signed otherwise gets the same 401, and the record says which it was.
-[[nodiscard]] IngestVerdict judge(PostedRecord posted, WriterRate rate, WritersRecord& record,
-                                  WriterRates& rates, std::chrono::steady_clock::time_point now);
+/// enrolled any more, is unknown, or signed otherwise gets the same 401, and the record says which it was;
+/// only what bears a writer's signature is put down to that writer.
+[[nodiscard]] IngestVerdict judge(PostedRecord posted, const IngestTerms& terms, WritersRecord& record,
+                                  WriterRates& rates, IngestTime now);
+
+/// A refusal of what was not judged, as it came: nobody signed it as far as is known.
+[[nodiscard]] IngestRefusal unjudged_refusal(std::string_view reason, std::string_view claimed,
+                                             std::size_t bytes, std::string client);
 
 /// What a reader's token is good for.
 enum class TokenState : std::uint8_t {

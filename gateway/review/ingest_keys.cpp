@@ -10,19 +10,52 @@ IngestKeys::Writer& IngestKeys::of(std::string_view writer) {
 }
 
 IngestKeys::Answer IngestKeys::reserve(std::string_view writer, std::string_view key,
-                                       const audit::Digest& body, Time now) {
-  auto& keys = of(writer).keys;
-  const auto [at, fresh] = keys.try_emplace(sha_.digest(key));
-  Known& known = at->second;
-  if (fresh || (known.pending && now - known.since > ingest_pending_max)) {
-    known.record.body = body;
-    known.since = now;
-    return {};
+                                       const Submission& submission, Tick now) {
+  Writer& one = of(writer);
+  forget_lapsed(one, now);
+  const audit::Digest id = sha_.digest(key);
+  if (const auto found = one.keys.find(id); found != one.keys.end()) {
+    const Known& known = found->second;
+    if (known.record.body != submission.body) {
+      return {KeyState::different, {}, {}};
+    }
+    return known.pending ? Answer{KeyState::pending, {}, {}} : Answer{KeyState::kept, known.record, {}};
   }
-  if (known.record.body != body) {
-    return {KeyState::different, {}};
+  const auto after = std::max(missed_.end_of(submission.sent), one.forgotten.end_of(submission.sent));
+  if (!submission.timely || after) {
+    return {
+        KeyState::untimely, {}, std::chrono::time_point_cast<Time::duration>(after.value_or(audit::Time()))};
   }
-  return known.pending ? Answer{KeyState::pending, {}} : Answer{KeyState::kept, known.record};
+  if (pending_ >= ingest_pending_keys_max) {
+    return {KeyState::crowded, {}, {}};
+  }
+  Known known;
+  known.record.body = submission.body;
+  known.sent = submission.sent;
+  known.since = now;
+  one.keys.emplace(id, known);
+  one.reserved.push_back({id, now});
+  ++pending_;
+  return {};
+}
+
+// An answer of the journal that never came is either in the record by then, or lost.
+void IngestKeys::forget_lapsed(Writer& writer, Tick now) {
+  while (!writer.reserved.empty()) {
+    const Reserved& oldest = writer.reserved.front();
+    const auto found = writer.keys.find(oldest.id);
+    const bool waits =
+        found != writer.keys.end() && found->second.pending && found->second.since == oldest.since;
+    if (waits && now - oldest.since <= ingest_pending_max) {
+      return;
+    }
+    if (waits) {
+      writer.forgotten.add(found->second.sent, found->second.sent);
+      writer.keys.erase(found);
+      --pending_;
+    }
+    writer.reserved.pop_front();
+  }
 }
 
 void IngestKeys::release(std::string_view writer, std::string_view key) {
@@ -30,17 +63,19 @@ void IngestKeys::release(std::string_view writer, std::string_view key) {
   const auto found = keys.find(sha_.digest(key));
   if (found != keys.end() && found->second.pending) {
     keys.erase(found);
+    --pending_;
   }
 }
 
-void IngestKeys::keep(std::string_view writer, std::string_view key, const KeptRecord& record) {
+void IngestKeys::keep(std::string_view writer, std::string_view key, const KeptRecord& record, Time sent) {
   Writer& one = of(writer);
   const audit::Digest id = sha_.digest(key);
   const auto [at, fresh] = one.keys.try_emplace(id);
   if (!at->second.pending) {
     return;
   }
-  at->second = {record, {}, false};
+  pending_ -= fresh ? 0 : 1;
+  at->second = {record, sent, {}, false};
   one.kept.push_back(id);
   ++size_;
   if (size_ > keys_max_) {
@@ -53,7 +88,9 @@ void IngestKeys::shrink() {
     return a.second.kept.size() < b.second.kept.size();
   });
   Writer& one = most->second;
-  one.keys.erase(one.kept.front());
+  const auto oldest = one.keys.find(one.kept.front());
+  one.forgotten.add(oldest->second.sent, oldest->second.sent);
+  one.keys.erase(oldest);
   one.kept.pop_front();
   --size_;
 }

@@ -1,47 +1,47 @@
 #pragma once
 /// What an enrolled writer posts to `/v1/entries`, and how it is read (interfaces.md §3, journal.md §6).
+#include "audit/proof/ingest_check.hpp"
+#include "audit/proof/record_body.hpp"
+
 #include <boost/system/result.hpp>
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace tallygate::review {
 
-/// Bytes of a body (journal.md §2: an ingested record).
-inline constexpr std::size_t ingest_body_max = 32'768;
-/// Bytes of the same as a JSON string: an entry has 65,535 at most, and what stands around it needs some.
-inline constexpr std::size_t ingest_json_max = 61'440;
+/// Bytes of a body that are read. Beyond audit::ingest_record_max the record is cut and its hash kept.
+using audit::ingest_body_max;
+/// How long ago a record may have been signed, and how far ahead of the gateway's clock.
+using audit::ingest_age_max;
+using audit::ingest_ahead_max;
 /// Characters of an idempotency key.
 inline constexpr std::size_t ingest_key_max = 128;
-/// Bytes of a source's name.
-inline constexpr std::size_t ingest_source_max = 256;
-/// Nesting of a body.
-inline constexpr std::size_t ingest_depth_max = 32;
 
 /// A request as it came. The fields are empty where there was no such header line.
 struct PostedRecord {
   std::string writer;     ///< X-Tallygate-Writer
   std::string key;        ///< Idempotency-Key
+  std::string sent;       ///< X-Tallygate-Time
   std::string signature;  ///< X-Tallygate-Signature
   std::string body;
   std::string client;  ///< the peer's address
 };
 
-/// The bytes that the writer signs (Ed25519, RFC 8032): `tallygate record v1`, the journal's UUID as its
-/// charter has it, the writer's name and the idempotency key, each with a line feed behind it, and the body
-/// as it is sent. The entry holds all of them, so whoever has the writer's public key can check it.
-[[nodiscard]] std::string signed_message(std::string_view journal, std::string_view writer,
-                                         std::string_view key, std::string_view body);
-
-/// What a body says. The body itself is what is recorded.
-struct RecordBody {
-  std::string source;                   ///< empty: it names none
-  std::optional<std::string> observed;  ///< `time` as it stands there
+/// A refusal that is to be on record, unless there are too many of its kind.
+struct IngestRefusal {
+  std::string_view reason;  ///< a code; static text
+  std::string writer;       ///< whose signature it bears; empty where it bears nobody's
+  std::string claimed;      ///< who it says it is, where that is all there is; empty where it is no name
+  std::string sha256;       ///< of the body, hex; empty where it was not read
+  std::size_t bytes = 0;    ///< of the body, as far as it was read or announced
+  std::string client;
 };
+
+/// Appends the value of `record` in an entry: the body as a text, or, where it is longer than an entry takes,
+/// its beginning, its length and its SHA-256 (journal.md §2). `body` is UTF-8.
+void append_record(std::string& out, std::string_view body);
 
 /// Why a request is not accepted: a status, and a sentence for whoever wrote it.
 struct IngestFault {
@@ -52,13 +52,7 @@ struct IngestFault {
 /// Whether `key` may be an idempotency key: 1 to ingest_key_max visible ASCII characters.
 [[nodiscard]] bool is_ingest_key(std::string_view key) noexcept;
 
-/// Reads a body: one JSON object with `record` (an object, or a text that is not empty), and, as they like,
-/// `source` (a text of 1 to 256 bytes without control characters) and `time` (RFC 3339); no other member,
-/// none twice. Pure.
-[[nodiscard]] boost::system::result<RecordBody, IngestFault> parse_record_body(std::string_view body);
-
-/// Whether `text` is a time of RFC 3339 §5.6 with capital T and Z, up to nine decimals, and a day that the
-/// calendar has. A leap second may stand at the end of any minute.
-[[nodiscard]] bool is_rfc3339(std::string_view text) noexcept;
+/// Reads a body as audit::read_record_body() does, of at most ingest_body_max bytes. Pure.
+[[nodiscard]] boost::system::result<audit::RecordBody, IngestFault> parse_record_body(std::string_view body);
 
 }  // namespace tallygate::review

@@ -128,6 +128,12 @@ void add_counts(std::vector<MetricFamily>& out, const access::Counts& counts) {
          number(counts.handshake_failures));
   single("tallygate_unrecorded_total", "Events whose receipt did not come; their requests were refused.",
          MetricType::Counter, number(counts.unrecorded));
+  single("tallygate_overloaded_total",
+         "Requests refused with 503: too many were under way, or memory was short.", MetricType::Counter,
+         number(counts.overloaded));
+  single("tallygate_too_soon_total",
+         "Requests refused with 429: over the rate of their address, their principal or their route.",
+         MetricType::Counter, number(counts.too_soon));
   single("tallygate_suppressed_total",
          "Refusals of a flood, counted in journal.suppress instead of recorded one by one.",
          MetricType::Counter, number(counts.suppressed));
@@ -189,7 +195,17 @@ void add_servers(std::vector<MetricFamily>& out, const MetricsView& view) {
     const auto at = std::chrono::duration_cast<std::chrono::seconds>(certificate.expires.time_since_epoch());
     add(expiry, static_cast<double>(at.count()), {{"file", certificate.file}});
   }
-  for (MetricFamily* one : {&up, &active, &connects, &failures, &expiry}) {
+  MetricFamily staples = family("tallygate_ocsp_response_expiry_timestamp_seconds",
+                                "When the OCSP response of a certificate ends, which is not handed out then.",
+                                MetricType::Gauge);
+  for (const auto& certificate : view.certificates) {
+    if (certificate.staple_expires) {
+      const auto at =
+          std::chrono::duration_cast<std::chrono::seconds>(certificate.staple_expires->time_since_epoch());
+      add(staples, static_cast<double>(at.count()), {{"file", certificate.file}});
+    }
+  }
+  for (MetricFamily* one : {&up, &active, &connects, &failures, &expiry, &staples}) {
     out.push_back(std::move(*one));
   }
 }

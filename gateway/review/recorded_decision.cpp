@@ -38,6 +38,7 @@ void reset(RecordedDecision& out) {
   question.circumstances.headers.clear();
   question.route.clear();
   out.resource.clear();
+  out.seal.zip = audit::not_packed;
   out.line.clear();
   out.protocol.clear();
   out.shape = {};
@@ -89,6 +90,8 @@ bool read_sealed(EntryCursor& entry, RecordedDecision& out) {
       sound = read_base64(entry, out.seal.ct) && sound;
     } else if (name == "iv") {
       sound = read_base64(entry, out.seal.iv) && sound;
+    } else if (name == "zip") {
+      sound = entry.integer(out.seal.zip) && sound;
     } else {
       entry.skip();
     }

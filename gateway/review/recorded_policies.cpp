@@ -17,8 +17,8 @@ namespace {
 namespace json = boost::json;
 using audit::Result;
 
-constexpr std::array<std::string_view, 4> kinds_wanted{R"(policy.load")", R"(journal.erase")",
-                                                       R"(gateway.start")", R"(config.load")"};
+constexpr std::array<std::string_view, 5> kinds_wanted{
+    R"(policy.load")", R"(journal.erase")", R"(journal.retire")", R"(gateway.start")", R"(config.load")"};
 
 /// Whether the entry is of a kind that is wanted, or looks as if.
 bool may_be_wanted(std::string_view body) {
@@ -128,9 +128,25 @@ void RecordedPolicies::take(std::uint64_t seq, std::string_view body, std::map<s
     take_load(seq, *entry, open);
   } else if (kind == "journal.erase") {
     const std::int64_t time = audit::parse_entry_time(text_of(*entry, "time")).value_or(0);
-    erased_.try_emplace(text_of(*entry, "subject"), Erasure{seq, time});
+    const json::value* anonymous = entry->if_contains("anonymous");
+    erased_.try_emplace(text_of(*entry, "subject"),
+                        Erasure{seq, time, anonymous != nullptr && *anonymous == json::value(true)});
+  } else if (kind == "journal.retire") {
+    take_retirement(seq, *entry);
   } else if (kind == "gateway.start" || kind == "config.load") {
     config_loads_.push_back({seq, kind == "gateway.start", text_of(*entry, "gateway")});
+  }
+}
+
+// Keys of people who were not known, under which the record has nothing left.
+void RecordedPolicies::take_retirement(std::uint64_t seq, const json::object& entry) {
+  const std::int64_t time = audit::parse_entry_time(text_of(entry, "time")).value_or(0);
+  const json::value* erased = entry.if_contains("erased");
+  for (const json::value& subject :
+       erased != nullptr && erased->is_array() ? erased->get_array() : json::array()) {
+    if (subject.is_string()) {
+      erased_.try_emplace(std::string(subject.get_string()), Erasure{seq, time, true});
+    }
   }
 }
 

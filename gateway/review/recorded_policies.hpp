@@ -44,6 +44,7 @@ struct ConfigLoad {
 struct Erasure {
   std::uint64_t seq = 0;
   std::int64_t time_ns = 0;
+  bool anonymous = false;  ///< it was a key of people who were not known
 };
 
 struct CompiledPolicy {
@@ -81,6 +82,7 @@ class RecordedPolicies {
   struct Part;
   struct Assembly;
   void take(std::uint64_t seq, std::string_view body, std::map<std::string, Assembly>& open);
+  void take_retirement(std::uint64_t seq, const boost::json::object& entry);
   void take_load(std::uint64_t seq, const boost::json::object& entry, std::map<std::string, Assembly>& open);
   void finish_load(std::uint64_t seq, const Part& part, const Assembly& assembly);
 

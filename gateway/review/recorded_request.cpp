@@ -1,4 +1,5 @@
 // What was asked for and what was answered, as an entry tells it.
+#include "gateway/access/rates.hpp"
 #include "gateway/review/recorded_parts.hpp"
 
 #include <algorithm>
@@ -60,9 +61,10 @@ struct AnswerParts {
   bool step_up = false;
 };
 
-/// Allowed by the policy, refused by the gateway itself: there was nowhere to go, or no way for a WebSocket.
+/// Allowed by the policy, refused by the gateway itself: there was nowhere to go, no way for a WebSocket, or
+/// too much for the route.
 bool is_gateways_own(std::string_view reason) {
-  return reason == "no-route" || reason == "websocket" || reason == "origin";
+  return reason == "no-route" || reason == "websocket" || reason == "origin" || reason == access::rate_route;
 }
 
 void settle(const AnswerParts& parts, std::string_view effect, std::string_view reason,

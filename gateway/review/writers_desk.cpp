@@ -48,9 +48,10 @@ void WritersDesk::put(Question question) {
   wake_.notify_one();
 }
 
-void WritersDesk::submit(PostedRecord posted, WriterRate rate, IngestDone done) {
+void WritersDesk::submit(PostedRecord posted, IngestTerms terms, IngestDone done) {
   std::unique_lock lock(mutex_);
-  const bool full = questions_.size() >= desk_questions_max;
+  const bool full = questions_.size() >= desk_questions_max || bytes_ + posted.body.size() > desk_bytes_max;
+  bytes_ += full ? 0 : posted.body.size();
   lock.unlock();
   if (full) {
     IngestVerdict verdict;
@@ -58,7 +59,7 @@ void WritersDesk::submit(PostedRecord posted, WriterRate rate, IngestDone done) 
     done(std::move(verdict));
     return;
   }
-  put(Post{std::move(posted), rate, std::move(done)});
+  put(Post{std::move(posted), std::move(terms), std::move(done)});
 }
 
 void WritersDesk::check_token(std::string authorization, TokenDone done) {
@@ -75,6 +76,13 @@ void WritersDesk::check_token(std::string authorization, TokenDone done) {
 // Never refused: there is one for each post at most.
 void WritersDesk::release(std::string writer, std::string key) {
   put(Release{std::move(writer), std::move(key)});
+}
+
+void WritersDesk::keep(const IngestEvent& event, std::uint64_t seq, const audit::Digest& leaf) {
+  using std::chrono::system_clock;
+  const std::chrono::nanoseconds sent(audit::parse_sent_time(event.sent).value_or(0));
+  put(Keep{event.writer, event.key, KeptRecord{event.sha256, seq, leaf},
+           system_clock::time_point(std::chrono::duration_cast<system_clock::duration>(sent))});
 }
 
 void WritersDesk::run() {
@@ -99,6 +107,7 @@ bool WritersDesk::next(std::vector<Question>& questions) {
     questions.push_back(std::move(question));
   }
   questions_.clear();
+  bytes_ = 0;
   return !stopping_;
 }
 
@@ -121,6 +130,8 @@ void WritersDesk::answer(Question question, const AdminAnswer* unavailable) {
     answer_token(std::move(*token), unavailable);
   } else if (const auto* release = std::get_if<Release>(&question)) {
     record_.keys().release(release->writer, release->key);
+  } else if (const auto* keep = std::get_if<Keep>(&question)) {
+    record_.keep(keep->writer, keep->key, keep->record, keep->sent);
   }
 }
 
@@ -129,7 +140,8 @@ void WritersDesk::answer_post(Post post, const AdminAnswer* unavailable) {
   if (unavailable != nullptr) {
     verdict.answer = *unavailable;
   } else {
-    verdict = judge(std::move(post.posted), post.rate, record_, rates_, std::chrono::steady_clock::now());
+    const IngestTime now{std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
+    verdict = judge(std::move(post.posted), post.terms, record_, rates_, now);
   }
   boost::asio::post(
       io_, [done = std::move(post.done), judged = std::move(verdict)]() mutable { done(std::move(judged)); });

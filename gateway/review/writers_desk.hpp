@@ -6,6 +6,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -18,9 +19,9 @@
 
 namespace tallygate::review {
 
-/// Questions that wait, at most; the next is answered 503. Bounds the memory: each has a body of 32 KiB at
-/// most.
+/// Questions that wait, at most, and bytes of their bodies; the next is answered 503.
 inline constexpr std::size_t desk_questions_max = 512;
+inline constexpr std::size_t desk_bytes_max = std::size_t{16} * 1024 * 1024;
 
 /// What came of a token: good or not needed (200), else an answer to send.
 using TokenDone = std::function<void(AdminAnswer answer, TokenState state)>;
@@ -38,7 +39,9 @@ class WritersDesk {
   WritersDesk(const WritersDesk&) = delete;
   WritersDesk& operator=(const WritersDesk&) = delete;
 
-  void submit(PostedRecord posted, WriterRate rate, IngestDone done);
+  void submit(PostedRecord posted, IngestTerms terms, IngestDone done);
+  /// The event of an earlier verdict is on record. What is asked after this is answered from it.
+  void keep(const IngestEvent& event, std::uint64_t seq, const audit::Digest& leaf);
   /// The event of an earlier verdict was refused by the journal: its key is free again.
   void release(std::string writer, std::string key);
   void check_token(std::string authorization, TokenDone done);
@@ -46,18 +49,24 @@ class WritersDesk {
  private:
   struct Post {
     PostedRecord posted;
-    WriterRate rate;
+    IngestTerms terms;
     IngestDone done;
   };
   struct Release {
     std::string writer;
     std::string key;
   };
+  struct Keep {
+    std::string writer;
+    std::string key;
+    KeptRecord record;
+    std::chrono::system_clock::time_point sent;
+  };
   struct Token {
     std::string authorization;
     TokenDone done;
   };
-  using Question = std::variant<Post, Release, Token>;
+  using Question = std::variant<Post, Release, Keep, Token>;
 
   void run();
   [[nodiscard]] bool next(std::vector<Question>& questions);
@@ -77,6 +86,7 @@ class WritersDesk {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Question> questions_;
+  std::size_t bytes_ = 0;  // of the bodies among them
   bool stopping_ = false;
   std::thread thread_;  // last: uses all of the above
 };

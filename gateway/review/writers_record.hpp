@@ -8,8 +8,10 @@
 
 #include <boost/json/object.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,19 +41,40 @@ class WritersRecord {
   }
   /// The journal's UUID, as its charter has it.
   [[nodiscard]] const std::string& journal_id() const noexcept { return journal_id_; }
+  /// The journal's name, as its charter has it.
+  [[nodiscard]] const std::string& origin() const noexcept { return origin_; }
   [[nodiscard]] IngestKeys& keys() noexcept { return keys_; }
+  /// This process recorded it, and has the receipt: that it will be read is not waited for, and its body may
+  /// be retired before.
+  void keep(std::string_view writer, std::string_view key, const KeptRecord& record,
+            std::chrono::system_clock::time_point sent);
   /// Seq of the next entry to be read.
   [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
 
  private:
   [[nodiscard]] audit::Result<void> take(std::uint64_t seq, std::string_view body);
   [[nodiscard]] audit::Result<void> take_charter(std::string_view body);
-  void take_ingested(std::uint64_t seq, std::string_view body, const boost::json::object& entry);
+  void take_ingested(std::uint64_t seq, std::string_view body);
+  void pass_over(std::uint64_t first, std::uint64_t end);
+  void look_at_clock(std::string_view body);
+  void end_gap(std::string_view body);
+  void end_segment(const boost::json::object& seal);
+  void take_retirement(const boost::json::object& entry);
+  void miss_gaps();
+  void miss(std::chrono::nanoseconds from, std::chrono::nanoseconds to);
 
   std::filesystem::path journal_;
   std::uint64_t step_;
   std::uint64_t next_ = 0;
   std::string journal_id_;
+  std::string origin_;
+  std::uint64_t own_from_ = UINT64_MAX;  // of this process's records there are receipts from here on
+  std::chrono::nanoseconds newest_{0};   // the largest time on record since 1970, or a second less
+  bool gap_ = false;                     // bodies were passed over whose records nothing is known of
+  std::optional<std::chrono::nanoseconds>
+      gap_until_;  // the largest time so far, where some of this segment were
+  std::map<std::uint64_t, std::chrono::nanoseconds>
+      gaps_;  // the same of sealed segments, by their last entries
   std::optional<audit::Enrolments> enrolments_;
   IngestKeys keys_;
   audit::Sha256 sha_;

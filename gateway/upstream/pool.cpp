@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace tallygate::upstream {
 namespace {
@@ -94,6 +95,16 @@ void ServerState::failed(net::Clock::time_point now) noexcept {
 bool ServerState::down(net::Clock::time_point now) const noexcept {
   const std::int64_t until = down_until_ms.load(std::memory_order_relaxed);
   return until != 0 && until > as_ms(now);
+}
+
+void ServerState::complain(std::string why) {
+  const std::lock_guard lock(mutex_);
+  complaint_ = std::move(why);
+}
+
+std::string ServerState::take_complaint() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(complaint_, {});
 }
 
 std::shared_ptr<ServerState> ServerStates::get(const UpstreamServer& server) {

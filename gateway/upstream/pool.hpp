@@ -12,6 +12,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,14 @@ struct ServerState {
   void succeeded() noexcept;
   void failed(net::Clock::time_point now) noexcept;
   [[nodiscard]] bool down(net::Clock::time_point now) const noexcept;
+  /// Keeps what is wrong with the server, for whoever logs: the newest only. Threads: any.
+  void complain(std::string why);
+  /// What was kept, once; empty if there is nothing new.
+  [[nodiscard]] std::string take_complaint();
+
+ private:
+  std::mutex mutex_;
+  std::string complaint_;
 };
 
 /// The servers of all routes, kept over reloads by name. Threads: get() from the loader; the states from any.

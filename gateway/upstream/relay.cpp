@@ -20,36 +20,12 @@ constexpr auto nothrow = asio::as_tuple(asio::deferred);
 constexpr std::size_t read_ahead_bytes = std::size_t{64} * 1024;
 constexpr std::size_t interim_responses_max = 8;
 constexpr std::uint64_t yield_bytes = std::uint64_t{1024} * 1024;
-constexpr std::string_view deadline_reason = "deadline";
-constexpr std::string_view continue_head = "HTTP/1.1 100 Continue\r\n\r\n";
-
-/// Ends an exchange that takes longer than its route allows.
-class WholeDeadline final : public net::Timed {
- public:
-  explicit WholeDeadline(Relay& relay) : relay_(relay) {}
-
- private:
-  void on_expired() noexcept override { relay_.cut(deadline_reason); }
-  Relay& relay_;
-};
 
 }  // namespace
 
-/// A coroutine beside the main one, and the way to wait for its end.
-struct Relay::Upload {
-  explicit Upload(const asio::any_io_executor& executor) : ended(executor, net::Clock::time_point::max()) {}
-  bool running = false;
-  bool stop = false;
-  asio::steady_timer ended;
-};
-
 asio::awaitable<RelayOutcome> Relay::run(std::string head) {
   state_.active.fetch_add(1, std::memory_order_relaxed);
-  WholeDeadline whole(*this);
-  if (request_.route->timeouts.whole.count() > 0) {
-    pool_.deadlines().add(whole);
-    whole.expires_in(request_.route->timeouts.whole);
-  }
+  const WholeDeadline whole(*this, pool_.deadlines(), request_.route->timeouts.whole);
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   const bool sound = gather(std::move(head));
   for (int attempt = 0; sound; ++attempt) {
@@ -64,9 +40,10 @@ asio::awaitable<RelayOutcome> Relay::run(std::string head) {
     std::span<const char> first(first_);
     upstream_->expires_in(request_.route->timeouts.idle);
     // The common request has gone out here, without a suspension.
-    const bool gone = upstream_->write_at_once(first) && body_.done();
+    const bool gone = upstream_->write_at_once(first) && client_.body_done();
     const Sent sent = gone ? Sent::whole : co_await send_first(first);
-    const bool may_retry = attempt == 0 && reused_ && idempotent() && body_.done() && cut_reason_.empty();
+    const bool may_retry = attempt == 0 && reused_ && is_idempotent(request_.method) && client_.body_done() &&
+                           cut_reason_.empty();
     if (sent == Sent::failed && !may_retry) {
       fail(502, send_error_ == asio::error::timed_out ? "upstream-timeout" : "upstream-write-failed");
       break;
@@ -86,7 +63,7 @@ asio::awaitable<RelayOutcome> Relay::run(std::string head) {
       }
       if (next == Next::proceed) {
         // An upload that ended early has left body bytes behind, which must never be read as a request.
-        co_await respond(!upload_state.running && body_.done());
+        co_await respond(!upload_state.running && client_.body_done());
       }
     } catch (...) {
       broken =
@@ -103,7 +80,7 @@ asio::awaitable<RelayOutcome> Relay::run(std::string head) {
     buffer_.release_if_empty();
   }
   state_.active.fetch_sub(1, std::memory_order_relaxed);
-  outcome_.bytes_in = std::max(outcome_.bytes_in, body_.bytes());
+  outcome_.bytes_in = std::max(outcome_.bytes_in, client_.body_bytes());
   co_return outcome_;
 }
 
@@ -133,13 +110,13 @@ asio::awaitable<bool> Relay::connect() {
 /// again.
 bool Relay::gather(std::string head) {
   first_ = std::move(head);
-  if (body_.done()) {
+  if (client_.body_done()) {
     return true;
   }
-  const bool chunked = request_.framing.kind == Framing::Kind::chunked;
+  const bool chunked = request_.chunked;
   const std::size_t enough = first_.size() + read_ahead_bytes;
-  while (first_.size() < enough && !body_.done()) {
-    const auto piece = body_.next_now();
+  while (first_.size() < enough && !client_.body_done()) {
+    const auto piece = client_.next_now();
     if (!piece) {
       return true;
     }
@@ -151,11 +128,11 @@ bool Relay::gather(std::string head) {
       http::append_piece(first_, bytes, chunked);
     }
   }
-  if (body_.done()) {
+  if (client_.body_done()) {
     if (chunked) {
-      http::append_last_chunk(first_, body_.trailers());
+      http::append_last_chunk(first_, trailers_to_send(request_));
     }
-    body_.finish();
+    client_.finish_body();
   }
   return true;
 }
@@ -166,12 +143,11 @@ asio::awaitable<Relay::Sent> Relay::send_first(std::span<const char> rest) {
     send_error_ = error;
     co_return Sent::failed;
   }
-  if (body_.done()) {
+  if (client_.body_done()) {
     co_return Sent::whole;
   }
-  if (request_.expect_continue && request_.buffer->empty()) {
-    request_.client->expires_in(request_.client_idle);
-    if (const auto error = co_await request_.client->write(continue_head)) {
+  if (request_.expect_continue) {
+    if (const auto error = co_await client_.invite_body(request_.client_idle)) {
       fail_request(error);
       co_return Sent::failed;
     }
@@ -180,13 +156,13 @@ asio::awaitable<Relay::Sent> Relay::send_first(std::span<const char> rest) {
 }
 
 asio::awaitable<void> Relay::upload(Upload& state) {
-  const bool chunked = request_.framing.kind == Framing::Kind::chunked;
+  const bool chunked = request_.chunked;
   std::string out;
-  while (!body_.done() && !state.stop) {
+  while (!client_.body_done() && !state.stop) {
     // The wait for the answer begins when the request is through; until then the server may be as slow as a
     // reader.
     upstream_->expires_in(request_.route->timeouts.idle);
-    const auto piece = co_await body_.next(request_.client_idle);
+    const auto piece = co_await client_.next(request_.client_idle);
     if (state.stop) {
       co_return;
     }
@@ -200,17 +176,19 @@ asio::awaitable<void> Relay::upload(Upload& state) {
     if (chunked && !piece->empty()) {
       http::append_piece(out, *piece, true);
     }
-    if (chunked && body_.done()) {
-      http::append_last_chunk(out, body_.trailers());
+    if (chunked && client_.body_done()) {
+      http::append_last_chunk(out, trailers_to_send(request_));
     }
     // A server that stops reading may have answered already: its answer is what the client gets to see.
     if (co_await upstream_->write(chunked ? std::string_view(out) : *piece)) {
       co_return;
     }
   }
-  body_.finish();
-  request_.client->expires_in(net::Milliseconds{0});
-  upstream_->expires_in(request_.route->timeouts.first_byte);
+  client_.finish_body();
+  if (!outcome_.responded) {  // else the deadlines are those of an answer that is under way
+    client_.limit(net::Milliseconds{0});
+    upstream_->expires_in(request_.route->timeouts.first_byte);
+  }
 }
 
 asio::awaitable<void> Relay::join(Upload& state) {
@@ -223,7 +201,7 @@ asio::awaitable<void> Relay::join(Upload& state) {
   state.stop = true;
   upstream_->cancel();
   while (state.running) {
-    request_.client->interrupt();
+    client_.interrupt();
     state.ended.expires_after(again);
     co_await state.ended.async_wait(nothrow);
   }
@@ -282,7 +260,7 @@ asio::awaitable<void> Relay::respond(bool upload_done) {
   const http::ResponseHead& head = parser_->head();
   rules_ = http::judge_response(head, request_.method == "HEAD");
   const bool switched = head.status == 101;
-  if (rules_.fault != http::HeadFault::none || (switched && !request_.websocket)) {
+  if (rules_.fault != http::HeadFault::none || (switched && !request_.websocket) || !answers_upgrade()) {
     fail(502, "upstream-malformed");
     co_return;
   }
@@ -292,7 +270,7 @@ asio::awaitable<void> Relay::respond(bool upload_done) {
   form.websocket = switched;
   form.framing = rules_.framing;
   if (rules_.framing.kind == Framing::Kind::chunked || rules_.framing.kind == Framing::Kind::until_close) {
-    form.framing.kind = request_.version == 11 ? Framing::Kind::chunked : Framing::Kind::until_close;
+    form.framing.kind = request_.version >= 11 ? Framing::Kind::chunked : Framing::Kind::until_close;
   }
   // A client whose upgrade came to nothing may already speak the other protocol.
   form.keep_alive = request_.keep_alive && upload_done && form.framing.kind != Framing::Kind::until_close &&
@@ -302,67 +280,48 @@ asio::awaitable<void> Relay::respond(bool upload_done) {
     fail(503, "not-recorded");
     co_return;
   }
-  std::string out = buffers_.take_text();
-  out.reserve(std::size_t{2} * 1024);
-  gate_.append_head(out, head, form);
+  gate_.begin_response(head, form);
   outcome_.status = head.status;
   buffer_.consume(head_size_);
   outcome_.responded = true;
   if (switched) {
-    request_.client->expires_in(request_.client_idle);
-    if (co_await request_.client->write(out)) {
-      outcome_.ended = ended_or("client-closed");
-      co_return;
+    if (co_await open_tunnel()) {
+      co_await tunnel();
     }
-    co_await tunnel();
     co_return;
   }
-  if (!co_await send_body(std::move(out), rules_.framing, form.framing)) {
+  if (!co_await send_body(rules_.framing)) {
     co_return;
   }
   outcome_.keep_alive = form.keep_alive;
-  if (rules_.keep_alive && upload_done && buffer_.empty() && body_.done() && !upstream_->cancelled()) {
+  if (rules_.keep_alive && upload_done && buffer_.empty() && client_.body_done() && !upstream_->cancelled()) {
     pool_.give(state_.name, std::move(upstream_));
   }
 }
 
-/// What goes to the client next: bytes put together here, or a piece of the body where it lies.
-struct Relay::Outgoing {
-  std::string out;
-  std::string_view direct;
-  bool chunked = false;
-  bool more = true;  ///< the body has more
+/// Whether the answer means the same to a client that asked without a key: to it every success is a tunnel.
+bool Relay::answers_upgrade() const noexcept {
+  if (request_.websocket_accept.empty()) {
+    return true;
+  }
+  const http::ResponseHead& head = parser_->head();
+  if (head.status == 101) {
+    return head.fields.count("Sec-WebSocket-Accept") == 1 &&
+           head.fields.find("Sec-WebSocket-Accept") == request_.websocket_accept;
+  }
+  return head.status >= 300;
+}
 
-  [[nodiscard]] bool has_room() const noexcept {
-    return more && out.size() < read_ahead_bytes && direct.empty();
-  }
-  [[nodiscard]] std::span<const char> bytes() const noexcept {
-    return out.empty() ? std::span(direct) : std::span<const char>(out);
-  }
-  void add(std::string_view piece, const http::BodySource<false>& source) {
-    if (out.empty() && !chunked) {
-      direct = piece;  // straight from the buffer it was read into
-    } else if (!piece.empty()) {
-      http::append_piece(out, piece, chunked);
-    }
-    more = !source.done();
-    if (!more && chunked) {
-      http::append_last_chunk(out, source.trailers());
-    }
-  }
-};
-
-/// Sends what stands in `out`, then the body. True if both sides came to a regular end.
-asio::awaitable<bool> Relay::send_body(std::string out, Framing framing, Framing sent_framing) {
+/// Sends the head, which the client's side has, then the body. True if both sides came to a regular end.
+asio::awaitable<bool> Relay::send_body(Framing framing) {
   http::BodySource<false> source(*upstream_, buffer_, *parser_, framing, std::nullopt);
-  Outgoing next{std::move(out), {}, sent_framing.kind == Framing::Kind::chunked, !source.done()};
   std::uint64_t yield_at = yield_bytes;
-  net::Stream& client = *request_.client;
-  while (next.more || !next.out.empty()) {
-    next.direct = {};
-    while (next.has_room()) {
+  bool more = !source.done();
+  bool unsent = true;
+  while (more || unsent) {
+    while (more && client_.has_room()) {
       auto piece = source.next_now();
-      if (!piece && next.out.empty()) {
+      if (!piece && !unsent) {
         piece = co_await source.next(request_.route->timeouts.idle);
       }
       if (!piece) {
@@ -371,47 +330,53 @@ asio::awaitable<bool> Relay::send_body(std::string out, Framing framing, Framing
       if (!*piece) {
         const bool late = piece->error() == asio::error::timed_out;
         outcome_.ended = ended_or(late ? "upstream-timeout" : "upstream-closed");
-        client.cancel();  // a response cut short must not look whole
+        client_.cancel();  // a response cut short must not look whole
         co_return false;
       }
-      next.add(**piece, source);
+      more = !source.done();
+      client_.add(**piece, more ? nullptr : &source.trailers());
+      unsent = true;
     }
     outcome_.bytes_out = source.bytes();
     upstream_->expires_in(net::Milliseconds{0});
-    client.expires_in(request_.client_idle);
-    std::span<const char> rest = next.bytes();
-    if (!client.write_at_once(rest) && co_await client.write(rest)) {
-      outcome_.ended = ended_or(client.timed_out() ? "client-timeout" : "client-closed");
+    if (!client_.send_now(request_.client_idle) && co_await client_.send()) {
+      outcome_.ended = ended_or(client_.timed_out() ? "client-timeout" : "client-closed");
       co_return false;
     }
-    if (body_.done()) {
-      client.expires_in(net::Milliseconds{0});  // nothing is expected of it
+    unsent = false;
+    if (client_.body_done()) {
+      client_.limit(net::Milliseconds{0});  // nothing is expected of it
     }
-    next.out.clear();
     if (source.bytes() >= yield_at) {
       // Two fast peers must not keep the thread from everybody else.
       yield_at = source.bytes() + yield_bytes;
-      co_await asio::post(client.socket().get_executor(), asio::deferred);
+      co_await asio::post(upstream_->socket().get_executor(), asio::deferred);
     }
   }
   source.finish();
-  buffers_.give_text(std::move(next.out));
+  co_return true;
+}
+
+asio::awaitable<bool> Relay::open_tunnel() {
+  if (!client_.send_now(request_.client_idle) && co_await client_.send()) {
+    outcome_.ended = ended_or("client-closed");
+    co_return false;
+  }
+  client_.limit(request_.route->timeouts.idle);
+  upstream_->expires_in(request_.route->timeouts.idle);
   co_return true;
 }
 
 asio::awaitable<void> Relay::tunnel() {
   Upload back(co_await asio::this_coro::executor);
   back.running = true;
-  request_.client->expires_in(request_.route->timeouts.idle);
-  upstream_->expires_in(request_.route->timeouts.idle);
-  asio::co_spawn(co_await asio::this_coro::executor, pump_back(back), [&back](const std::exception_ptr&) {
+  asio::co_spawn(co_await asio::this_coro::executor, pump_down(), [&back](const std::exception_ptr&) {
     back.running = false;
     back.ended.cancel();
   });
-  std::uint64_t up = 0;
   std::exception_ptr broken;
   try {
-    co_await pump(*request_.client, *request_.buffer, *upstream_, up);
+    co_await pump_up();
   } catch (...) {
     broken = std::current_exception();
   }
@@ -423,44 +388,56 @@ asio::awaitable<void> Relay::tunnel() {
   if (broken) {
     std::rethrow_exception(broken);
   }
-  outcome_.bytes_in = up;
   outcome_.ended = ended_or("complete");
   outcome_.keep_alive = false;
 }
 
-asio::awaitable<void> Relay::pump_back(Upload& /*state*/) {
-  std::uint64_t down = 0;
-  co_await pump(*upstream_, buffer_, *request_.client, down);
-  outcome_.bytes_out = down;
-  request_.client->shutdown();
-  request_.client->cancel();  // a tunnel whose server has left is over for both
-}
-
-asio::awaitable<void> Relay::pump(net::Stream& from, net::Buffer& buffer, net::Stream& to,
-                                  std::uint64_t& bytes) {
+asio::awaitable<void> Relay::pump_up() {
   std::uint64_t yield_at = yield_bytes;
   for (;;) {
-    if (buffer.empty()) {
-      const auto got = co_await from.read_some(buffer.prepare(read_ahead_bytes));
-      if (!got || *got == 0) {
-        co_return;
-      }
-      buffer.commit(*got);
-    }
-    const std::string_view data = buffer.readable();
-    // Bytes either way keep the whole tunnel alive.
-    from.expires_in(request_.route->timeouts.idle);
-    to.expires_in(request_.route->timeouts.idle);
-    if (co_await to.write(data)) {
+    const auto data = co_await client_.receive();
+    if (!data || data->empty()) {
       co_return;
     }
-    bytes += data.size();
-    buffer.consume(data.size());
-    if (bytes >= yield_at) {
-      yield_at = bytes + yield_bytes;
-      co_await asio::post(to.socket().get_executor(), asio::deferred);
+    // Bytes either way keep the whole tunnel alive.
+    client_.limit(request_.route->timeouts.idle);
+    upstream_->expires_in(request_.route->timeouts.idle);
+    if (co_await upstream_->write(*data)) {
+      co_return;
+    }
+    outcome_.bytes_in += data->size();
+    if (outcome_.bytes_in >= yield_at) {
+      yield_at = outcome_.bytes_in + yield_bytes;
+      co_await asio::post(upstream_->socket().get_executor(), asio::deferred);
     }
   }
+}
+
+asio::awaitable<void> Relay::pump_down() {
+  std::uint64_t yield_at = yield_bytes;
+  for (;;) {
+    if (buffer_.empty()) {
+      const auto got = co_await upstream_->read_some(buffer_.prepare(read_ahead_bytes));
+      if (!got || *got == 0) {
+        break;
+      }
+      buffer_.commit(*got);
+    }
+    const std::string_view data = buffer_.readable();
+    client_.limit(request_.route->timeouts.idle);
+    upstream_->expires_in(request_.route->timeouts.idle);
+    if (co_await client_.write(data)) {
+      break;
+    }
+    outcome_.bytes_out += data.size();
+    buffer_.consume(data.size());
+    if (outcome_.bytes_out >= yield_at) {
+      yield_at = outcome_.bytes_out + yield_bytes;
+      co_await asio::post(upstream_->socket().get_executor(), asio::deferred);
+    }
+  }
+  client_.shutdown();
+  client_.cancel();  // a tunnel whose server has left is over for both
 }
 
 void Relay::cut(std::string_view reason) noexcept {
@@ -469,7 +446,7 @@ void Relay::cut(std::string_view reason) noexcept {
   }
   // A deadline before the answer began leaves the client to be told so.
   if (outcome_.responded || reason != deadline_reason) {
-    request_.client->cancel();
+    client_.cancel();
   }
   if (upstream_) {
     upstream_->cancel();
@@ -486,28 +463,12 @@ void Relay::fail(unsigned status, std::string_view why) noexcept {
 }
 
 void Relay::fail_request(const net::error_code& error) noexcept {
-  if (error == http::make_error_code(http::BodyFault::too_large)) {
-    return fail(413, "body-too-large");
-  }
-  if (error == http::make_error_code(http::BodyFault::malformed)) {
-    return fail(400, "body-malformed");
-  }
-  if (error == http::make_error_code(http::BodyFault::bad_trailer)) {
-    return fail(400, "trailer");
-  }
-  if (error == asio::error::timed_out) {
-    return fail(408, "client-timeout");
-  }
-  fail(400, "client-closed");
+  const RequestFailure failure = request_failure(error);
+  fail(failure.status, failure.code);
 }
 
 std::string_view Relay::ended_or(std::string_view why) const noexcept {
   return cut_reason_.empty() ? why : cut_reason_;
-}
-
-bool Relay::idempotent() const noexcept {
-  return request_.method == "GET" || request_.method == "HEAD" || request_.method == "OPTIONS" ||
-         request_.method == "PUT" || request_.method == "DELETE";
 }
 
 }  // namespace tallygate::upstream

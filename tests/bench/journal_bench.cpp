@@ -1,6 +1,7 @@
 // The journal's writer beside plain SQLite: the same producers, the same bodies, the same group commit, but
 // no chain, no tree, no signature and no head. With and without the person sealed. Prints ratios of one run;
-// nothing is asserted.
+// nothing is asserted. The last rows keep as many events in flight from two threads, as a gateway with two
+// workers does, and pgbench with two jobs: what tests/bench/postgres.py compares.
 //   journal_bench [seconds a run] [rounds] [producers] [folder]
 
 #include "audit/journal/kek.hpp"
@@ -197,8 +198,14 @@ struct Figures {
   double cpu_us = 0;
 };
 
-// `one` submits one event for a slot; every producer waits for its own.
-Figures drive(unsigned producers, double seconds, const std::function<void(Slot&)>& one,
+// Who asks: each thread keeps so many events in flight.
+struct Load {
+  unsigned threads = 1;
+  unsigned in_flight = 1;
+};
+
+// `one` submits one event for a slot; every thread waits for its own.
+Figures drive(Load load, double seconds, const std::function<void(Slot&)>& one,
               const std::function<std::uint64_t()>& batches) {
   std::atomic<bool> stop{false};
   std::atomic<std::uint64_t> total{0};
@@ -206,16 +213,23 @@ Figures drive(unsigned producers, double seconds, const std::function<void(Slot&
   const double cpu_before = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
   const std::uint64_t batches_before = batches();
   const auto begun = Steady::now();
-  for (unsigned i = 0; i < producers; ++i) {
+  for (unsigned i = 0; i < load.threads; ++i) {
     threads.emplace_back([&] {
       Slot slot;
-      std::uint32_t mine = 0;
+      std::uint32_t sent = 0;
+      std::uint32_t done = 0;
       while (!stop.load(std::memory_order_relaxed)) {
-        one(slot);
-        slot.done.wait(mine, std::memory_order_acquire);
-        ++mine;
+        for (; sent - done < load.in_flight; ++sent) {
+          one(slot);
+        }
+        slot.done.wait(done, std::memory_order_acquire);
+        done = slot.done.load(std::memory_order_acquire);
       }
-      total += mine;
+      total += done;
+      while (done != sent) {
+        slot.done.wait(done, std::memory_order_acquire);
+        done = slot.done.load(std::memory_order_acquire);
+      }
     });
   }
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
@@ -260,29 +274,28 @@ std::string clear_body() {
 std::string sealed_body() {
   const Sample sample;
   People people;
-  RandomIvs ivs;
+  SealTools tools;
   people.put("alice", std::make_shared<const SubjectKey>(
                           SubjectKey{"4b2f0d1e-6a57-4f0e-9d5b-1c8a2f3e4d5c", std::move(*AesKey::random())}));
   const auto find = [&people](const std::string& name) { return people.find(name); };
   return completed(std::move(
-      *encode_sealed(sample.event(), take_apart(sample.event()).value(), origin, "\"bench\"", find, ivs)
+      *encode_sealed(sample.event(), take_apart(sample.event()).value(), origin, "\"bench\"", find, tools)
            .value()));
 }
 
-Figures run_plain(const std::filesystem::path& folder, const std::string& body, unsigned producers,
-                  double seconds) {
+Figures run_plain(const std::filesystem::path& folder, const std::string& body, Load load, double seconds) {
   std::filesystem::create_directories(folder);
   PlainWriter writer(folder / "plain.db");
   return drive(
-      producers, seconds, [&](Slot& slot) { writer.submit(body, slot); }, [&] { return writer.batches(); });
+      load, seconds, [&](Slot& slot) { writer.submit(body, slot); }, [&] { return writer.batches(); });
 }
 
-Figures run_journal(const std::filesystem::path& folder, unsigned producers, double seconds) {
+Figures run_journal(const std::filesystem::path& folder, Load load, double seconds) {
   const Sample sample;
   SlotSink sink;
   Writer writer(make_journal(folder), WriterOptions{}, sink);
   return drive(
-      producers, seconds,
+      load, seconds,
       [&](Slot& slot) {
         auto event = encode(sample.event(), writer.gateway_json());
         if (writer.submit(std::move(*event), Ticket{nullptr, &slot}, true)) {
@@ -292,13 +305,13 @@ Figures run_journal(const std::filesystem::path& folder, unsigned producers, dou
       [&] { return writer.health().batches; });
 }
 
-Figures run_sealed(const std::filesystem::path& folder, unsigned producers, double seconds) {
+Figures run_sealed(const std::filesystem::path& folder, Load load, double seconds) {
   const Sample sample;
   SlotSink sink;
   Writer writer(make_journal(folder), WriterOptions{}, sink);
   Sealer sealer(origin, writer, sink);
   return drive(
-      producers, seconds,
+      load, seconds,
       [&](Slot& slot) {
         if (sealer.submit(sample.event(), Ticket{nullptr, &slot}, true).value()) {
           std::abort();
@@ -380,18 +393,19 @@ void print(const char* name, const Figures& figures) {
               figures.mean_batch, figures.cpu_us);
 }
 
-void compare_all(double seconds, unsigned rounds, unsigned producers, const std::filesystem::path& folder) {
+void compare_all(double seconds, unsigned rounds, Load load, const std::filesystem::path& folder) {
   const std::string clear = clear_body();
   const std::string sealed = sealed_body();
   std::array<std::vector<Figures>, 4> runs;
   for (unsigned i = 0; i < rounds; ++i) {  // interleaved, so that a slow minute of the machine hits all
-    const std::string end = "-" + std::to_string(i);
-    runs[0].push_back(run_plain(folder / ("plain" + end), clear, producers, seconds));
-    runs[1].push_back(run_journal(folder / ("journal" + end), producers, seconds));
-    runs[2].push_back(run_plain(folder / ("as-long" + end), sealed, producers, seconds));
-    runs[3].push_back(run_sealed(folder / ("sealed" + end), producers, seconds));
+    const std::string end = "-" + std::to_string(load.threads) + "-" + std::to_string(i);
+    runs[0].push_back(run_plain(folder / ("plain" + end), clear, load, seconds));
+    runs[1].push_back(run_journal(folder / ("journal" + end), load, seconds));
+    runs[2].push_back(run_plain(folder / ("as-long" + end), sealed, load, seconds));
+    runs[3].push_back(run_sealed(folder / ("sealed" + end), load, seconds));
   }
-  std::printf("%u waiting producers, medians of %u interleaved runs of %.1f s\n", producers, rounds, seconds);
+  std::printf("%u threads with %u in flight each, medians of %u interleaved runs of %.1f s\n", load.threads,
+              load.in_flight, rounds, seconds);
   const auto compare = [](const std::vector<Figures>& plain, const char* name,
                           const std::vector<Figures>& ours, std::size_t bytes) {
     const Figures theirs = medians(plain);
@@ -402,7 +416,6 @@ void compare_all(double seconds, unsigned rounds, unsigned producers, const std:
   };
   compare(runs[0], "journal, signed and chained", runs[1], clear.size());
   compare(runs[2], "journal, the person sealed as well", runs[3], sealed.size());
-  compare_batches(folder);
 }
 
 }  // namespace
@@ -420,7 +433,10 @@ int main(int argc, char** argv) {
   }
   int code = 0;
   try {
-    tallygate::audit::compare_all(seconds, std::max(rounds, 1U), std::max(producers, 1U), folder);
+    using namespace tallygate::audit;
+    compare_all(seconds, std::max(rounds, 1U), Load{std::max(producers, 1U), 1}, folder);
+    compare_all(seconds, std::max(rounds, 1U), Load{2, std::max(producers / 2, 1U)}, folder);
+    compare_batches(folder);
   } catch (const std::exception& exception) {
     std::fprintf(stderr, "journal_bench: %s\n", exception.what());
     code = 3;

@@ -13,76 +13,24 @@ Two kinds of rows. Those of the canonical request (paths, hosts, methods) say `e
   before      (refuse) how many requests before it in the same connection are served
   present     (forward) texts that do stand there
   why         one sentence
+
+test_attacks_http2.py sends them in HTTP/2.
 """
 
-import base64
 import hashlib
-import json
-import os
-import socket
 import unittest
-from pathlib import Path
 
 from support import journal
-from support.case import ServedCase
-from support.pki import HOST
+from support.attack_case import AttackCase
+from support.attacks import files, raw_bytes, rows
 from support.upstreams import wait_until
-from support.wire import Client, client_context
 
-ROWS = Path(os.environ["SOURCE_DIR"]) / "tests/attack"
 ANSWERS = ("access.allow", "access.deny")
 # `OPTIONS *` is the gateway's own to answer (policy-details.md C12).
 OWN = ("OPTIONS * ",)
 
 
-def rows(name):
-    for number, line in enumerate((ROWS / name).read_text().splitlines(), 1):
-        if line.strip():
-            row = json.loads(line)
-            raw = row["raw"].encode("utf-8" if "expect" in row and not row["expect"].startswith(("refuse", "forward"))
-                                    else "latin-1") if "raw" in row else base64.b64decode(row["raw_base64"])
-            yield f"{name}:{number}", row, raw
-
-
-class Attacks(ServedCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.context = client_context(cls.pki)
-
-    @classmethod
-    def adjust(cls, site):
-        """Everybody may do everything on the known hosts: only the shape of a request decides here."""
-        hosts = [HOST, "*.example.com"]
-        site.settings["routes"] = [{"name": "wiki", "match": {"host": hosts, "path": "/**"}, "websocket": True,
-                                    "upstream": {"servers": [f"http://127.0.0.1:{cls.app.port}"]}}]
-        site.settings["limits"].setdefault("timeouts", {}).update(head="1s", body_idle="1s", keep_alive="2s")
-        site.policy["resources"] = {"all": {"hosts": hosts, "paths": ["/**"]}}
-        site.policy["rules"] = [{"id": "all", "effect": "allow", "roles": ["everyone"], "resources": ["all"],
-                                 "methods": ["any"]}]
-
-    def exchange(self, raw, most):
-        """Sends the bytes, reads up to `most` answers, then ends our side and reads whatever else may come."""
-        client = Client(self.pki, self.site.port, context=self.context, timeout=20)
-        answers = []
-        head = raw.startswith(b"HEAD ")
-        try:
-            client.send(raw)
-            while len(answers) < most:
-                answer = client.response(head=head)
-                if answer is None:
-                    return answers
-                answers.append(answer)
-            if answers[-1].status != 101:
-                socket.socket.shutdown(client.sock, socket.SHUT_WR)  # the end of the stream, below TLS
-                while (answer := client.response(head=head)) is not None:
-                    answers.append(answer)
-        except OSError:
-            pass  # cut off: what came before counts
-        finally:
-            client.close()
-        return answers
-
+class Attacks(AttackCase):
     def check(self, row, raw):
         self.app.clear()
         seen = journal.size(self.site.journal)
@@ -93,7 +41,7 @@ class Attacks(ServedCase):
         ids = [answer.request_id for answer in answers]
         own = raw.decode("latin-1").startswith(OWN)
         if not own:
-            self.assertEqual([entry["request"]["id"] for entry in decisions][:len(ids)], ids,
+            self.assertEqual([entry["id"] for entry in decisions][:len(ids)], ids,
                              f"one decision for each answer: {[answer.first_line for answer in answers]}")
         self.assertEqual(self.app.garbage, [], "only requests reach the application")
         getattr(self, f"check_{expect[0]}")(row, expect[1:], answers, decisions, own)
@@ -164,10 +112,10 @@ class Attacks(ServedCase):
 
     def run_rows(self, name):
         count = 0
-        for where, row, raw in rows(name):
+        for where, row in rows(name):
             count += 1
             with self.subTest(where, row=row):
-                self.check(row, raw)
+                self.check(row, raw_bytes(row))
         self.assertGreater(count, 0)
 
 
@@ -175,8 +123,8 @@ def make_test(name):
     return lambda self: self.run_rows(name)
 
 
-for file in sorted(ROWS.glob("*.jsonl")):
-    setattr(Attacks, f"test_{file.stem}", make_test(file.name))
+for file in files():
+    setattr(Attacks, f"test_{file.removesuffix('.jsonl')}", make_test(file))
 
 
 if __name__ == "__main__":

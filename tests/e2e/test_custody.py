@@ -10,6 +10,7 @@ from support import journal
 from support.case import SiteCase
 from support.load import Load
 from support.site import Gateway, tallygate
+from support.upstreams import wait_until
 
 SEED = int(os.environ.get("TALLYGATE_E2E_SEED", "20261125"))
 
@@ -80,6 +81,13 @@ class Custody(SiteCase):
             self.assertEqual(again.returncode, 2)
             listed = json.loads(self.run_ok("audit", "hold", "list", *self.place(site), "--json"))["holds"]
             self.assertEqual([(one["hold"], one["last"]) for one in listed], [("case-17", 99)])
+            asked = tallygate("audit", "hold", "release", "case-17", *self.place(site))
+            self.assertEqual(asked.returncode, 2)
+            command = re.search(r"^  tallygate (keys grant journal.release hold=case-17 --id \S+) --key \S+ -o \S+$",
+                                asked.stderr, re.MULTILINE)
+            self.assertTrue(command, asked.stderr)
+            unknown = tallygate("audit", "hold", "release", "case-1", *self.place(site))
+            self.assertIn("there is no hold named case-1", unknown.stderr)
             wrong = self.grant(site, "wrong.grant", "journal.release", "hold=case-18")
             refused = tallygate("audit", "hold", "release", "case-17", "--grant", wrong, *self.place(site))
             self.assertEqual(refused.returncode, 2)
@@ -100,10 +108,56 @@ class Custody(SiteCase):
             key = json.loads(self.run_ok("keys", "list", "--journal", site.journal, "--json"))["keys"][-1]["vkey"]
             size = len(self.kinds(site))
             grant = self.grant(site, "revoke.grant", "key.revoke", f"key={key}", f"size={size}")
-            self.run_ok("keys", "revoke", key, "--size", size, "--grant", grant, *self.place(site))
+            refused = tallygate("keys", "revoke", key, "--size", size, "--grant", grant, *self.place(site))
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("tallygate keys rotate --prepare", refused.stderr)
+            prepared = self.run_ok("keys", "rotate", "--prepare", *self.place(site))
+            words = re.search(r"^\s+tallygate (keys grant .*)$", prepared, re.MULTILINE)[1].split()
+            following = self.folder / "next.grant"
+            words[words.index("-o") + 1] = following
+            words[words.index("--key") + 1] = self.private_key(site)
+            self.run_ok(*words, "--passphrase-file", self.passphrase)
+            self.run_ok("keys", "revoke", key, "--size", size, "--grant", grant, "--next", following,
+                        *self.place(site))
             self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
+            self.run_ok("keys", "rotate", *self.place(site))
         self.assertEqual(self.kinds(site)[size:size + 2], ["key.rotate", "key.revoke"])
         self.assert_sound(site)
+        proof = self.folder / "after.proof"
+        for seq in (size - 1, size + 1, len(self.kinds(site)) - 1):
+            proof.unlink(missing_ok=True)
+            self.run_ok("audit", "prove", seq, "--journal", site.journal, "-o", proof)
+            self.run_ok("audit", "verify-proof", proof, "--root", site.root_key)
+
+    def test_what_retirement_would_do_is_looked_at_and_what_it_did_is_said(self):
+        site = self.new_site()
+        with Gateway(site):
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
+            self.run_ok("audit", "seal", *self.place(site))
+        before = site.head.read_bytes()
+        wait_until(lambda: "stays: the charter promises" in self.run_ok("audit", "retire", "--keep", "1s", *self.place(site)))
+        self.assertEqual(site.head.read_bytes(), before, "nothing was recorded")
+        segment = json.loads(self.run_ok("audit", "retire", "--keep", "1s", "--json", *self.place(site)))["segments"][0]
+        grant = self.grant(site, "retire.grant", "journal.retire", f"first={segment['first']}", f"last={segment['last']}")
+        retire = ["audit", "retire", "--keep", "1s", "--apply", "--grant", grant, *self.place(site)]
+        refused = tallygate(*retire, "--archive", self.folder / "nowhere")
+        self.assertEqual(refused.returncode, 3)
+        self.assertIn(f"{self.folder / 'nowhere'}: the folder for the archive is not there", refused.stderr)
+        self.assertIn("retired", self.run_ok(*retire))
+        decided = next(seq for seq in range(1, segment["last"]) if self.retired(site, seq))
+        proof = tallygate("audit", "prove", decided, "--journal", site.journal, "-o", self.folder / "gone.proof")
+        self.assertEqual(proof.returncode, 3)
+        self.assertIn(f"entry {decided}: its body was retired", proof.stderr)
+        held = self.run_ok("audit", "hold", "add", "case-1", "--first", 0, "--last", 9, *self.place(site))
+        self.assertRegex(held, r"but the bodies of entries 0 to \d+ were retired before")
+        self.assert_verifies(site)
+
+    def retired(self, site, seq):
+        shown = tallygate("audit", "show", seq, "--journal", site.journal)
+        return "was retired" in shown.stderr
+
+    def assert_verifies(self, site):
+        self.run_ok("audit", "verify", "--journal", site.journal, "--root", site.root_key, "--head", site.head)
 
     def lose_the_newest(self, site, rotate):
         """The journal's folder as it was before the newest entries; keyring and head as they are now."""

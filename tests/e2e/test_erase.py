@@ -91,6 +91,11 @@ class Erase(SiteCase):
             self.assertEqual(self.query(site, *place, "--user", "robot"), [])
             self.assertEqual(len(self.query(site, *place, "--user", "ci")), 1)
 
+            self.assertIn("was erased on ", tallygate("audit", "erase", subject, *place).stderr)
+            nobody = tallygate("audit", "erase", "robot", *place)
+            self.assertEqual(nobody.returncode, 3)
+            self.assertIn("nobody with a key is known as robot", nobody.stderr)
+
             # Who comes back has another key.
             self.assertEqual(self.ask(site, "GET", "/page", [site.bearer("robot")]).status, 200)
             again = self.query(site, *place, "--user", "robot")
@@ -103,6 +108,62 @@ class Erase(SiteCase):
         kinds = [entry["kind"] for entry in journal.entries(site.journal)]
         self.assertEqual(kinds.count("journal.erase"), 1)
         self.assert_sound(site)
+
+    def test_a_person_is_found_by_mail_address_and_uuid_and_what_stays_is_told(self):
+        site = self.new_sealed_site()
+        place = ["-c", site.config]
+        with Gateway(site) as gateway:
+            token = self.pki.issuer.token("u-4711", ["staff"], email="mallory@mail.test")
+            self.assertEqual(self.ask(site, "GET", "/page", [("Authorization", f"Bearer {token}")]).status, 200)
+            self.assertEqual(self.ask(site, "GET", "/page", [site.bearer("robot")]).status, 200)
+            seen = self.query(site, *place, "--user", "mallory@mail.test")
+            subject = seen[0]["sealed"]["subject"]
+            for name in ("u-4711", "mallory@mail.test", subject):
+                told = json.loads(self.run_ok("audit", "erase", name, *place, "--json"))
+                self.assertEqual(told["subject"], subject)
+                self.assertEqual(told["in_clear"], 0)
+            self.assertIn("0 entries hold any of these names in the clear",
+                          self.run_ok("audit", "erase", "u-4711", *place))
+
+            site.policy["bindings"].append({"role": "reader", "users": ["u-4711"]})
+            site.write()
+            gateway.reload()
+            self.run_ok("audit", "hold", "add", "case-2", "--first", 0, "--last", 1, "--reason",
+                        "as mallory@mail.test asked", *place)
+            told = json.loads(self.run_ok("audit", "erase", "u-4711", *place, "--json"))
+            self.assertEqual(told["clear_kinds"], {"journal.hold": 1, "policy.load": 1})
+            self.assertIn("2 entries hold one of these names in the clear, which no erasure reaches: journal.hold 1, "
+                          "policy.load 1", self.run_ok("audit", "erase", subject, *place))
+            refused = tallygate("keys", "grant", "journal.erase", "subject=mallory@mail.test", "--journal", site.journal,
+                                "--key", site.root / "provisioning.key.pem", "--passphrase-file", self.passphrase, "-o",
+                                self.folder / "named.grant")
+            self.assertEqual(refused.returncode, 2)
+            self.assertIn("subject must be the UUID", refused.stderr)
+
+            users = json.loads(self.run_ok("audit", "stats", *place, "--json"))["users"]
+            self.assertNotIn("mallory@mail.test", users)
+            self.assertEqual(users["u-4711"], len(self.query(site, *place, "--user", "u-4711")))
+        self.assert_sound(site)
+
+    def test_people_without_a_name_are_erased_a_segment_at_a_time(self):
+        site = self.new_sealed_site()
+        place = ["-c", site.config]
+        with Gateway(site):
+            for agent in ("peculiar/1", "peculiar/2"):
+                self.assertEqual(self.ask(site, "GET", "/public/x", [("User-Agent", agent)]).status, 200)
+                self.run_ok("audit", "seal", *place)
+            seen = self.query(site, *place, "--kind", "access.allow")
+            subjects = [entry["sealed"]["subject"] for entry in seen]
+            self.assertEqual(len(set(subjects)), 2)
+            said = self.run_ok("audit", "erase", subjects[0], *place)
+            self.assertIn("people who were not known", said)
+            file = self.grant(site, re.search(r"^\s+tallygate (keys grant .*)$", said, re.MULTILINE).group(1))
+            self.run_ok("audit", "erase", subjects[0], "--grant", file, *place)
+            left = [entry.get("client", {}).get("user_agent") for entry in self.query(site, *place, "--kind", "access.allow")]
+            self.assertEqual(left, [None, "peculiar/2"])
+        self.assert_sound(site)
+        checked = tallygate("audit", "decisions", *place, "--root", site.root_key)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
 
     def test_anonymous_people_are_sealed_too(self):
         site = self.new_sealed_site()

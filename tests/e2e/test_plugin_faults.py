@@ -124,7 +124,7 @@ class PluginFaults(SiteCase):
             self.assertEqual(answer.status, 200)
             log = wait_until(lambda: [line for line in gateway.log_tail(100_000).splitlines()
                                       if '"kind":"access.allow"' in line], what="the event is printed")
-            self.assertEqual([parse_json(line)["request"]["id"] for line in log], [answer.request_id])
+            self.assertEqual([parse_json(line)["id"] for line in log], [answer.request_id])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from support.wire import Client, client_context
 
 LIMIT = 100
 FLOOD = 10_000
-LOGIN_LIMIT = 5
+LOGIN_LIMIT = 10
 
 
 class Recording(SiteCase):
@@ -86,7 +86,7 @@ class Recording(SiteCase):
         self.assert_sound(site)
 
     def test_the_count_is_on_record_once_its_window_is_over(self):
-        site = self.record_site({"flood": {"per": "1s", "entries": 1}})
+        site = self.record_site({"flood": {"per": "1s", "entries": 10}})
         with Gateway(site):
             self.flood(site, "127.0.0.1", ["/pages/1"] * 40, connections=1)
 
@@ -99,24 +99,60 @@ class Recording(SiteCase):
             self.assertGreater(len(self.suppressed(journal.entries(site.journal), "127.0.0.1")), 0)
         self.assert_sound(site)
 
+    def test_a_kill_leaves_on_record_that_refusals_were_only_counted(self):
+        site = self.record_site({"flood": {"per": "10m", "entries": 10}})
+        gateway = Gateway(site)
+        try:
+            self.flood(site, "127.0.0.1", ["/pages/1"] * 60)
+        finally:
+            gateway.kill()
+        entries = journal.entries(site.journal)
+        self.assertEqual(len(self.denied(entries, "127.0.0.1")), 10)
+        begins = self.suppressed(entries, "127.0.0.1")
+        self.assertGreaterEqual(len(begins), 1)
+        for entry in begins:
+            self.assertEqual((entry["begins"], entry["count"]), (True, 1))
+        with Gateway(site):
+            pass
+        self.assert_sound(site)
+
+    def test_a_long_window_puts_its_count_on_record_while_it_goes_on(self):
+        site = self.record_site({"flood": {"per": "10m", "entries": 10}})
+        gateway = Gateway(site)
+        try:
+            self.flood(site, "127.0.0.1", ["/pages/1"] * 60, connections=1)
+
+            def accounted():
+                return sum(entry["count"] for entry in self.suppressed(journal.entries(site.journal), "127.0.0.1"))
+
+            wait_until(lambda: accounted() == 50, 30, "the count is on record long before its window is over")
+        finally:
+            gateway.kill()
+        with Gateway(site):
+            pass
+        self.assertEqual(accounted(), 50)
+        self.assert_sound(site)
+
     def test_a_reload_puts_counts_on_record_and_takes_up_the_new_limit(self):
-        site = self.record_site({"flood": {"per": "10m", "entries": 3}})
+        site = self.record_site({"flood": {"per": "10m", "entries": 10}})
         with Gateway(site) as gateway:
-            self.flood(site, "127.0.0.1", ["/pages/1"] * 10, connections=1)
+            self.flood(site, "127.0.0.1", ["/pages/1"] * 17, connections=1)
             site.settings["audit"]["record"]["flood"] = "none"
             site.write()
             gateway.reload()
-            wait_until(lambda: self.suppressed(journal.entries(site.journal), "127.0.0.1"), 10, "a sum after reload")
+            wait_until(lambda: len(self.suppressed(journal.entries(site.journal), "127.0.0.1")) == 2, 10,
+                       "a sum after reload")
             wait_until(lambda: "\"reloaded\"" in gateway.log_path.read_text(), 10, "the reload")
             self.flood(site, "127.0.0.1", ["/pages/1"] * 10, connections=1)
         entries = journal.entries(site.journal)
-        self.assertEqual([entry["count"] for entry in self.suppressed(entries, "127.0.0.1")], [7])
-        self.assertEqual(len(self.denied(entries, "127.0.0.1")), 3 + 10)
+        self.assertEqual([(entry["count"], entry.get("begins", False))
+                          for entry in self.suppressed(entries, "127.0.0.1")], [(1, True), (6, False)])
+        self.assertEqual(len(self.denied(entries, "127.0.0.1")), 10 + 10)
         self.assert_sound(site)
 
     def test_failed_logins_are_counted_with_the_accounts_they_aimed_at(self):
         site = self.record_site({"flood": {"per": "10m", "entries": LOGIN_LIMIT}})
-        tries = ["bob"] * 8 + ["carol"] * 4 + ["nobody at all"] * 2
+        tries = ["bob"] * 13 + ["carol"] * 4 + ["nobody at all"] * 2
         with Gateway(site):
             with Client(self.pki, site.port, context=client_context(self.pki), source="127.0.0.3") as client:
                 for user in tries:
@@ -128,10 +164,12 @@ class Recording(SiteCase):
         entries = journal.entries(site.journal)
         self.assertEqual(len([entry for entry in entries if entry["kind"] == "session.reject"]), LOGIN_LIMIT)
         counted = self.suppressed(entries, "127.0.0.3")
-        self.assertEqual(len(counted), 1)
-        self.assertEqual(counted[0]["count"], len(tries) - LOGIN_LIMIT)
-        self.assertEqual(counted[0]["accounts"], [{"count": 3, "user": "bob"}, {"count": 4, "user": "carol"}])
-        self.assertEqual({reason["kind"] for reason in counted[0]["reasons"]}, {"session.reject"})
+        begins, rest = counted
+        self.assertTrue(begins["begins"])
+        self.assertEqual(begins["accounts"], [{"count": 1, "user": "bob"}])
+        self.assertEqual(begins["count"] + rest["count"], len(tries) - LOGIN_LIMIT)
+        self.assertEqual(rest["accounts"], [{"count": 2, "user": "bob"}, {"count": 4, "user": "carol"}])
+        self.assertEqual({reason["kind"] for one in counted for reason in one["reasons"]}, {"session.reject"})
         self.assert_sound(site)
 
     def test_a_route_records_what_it_is_told_to_and_what_replay_needs(self):
@@ -176,12 +214,12 @@ class Recording(SiteCase):
         self.assert_sound(site)
 
     def test_an_auditor_sees_when_less_was_recorded(self):
-        site = self.record_site({"end": False, "fields": {"user_agent": False}, "flood": {"per": "30s", "entries": 7}},
+        site = self.record_site({"end": False, "fields": {"user_agent": False}, "flood": {"per": "30s", "entries": 17}},
                                 {"headers": ["X-Purpose"]})
         with Gateway(site):
             pass
         load = next(entry for entry in journal.entries(site.journal) if entry["kind"] == "config.load")
-        self.assertEqual(load["recording"]["flood"], {"entries": 7, "milliseconds": 30_000})
+        self.assertEqual(load["recording"]["flood"], {"entries": 17, "milliseconds": 30_000})
         self.assertFalse(load["recording"]["all"]["end"])
         self.assertFalse(load["recording"]["all"]["fields"]["user_agent"])
         self.assertEqual(load["recording"]["routes"]["wiki"]["headers"], ["x-purpose"])

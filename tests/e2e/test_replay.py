@@ -126,7 +126,7 @@ class Replay(SiteCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(json.loads(done.stdout)["counts"]["same"], 7)
         self.assertIn("the reading is not on record", done.stderr)
-        self.assertIn("head/kek: No such file", done.stderr)
+        self.assertIn("nothing is written to a journal that --journal names", done.stderr)
         self.assertEqual(journal.size(site.journal), before)
         refused = tallygate("policy", "replay", "-c", site.config, "--policy", site.root / "policy.yaml")
         self.assertEqual(refused.returncode, 3, "the gateway's own configuration reads nothing off the record")

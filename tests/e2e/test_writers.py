@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import datetime
 import hashlib
 import http.client
 import json
@@ -21,24 +22,29 @@ def run(*command, data=None):
     return done.stdout
 
 
+def now(ago=0):
+    return (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Writer:
     """Another system: it has openssl, its key, and the journal's UUID."""
 
     def __init__(self, folder, site, name, key, journal_id):
         self.folder, self.site, self.name, self.key, self.journal_id = folder, site, name, key, journal_id
 
-    def message(self, key, body):
-        return f"tallygate record v1\n{self.journal_id}\n{self.name}\n{key}\n".encode() + body
+    def message(self, key, sent, digest):
+        return f"tallygate record v2\n{self.journal_id}\n{self.name}\n{key}\n{sent}\n{digest}\n".encode()
 
-    def sign(self, key, body):
-        file = self.folder / f"message.{hashlib.sha256(key.encode() + body).hexdigest()}"
-        file.write_bytes(self.message(key, body))
+    def sign(self, key, sent, body):
+        file = self.folder / f"message.{hashlib.sha256(f'{key} {sent}'.encode() + body).hexdigest()}"
+        file.write_bytes(self.message(key, sent, hashlib.sha256(body).hexdigest()))
         return base64.b64encode(run("openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.key, "-in", file)).decode()
 
-    def post(self, key, body, signature=None, **headers):
+    def post(self, key, body, signature=None, sent=None, **headers):
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = sent or now()
         fields = {"Content-Type": "application/json", "Idempotency-Key": key, "X-Tallygate-Writer": self.name,
-                  "X-Tallygate-Signature": signature or self.sign(key, body),
+                  "X-Tallygate-Time": sent, "X-Tallygate-Signature": signature or self.sign(key, sent, body),
                   **{name.replace("_", "-"): value for name, value in headers.items()}}
         fields = {name: value for name, value in fields.items() if value is not None}
         connection = http.client.HTTPConnection("127.0.0.1", self.site.admin_port, timeout=20)
@@ -104,7 +110,9 @@ class Writers(SiteCase):
         """With openssl, the writer's public key and what the entry says; nothing of ours."""
         public, message, signature = (self.folder / name for name in ("pub.pem", "message", "signature"))
         run("openssl", "pkey", "-in", writer.key, "-pubout", "-out", public)
-        message.write_bytes(writer.message(entry["key"], entry["record"].encode()))
+        record = entry["record"]
+        digest = hashlib.sha256(record.encode()).hexdigest() if isinstance(record, str) else record["sha256"]
+        message.write_bytes(writer.message(entry["key"], entry["sent"], digest))
         signature.write_bytes(base64.b64decode(entry["signature"]))
         said = run("openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", public, "-in", message, "-sigfile",
                    signature)
@@ -135,6 +143,9 @@ class Writers(SiteCase):
         self.assertEqual(len(self.entries(site, "ingest.record")), 1)
         self.assertEqual([one["reason"] for one in self.entries(site, "ingest.quarantine")],
                          ["key-reused", "revoked", "revoked"])
+        again = self.run_ok("keys", "revoke", "vault", "-c", site.config)
+        self.assertIn("vault was revoked already, by entry", again)
+        self.assertEqual(len(self.entries(site, "writer.revoke")), 1)
         listed = json.loads(self.run_ok("keys", "list", "--journal", site.journal, "--json"))["enrolled"]
         self.assertEqual([(one["name"], one["role"], "revoked" in one) for one in listed], [("vault", "writer", True)])
         self.assert_sound(site)
@@ -158,9 +169,10 @@ class Writers(SiteCase):
             writer = self.enrol(site, "vault")
             self.assertEqual(writer.settled("k-0", {"record": "warm"})[0], 201)
             body = b'{"record": "once"}'
-            signature = writer.sign("k-1", body)
+            sent = now()
+            signature = writer.sign("k-1", sent, body)
             with concurrent.futures.ThreadPoolExecutor(8) as pool:
-                answers = list(pool.map(lambda _: writer.post("k-1", body, signature), range(32)))
+                answers = list(pool.map(lambda _: writer.post("k-1", body, signature, sent), range(32)))
             self.assertEqual([status for status, _, _ in answers].count(201), 1)
             self.assertLessEqual({status for status, _, _ in answers}, {200, 201, 409})
             seqs = {answer["seq"] for status, answer, _ in answers if status != 409}
@@ -178,12 +190,14 @@ class Writers(SiteCase):
             self.assertEqual(stranger.settled("k", {"record": "secret payload"})[0], 401)
             self.assertEqual(writer.post("k", {"record": "secret payload"}, signature="AAAA")[0], 401)
             self.assertEqual(writer.post("k", {"record": "x"}, X_Tallygate_Writer=None)[0], 401)
-            of_another = writer.sign("other", b'{"record": "x"}')
-            self.assertEqual(writer.post("k", {"record": "x"}, signature=of_another)[0], 401)
+            sent = now()
+            of_another = writer.sign("other", sent, b'{"record": "x"}')
+            self.assertEqual(writer.post("k", {"record": "x"}, of_another, sent)[0], 401)
+            self.assertEqual(writer.post(None, {"record": "x"}, X_Tallygate_Signature=None)[0], 401)
             self.assertEqual(writer.post("k", {"record": "x"}, Origin="http://localhost")[0], 403)
             self.assertEqual(writer.post("k", {"record": "x"}, Content_Type="text/plain")[0], 415)
             self.assertEqual(writer.post("k", {"record": "x"}, Host="evil.example.com")[0], 421)
-            self.assertEqual(writer.post("k", {"record": "x" * 40_000})[0], 413)
+            self.assertEqual(writer.post("k", {"record": "x" * 300_000})[0], 413)
             for body, why in (({"record": "x", "extra": 1}, "'extra' is not known"), ({"source": "x"}, "missing"),
                               ({"record": 7}, "'record' must be"), ({"record": "x", "time": "today"}, "RFC 3339"),
                               ([], "one JSON object")):
@@ -198,10 +212,89 @@ class Writers(SiteCase):
                 self.assertGreater(int(headers["Retry-After"]), 0)
         refused = self.entries(site, "ingest.quarantine")
         self.assertEqual([one["reason"] for one in refused],
-                         ["unknown-writer", "bad-signature", "unknown-writer", "bad-signature"] + ["malformed"] * 5)
+                         ["unknown-writer", "bad-signature", "unknown-writer", "bad-signature", "unsigned", "origin",
+                          "content-type", "too-large"] + ["malformed"] * 5)
+        # Only what bears the writer's signature is put down to it.
+        self.assertEqual([(one.get("writer"), one.get("claimed")) for one in refused],
+                         [(None, "nobody"), (None, "vault"), (None, None)] + [(None, "vault")] * 5
+                         + [("vault", None)] * 5)
+        self.assertGreater(refused[7]["bytes"], 300_000)
         self.assertEqual(refused[0]["sha256"], hashlib.sha256(b'{"record": "secret payload"}').hexdigest())
         self.assertEqual(refused[0]["client"], {"address": "127.0.0.1"})
         self.assertNotIn(b"secret payload", b"".join(body for _, body in journal.bodies(site.journal)))
+        self.assert_sound(site)
+
+    def retire(self, site):
+        """Seals what is there, and takes the bodies away by a grant."""
+        place = ["-c", site.config]
+        self.run_ok("audit", "seal", *place)
+        last = json.loads(self.run_ok("audit", "retire", *place, "--keep", "1s", "--json"))["segments"][0]["last"]
+        grant = site.root / "retire.grant"
+        self.run_ok("keys", "grant", "journal.retire", "first=0", f"last={last}", "--journal", site.journal, "--key",
+                    site.root / "provisioning.key.pem", "--passphrase-file", self.passphrase, "-o", grant)
+
+        def gone():
+            tallygate("audit", "retire", *place, "--keep", "1s", "--apply", "--grant", grant)
+            return not self.entries(site, "ingest.record")
+
+        wait_until(gone, 30, "bodies are retired")
+
+    def test_what_is_retired_is_not_taken_again(self):
+        site = self.new_site()
+        body, key = b'{"record": "once"}', "k-1"
+        with Gateway(site):
+            writer = self.enrol(site, "vault")
+            sent = now()
+            signature = writer.sign(key, sent, body)
+            status, first, _ = writer.settled(key, body, signature, sent)
+            self.assertEqual(status, 201, first)
+            self.retire(site)
+            self.assertEqual(writer.post(key, body, signature, sent)[:2], (200, first), "the receipt is remembered")
+        with Gateway(site):
+            status, problem, headers = writer.settled(key, body, signature, sent)
+            self.assertEqual(status, 409, problem)
+        self.assertEqual(self.entries(site, "ingest.record"), [])
+        self.assertEqual([one["reason"] for one in self.entries(site, "ingest.quarantine")], ["untimely"])
+        journal.verify(site)
+
+    def test_what_was_captured_is_worth_nothing_after_five_minutes(self):
+        site = self.new_site()
+        with Gateway(site):
+            writer = self.enrol(site, "vault")
+            for ago in (310, -60):
+                self.assertEqual(writer.settled("k", {"record": "x"}, sent=now(ago))[0], 409)
+            self.assertEqual(writer.post("k", {"record": "x"}, sent=now(200))[0], 201)
+            self.assertEqual(writer.post("k", {"record": "x"}, sent=now(310))[0], 200, "it is there")
+        self.assert_sound(site)
+
+    def test_a_long_record_is_cut_and_its_signature_still_checks(self):
+        site = self.new_site()
+        with Gateway(site):
+            writer = self.enrol(site, "vault")
+            body = json.dumps({"record": {"text": "é" * 100_000}}, ensure_ascii=False).encode()
+            status, answer, _ = writer.settled("k", body)
+            self.assertEqual(status, 201, answer)
+            self.assertEqual(writer.post("k", body)[0], 200)
+            self.assertEqual(writer.post("k2", {"record": "\\" * 20_000})[0], 201)
+        for entry in self.entries(site, "ingest.record"):
+            self.assertEqual(set(entry["record"]), {"bytes", "cut", "sha256"})
+            self.check_offline(writer, entry)
+        self.assertEqual(self.entries(site, "ingest.record")[0]["record"]["bytes"], len(body))
+        self.assert_sound(site)
+
+    def test_a_source_is_nobody_elses_name(self):
+        site = self.new_site()
+        with Gateway(site):
+            writer = self.enrol(site, "vault")
+            self.enrol(site, "other")
+            gateway = journal.entries(site.journal)[-1]["gateway"]
+            status, problem, _ = writer.settled("k", {"record": "x", "source": "v\u0430ult"})
+            self.assertEqual(status, 400)
+            self.assertIn("of ASCII; a name with other letters", problem["detail"])
+            for source in (gateway, "other", "Other "):
+                self.assertEqual(writer.settled("k", {"record": "x", "source": source})[0], 403, source)
+            self.assertEqual(writer.post("k", {"record": "x", "source": "vault/eu"})[0], 201)
+        self.assertEqual([one["reason"] for one in self.entries(site, "ingest.quarantine")], ["malformed"] + ["source"] * 3)
         self.assert_sound(site)
 
     def test_a_forger_grants_himself_nothing(self):

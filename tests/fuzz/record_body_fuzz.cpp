@@ -20,10 +20,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
     return 0;
   }
   std::string json;
-  tallygate::access::append_json_string(json, body);
-  if (size > review::ingest_body_max || json.size() > review::ingest_json_max ||
-      !tallygate::access::is_utf8(body) || read->source.size() > review::ingest_source_max ||
-      (read->observed && !review::is_rfc3339(*read->observed))) {
+  review::append_record(json, body);
+  constexpr std::size_t around = 128;  // a cut record: how long it was, and its hash
+  if (size > review::ingest_body_max || json.size() > tallygate::audit::ingest_json_max + around ||
+      !tallygate::access::is_utf8(body) || read->source.size() > tallygate::audit::ingest_source_max ||
+      (read->observed && !tallygate::audit::is_rfc3339(*read->observed))) {
     std::abort();
   }
   return 0;

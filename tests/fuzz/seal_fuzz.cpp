@@ -1,5 +1,5 @@
 // An entry and what was sealed of it, parted by a line end: both from hostile hands. And the same bytes as
-// the members of an event.
+// the members of an event, and as a text that was packed.
 
 #include "audit/journal/canonical_json.hpp"
 #include "audit/sealing/seal_event.hpp"
@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <span>
 #include <string_view>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -17,6 +18,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view body = text.substr(0, line);
   const std::string_view opened = line == std::string_view::npos ? std::string_view() : text.substr(line + 1);
   static_cast<void>(read_seal(body));
+  Unpacker unpacker;
+  const std::span packed(reinterpret_cast<const std::uint8_t*>(opened.data()), opened.size());
+  if (const auto unpacked = unpacker.unpack(packing_zstd_1, packed);
+      unpacked && unpacked->size() > packed_text_max) {
+    std::abort();
+  }
   if (const auto whole = put_together(body, opened); whole && check_canonical(*whole)) {
     std::abort();
   }

@@ -84,7 +84,7 @@ class SoftHsm {
     ::chmod((folder_ / name).c_str(), 0600);
   }
 
-  LeaksOfModules leaks_;  // ends last
+  [[maybe_unused]] LeaksOfModules leaks_;  // ends last
   std::filesystem::path folder_;
 };
 

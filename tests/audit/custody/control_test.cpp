@@ -12,8 +12,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <condition_variable>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -21,13 +24,50 @@ namespace tallygate::audit {
 namespace {
 
 namespace json = boost::json;
+
+// Long beside the time between a peer's connect() and its send() on a busy machine, short beside a test's.
+constexpr std::chrono::milliseconds short_patience{500};
+
 using ::testing::HasSubstr;
 using testing::Home;
 
+// A temporary folder with a long path has no room for a socket.
+void copy_path(const std::string& path, sockaddr_un& name) {
+  if (path.size() >= sizeof name.sun_path) {
+    throw std::length_error("TMPDIR is too long a path for this test: " + path);
+  }
+  std::copy(path.begin(), path.end(), std::begin(name.sun_path));
+}
+
 class Control : public ::testing::Test {
  protected:
-  std::unique_ptr<ControlServer> serve(ControlHandler handler, ControlTick tick = {}) {
-    return ControlServer::open(socket_, std::move(handler), std::move(tick)).value();
+  std::unique_ptr<ControlServer> serve(ControlHandler handler, ControlTick tick = {},
+                                       ControlLimits limits = {}) {
+    return ControlServer::open(socket_, std::move(handler), std::move(tick), limits).value();
+  }
+
+  // A peer that does what ask_control() never would.
+  [[nodiscard]] FileDescriptor connected() const {
+    FileDescriptor peer(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    const std::string path = socket_.string();
+    std::copy(path.begin(), path.end(), std::begin(name.sun_path));
+    EXPECT_EQ(::connect(peer.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+    return peer;
+  }
+
+  // Whether the server still has it.
+  static bool is_kept(const FileDescriptor& peer) {
+    char byte = 0;
+    return ::recv(peer.get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) > 0 || errno == EAGAIN;
+  }
+
+  // Returns when the server has let it go.
+  static void wait_for_end(const FileDescriptor& peer) {
+    std::string bytes(65'536, '\0');
+    while (::recv(peer.get(), bytes.data(), bytes.size(), 0) > 0) {
+    }
   }
 
   static Result<json::object> echo(const json::object& request, Requester who) {
@@ -40,7 +80,7 @@ class Control : public ::testing::Test {
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
     const std::string path = socket_.string();
-    std::copy(path.begin(), path.end(), std::begin(name.sun_path));
+    copy_path(path, name);
     EXPECT_EQ(::connect(peer.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
     EXPECT_GE(::send(peer.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), 0);
     ::shutdown(peer.get(), SHUT_WR);
@@ -89,7 +129,7 @@ TEST_F(Control, TakesThePlaceOfASocketThatADeadProcessLeft) {
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
     const std::string path = socket_.string();
-    std::copy(path.begin(), path.end(), std::begin(name.sun_path));
+    copy_path(path, name);
     ASSERT_EQ(::bind(left.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
   }
   EXPECT_FALSE(ask_control(socket_, {}).value()) << "nobody listens behind it";
@@ -156,7 +196,7 @@ TEST_F(Control, WhatIsAskedMeanwhileIsAnsweredBeforeTheNextPieceOfATick) {
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
     const std::string path = socket_.string();
-    std::copy(path.begin(), path.end(), std::begin(name.sun_path));
+    copy_path(path, name);
     EXPECT_EQ(::connect(peer.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
     EXPECT_EQ(::send(peer.get(), "{}\n", 3, MSG_NOSIGNAL), 3);
   };
@@ -178,6 +218,67 @@ TEST_F(Control, WhatIsAskedMeanwhileIsAnsweredBeforeTheNextPieceOfATick) {
   const std::string_view expected = "piece asked asked piece piece ";
   changed.wait_for(lock, std::chrono::seconds(60), [&] { return order.size() >= expected.size(); });
   EXPECT_EQ(order, expected);
+}
+
+TEST_F(Control, NobodyWaitsForAPeerThatSendsNothingOrHalfARequest) {
+  const auto server = serve(echo, {}, {std::chrono::hours(1), 16});
+  const FileDescriptor silent = connected();
+  const FileDescriptor slow = connected();
+  ASSERT_EQ(::send(slow.get(), "{\"act\"", 6, MSG_NOSIGNAL), 6);
+  EXPECT_TRUE(ask_control(socket_, {}).value());
+  EXPECT_TRUE(is_kept(silent));
+  EXPECT_TRUE(is_kept(slow));
+  ASSERT_EQ(::send(slow.get(), ":1}\n", 4, MSG_NOSIGNAL), 4);
+  std::string answer(64, '\0');
+  EXPECT_GT(::recv(slow.get(), answer.data(), answer.size(), 0), 0) << "late, and answered";
+}
+
+TEST_F(Control, NobodyWaitsForAPeerThatDoesNotTakeItsAnswer) {
+  const std::string much(8'000'000, 'x');
+  const auto server = serve(
+      [&](const json::object& request, Requester who) -> Result<json::object> {
+        return request.contains("much") ? json::object{{"much", much}} : echo(request, who);
+      },
+      {}, {std::chrono::hours(1), 16});
+  const FileDescriptor deaf = connected();
+  ASSERT_EQ(::send(deaf.get(), "{\"much\":1}\n", 11, MSG_NOSIGNAL), 11);
+  std::string piece(16, '\0');
+  ASSERT_EQ(::recv(deaf.get(), piece.data(), piece.size(), MSG_WAITALL), 16) << "it is being answered";
+  EXPECT_TRUE(ask_control(socket_, {}).value());
+  EXPECT_TRUE(is_kept(deaf));
+}
+
+TEST_F(Control, WhoeverIsSlowIsDroppedWhenItsTimeIsOver) {
+  const std::string much(8'000'000, 'x');
+  const auto server = serve(
+      [&](const json::object&, Requester) -> Result<json::object> { return json::object{{"much", much}}; },
+      {}, {short_patience, 16});
+  wait_for_end(connected());
+
+  const FileDescriptor drop_by_drop = connected();
+  while (::send(drop_by_drop.get(), " ", 1, MSG_NOSIGNAL) == 1) {
+  }
+  wait_for_end(drop_by_drop);
+
+  const FileDescriptor deaf = connected();
+  ASSERT_EQ(::send(deaf.get(), "{}\n", 3, MSG_NOSIGNAL), 3);
+  wait_for_end(connected());  // its time began later, so that of the one before is over as well
+  std::size_t taken = 0;
+  std::string bytes(65'536, '\0');
+  for (ssize_t got = 1; got > 0;) {
+    got = ::recv(deaf.get(), bytes.data(), bytes.size(), 0);
+    taken += got > 0 ? static_cast<std::size_t>(got) : 0;
+  }
+  EXPECT_LT(taken, much.size());
+}
+
+TEST_F(Control, MoreThanTheLimitWaitAndAreServedInTurn) {
+  const auto server = serve(echo, {}, {short_patience, 2});
+  const FileDescriptor one = connected();
+  const FileDescriptor other = connected();
+  EXPECT_TRUE(ask_control(socket_, {}).value()) << "when the time of one is over";
+  wait_for_end(one);
+  wait_for_end(other);
 }
 
 }  // namespace

@@ -71,6 +71,27 @@ class Erasure : public ::testing::Test {
     return answer.outcome == Outcome::durable ? std::optional(answer.receipt.seq) : std::nullopt;
   }
 
+  // Somebody whom nobody knows by name.
+  std::uint64_t visit_unknown() {
+    const std::string id = time_uuid(system_clock()()).value();
+    const std::array<Member, 2> members = {
+        {{"actor", R"({"method":"anonymous"})"}, {"client", R"({"address":"192.0.2.7"})"}}};
+    EXPECT_FALSE(sealer_->submit({"access.allow", id, members}, Collector::ticket(++number_), true).value());
+    return collector_.wait(number_).receipt.seq;
+  }
+
+  // An entry without a person of its own.
+  std::uint64_t record(const std::string& kind, const std::string& name, const std::string& json) {
+    const std::array<Member, 1> members = {{{name, json}}};
+    return std::stoull(writer_
+                           ->perform([&](Journal& journal) -> Result<std::string> {
+                             const std::uint64_t seq = journal.size();
+                             EXPECT_TRUE(journal.append_own(kind, members));
+                             return std::to_string(seq);
+                           })
+                           .value());
+  }
+
   std::uint64_t visit(const std::string& who) {
     const auto seq = try_visit(who);
     EXPECT_TRUE(seq);
@@ -223,6 +244,83 @@ TEST_F(Erasure, ADryRunSaysWhatWouldBeTouchedAndChangesNothing) {
   EXPECT_EQ(told.at("last").to_number<std::uint64_t>(), seq);
   EXPECT_EQ(subject_of("mallory"), told.at("subject").as_string());
   EXPECT_EQ(erase("nobody").error().kind, FailureKind::missing);
+}
+
+TEST_F(Erasure, AMailAddressOrTheUuidMeansThePersonToo) {
+  visit("mallory");
+  visit("trent");
+  const std::string uuid = subject_of("mallory");
+  EXPECT_EQ(subject_of("mallory@mail.test"), uuid);
+  EXPECT_EQ(subject_of(uuid), uuid);
+  EXPECT_EQ(erase(uuid).value().at("names"), (json::array{"mallory", "mallory@mail.test"}));
+  ASSERT_TRUE(erase("mallory@mail.test", uuid));
+  EXPECT_THAT(erase(uuid).error().message, HasSubstr("was erased on "));
+  for (const char* gone : {"mallory", "mallory@mail.test", "nobody"}) {
+    const auto nobody = erase(gone);
+    ASSERT_FALSE(nobody);
+    EXPECT_EQ(nobody.error().kind, FailureKind::missing);
+    EXPECT_THAT(nobody.error().message, HasSubstr("nobody with a key is known as " + std::string(gone)));
+    EXPECT_THAT(nobody.error().message, ::testing::Not(HasSubstr("already")));
+  }
+  EXPECT_TRUE(erase("trent"));
+}
+
+TEST_F(Erasure, OneMailAddressOfTwoPeopleMeansNeitherAlone) {
+  for (const char* who : {"first", "second"}) {
+    const std::string id = time_uuid(system_clock()()).value();
+    const std::string actor = R"({"email":"shared@mail.test","subject":")" + std::string(who) + "\"}";
+    const std::array<Member, 1> members = {{{"actor", actor}}};
+    ASSERT_FALSE(sealer_->submit({"access.allow", id, members}, Collector::ticket(++number_), true).value());
+    ASSERT_EQ(collector_.wait(number_).outcome, Outcome::durable);
+  }
+  const auto refused = erase("shared@mail.test");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr(subject_of("first")));
+  EXPECT_THAT(refused.error().message, HasSubstr(subject_of("second")));
+}
+
+TEST_F(Erasure, ADryRunCountsWhatHoldsANameInTheClear) {
+  visit("mallory");
+  EXPECT_EQ(erase("mallory").value().at("in_clear").to_number<int>(), 0);
+  const auto policy = record("policy.load", "policy", R"({"text":"bindings:\n  - users: [mallory]\n"})");
+  const auto ingest = record("ingest.record", "record", R"("{\"record\":{\"user\":\"Mallory@mail.test\"}}")");
+  record("ingest.record", "record", R"("{\"record\":{\"user\":\"mallorys\"}}")");
+  const auto told = erase("mallory").value();
+  EXPECT_EQ(told.at("in_clear").to_number<int>(), 2);
+  EXPECT_EQ(told.at("clear_kinds"), (json::object{{"ingest.record", 1}, {"policy.load", 1}}));
+  EXPECT_EQ(told.at("clear_first"), (json::array{policy, ingest}));
+}
+
+TEST_F(Erasure, ANameThatIsCutInTwoBetweenThePartsOfAPolicyIsFound) {
+  visit("mallory");
+  record("policy.load", "policy", R"({"text":"users: [mall"})");
+  const std::array<Member, 2> second = {{{"part", "2"}, {"policy", R"({"text":"ory]"})"}}};
+  ASSERT_TRUE(writer_->perform([&](Journal& journal) -> Result<std::string> {
+    EXPECT_TRUE(journal.append_own("policy.load", second));
+    return std::string();
+  }));
+  EXPECT_EQ(erase("mallory").value().at("in_clear").to_number<int>(), 1);
+}
+
+TEST_F(Erasure, PeopleWithoutANameAreErasedByTheUuidOfOneSegment) {
+  visit("mallory");
+  const auto first = visit_unknown();
+  ASSERT_TRUE(ask({{"act", "seal"}}));
+  const auto second = visit_unknown();
+  const std::string uuid = read_seal(body(first)).value().subject;
+  const auto told = erase(uuid).value();
+  EXPECT_TRUE(told.at("anonymous").as_bool());
+  EXPECT_EQ(told.at("entries").to_number<int>(), 1);
+  ASSERT_TRUE(erase(uuid, uuid));
+  auto unsealer = Unsealer::open(home_.keyring(), home_.options().kek).value();
+  EXPECT_FALSE(unsealer.unseal(body(first)));
+  EXPECT_TRUE(unsealer.unseal(body(second)));
+  const std::string now = read_seal(body(second)).value().subject;
+  ASSERT_TRUE(erase(now, now));
+  EXPECT_NE(read_seal(body(visit_unknown())).value().subject, now);
+  close();
+  EXPECT_THAT(findings(), IsEmpty());
+  open();
 }
 
 TEST_F(Erasure, NeedsAGrantForThatVerySubject) {

@@ -3,6 +3,7 @@
 #include "audit/custody/custodian.hpp"
 #include "audit/custody/grant.hpp"
 #include "audit/journal/journal.hpp"
+#include "audit/proof/anchors.hpp"
 #include "audit/proof/verify.hpp"
 #include "tests/audit/support/home.hpp"
 
@@ -10,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -101,11 +103,18 @@ TEST_F(GrantTime, ARecoveryIsOfTheInstantAtWhichItsGrantWasJudged) {
   open(home_.options());
   ASSERT_TRUE(append(*journal_, 5));
   ASSERT_TRUE(journal_->close());
+  const auto read = read_head_anchors(home_.head()).value().value();
+  const Checkpoint kept = std::max_element(read.begin(), read.end(), [](const Anchor& a, const Anchor& b) {
+                            return a.checkpoint->size < b.checkpoint->size;
+                          })->checkpoint.value();
   std::filesystem::remove(home_.head());
-  const Grant grant = granted("journal.recover", {}, 60s);
+  const Grant grant =
+      granted("journal.recover",
+              {{"kept", json::object{{"root", base64_encode(kept.root)}, {"size", kept.size}}}}, 60s);
   JournalOptions options = home_.options();
   options.recovery.emplace();
-  options.recovery->recover = {grant.json, grant.signature};
+  options.recovery->kept = kept;
+  options.recovery->recover = GrantMembers{grant.json, grant.signature};
   options.recovery->by = R"({"uid":0})";
   options.recovery->at = time_();
   home_.time.advance(61s);  // the record is long, and its examination takes its time

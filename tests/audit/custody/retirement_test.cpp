@@ -6,6 +6,7 @@
 #include "audit/journal/journal.hpp"
 #include "audit/journal/schema.hpp"
 #include "audit/journal/segment.hpp"
+#include "audit/journal/time_text.hpp"
 #include "audit/proof/verify.hpp"
 #include "tests/audit/support/home.hpp"
 
@@ -181,6 +182,26 @@ TEST_F(Retirement, BodiesGoAndEveryHashSignatureAndKeyStays) {
   ASSERT_TRUE(journal_->close());
   open();
   EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Retirement, TheEntrySaysWhenTheBodiesWereRecordedWhateverTheClockDid) {
+  const auto text = [this] { return time_text(home_.options().clock()); };
+  const std::string begun = text();
+  ASSERT_TRUE(append(*journal_, 3));
+  home_.time.advance(5h);
+  const std::string ahead = text();
+  ASSERT_TRUE(append(*journal_, 3));
+  home_.time.advance(-5h);
+  grow(401 * day);
+  ASSERT_TRUE(retire(400 * day));
+  const auto body =
+      Database::open(newest_segment(), SQLITE_OPEN_READONLY)
+          .value()
+          .value(
+              R"(SELECT CAST(body AS TEXT) FROM entry WHERE instr(CAST(body AS TEXT), '"kind":"journal.retire"'))")
+          .value();
+  EXPECT_EQ(json::serialize(json::parse(body).at("times")),
+            "[[\"" + begun + "\",\"" + begun + "\"],[\"" + ahead + "\",\"" + ahead + "\"]]");
 }
 
 TEST_F(Retirement, WhatIsYoungerThanTheRuleStays) {
@@ -567,8 +588,12 @@ TEST_F(Retirement, AClosingJournalEndsItBetweenTwoSegmentsAndNothingIsHalfDone) 
   Custodian custodian(
       home_.journal(), home_.options().clock,
       [&](const Custodian::Act& act) {
-        closing.request_stop();  // while the first one is being recorded
-        return act(*journal_);
+        const std::uint64_t before = journal_->size();
+        auto done = act(*journal_);
+        if (journal_->size() > before) {
+          closing.request_stop();  // while the first one is being recorded
+        }
+        return done;
       },
       {}, closing.get_token());
   const json::object request{{"act", "retire"}, {"apply", true}, {"rules", {{"keep", 86'400 * 400}}}};
@@ -638,6 +663,33 @@ TEST_F(Retirement, AHoldThatIsSaidAgainDoesNotBecomeSmaller) {
   const std::array<Member, 3> members = {{{"first", "0"}, {"last", "22"}, {"stub", stub}}};
   ASSERT_TRUE(journal_->append_own("journal.retire", members));
   EXPECT_THAT(findings(), UnorderedElementsAre("hold-invalid", "retired-under-hold"));
+}
+
+TEST_F(Retirement, AnArchiveThatIsNotThereIsSaidOnceAndNothingIsRetired) {
+  grow(1 * day);
+  grow(401 * day);
+  const auto archive = home_.folder() / "archive";
+  const auto refused = retire(400 * day, true, {{"archive", archive.string()}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, FailureKind::missing);
+  EXPECT_THAT(refused.error().message, HasSubstr(archive.string()));
+  EXPECT_EQ(count("journal.retire"), 0U);
+  std::filesystem::create_directory(archive);
+  EXPECT_TRUE(retire(400 * day, true, {{"archive", archive.string()}}));
+  EXPECT_EQ(count("journal.retire"), 2U);
+}
+
+TEST_F(Retirement, AHoldOverWhatWasRetiredBeforeSaysSo) {
+  grow(401 * day);
+  ASSERT_TRUE(retire(400 * day));
+  const auto held = ask({{"act", "hold"}, {"hold", "case-1"}, {"first", 5}, {"last", 90}});
+  ASSERT_TRUE(held) << held.error().message;
+  const auto& gone = held->at("gone").as_array();
+  ASSERT_EQ(gone.size(), 1U);
+  EXPECT_EQ(gone.at(0).at("first").to_number<int>(), 5);
+  EXPECT_LT(gone.at(0).at("last").to_number<int>(), 90);
+  EXPECT_TRUE(
+      ask({{"act", "hold"}, {"hold", "case-2"}, {"first", 50}, {"last", 90}})->at("gone").as_array().empty());
 }
 
 }  // namespace

@@ -95,6 +95,35 @@ class Writers : public ::testing::Test {
   std::unique_ptr<Journal> journal_;
 };
 
+TEST_F(Writers, ARevocationThatIsAskedForAgainIsToldToBeDone) {
+  ASSERT_TRUE(enrol("vault", "writer", new_key()));
+  const json::object grant = granted("writer.revoke", {{"writer", "vault"}});
+  const json::object request{{"act", "revoke-writer"}, {"writer", "vault"}};
+  const auto done = ask(request, grant);
+  ASSERT_TRUE(done) << done.error().message;
+  const std::uint64_t before = journal_->size();
+  const auto again = ask(request, grant);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->at("seq"), done->at("seq"));
+  EXPECT_TRUE(again->at("already").as_bool());
+  EXPECT_EQ(journal_->size(), before);
+  // Whoever has the name now is somebody else, and the grant was used.
+  ASSERT_TRUE(enrol("vault", "writer", new_key()));
+  EXPECT_THAT(ask(request, grant).error().message, HasSubstr("used before"));
+}
+
+TEST_F(Writers, ANameIsOfAsciiAndWhoeverAsksForAnotherHearsWhatWouldBeRight) {
+  const std::uint64_t before = journal_->size();
+  for (const char* name : {"", "z\xC3\xBCrich", "v\xD0\xB0ult", "vault 1", "vault/1"}) {
+    const auto refused = enrol(name, "writer", new_key());
+    ASSERT_FALSE(refused) << name;
+    EXPECT_THAT(refused.error().message, HasSubstr("1 to 128 of the letters a to z")) << name;
+  }
+  EXPECT_FALSE(enrol(std::string(129, 'a'), "writer", new_key()));
+  EXPECT_EQ(journal_->size(), before);
+  EXPECT_TRUE(enrol(std::string(128, 'a'), "writer", new_key()));
+}
+
 TEST_F(Writers, AreEnrolledByAGrantUntilTheyAreRevokedByOne) {
   const std::string key = new_key();
   const auto enrolled = enrol("vault", "writer", key);
@@ -107,7 +136,7 @@ TEST_F(Writers, AreEnrolledByAGrantUntilTheyAreRevokedByOne) {
   book = read_enrolments(home_.journal()).value();
   EXPECT_EQ(book.find("vault"), nullptr);
   EXPECT_TRUE(book.all().at(0).revoked);
-  EXPECT_EQ(revoke("vault").error().kind, FailureKind::missing);
+  EXPECT_EQ(revoke("nobody").error().kind, FailureKind::missing);
   EXPECT_EQ(enrol("vault", "writer", key).error().kind, FailureKind::exists);
   EXPECT_TRUE(enrol("vault", "writer", new_key()));
   ASSERT_TRUE(journal_->close());

@@ -2,8 +2,10 @@
 
 #include "audit/journal/file.hpp"
 
+#include "audit/journal/lock.hpp"
 #include "tests/audit/support/home.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,6 +64,74 @@ TEST(Files, ALinkIsNotFollowedToWhatItLeadsTo) {
   std::filesystem::create_symlink(home.folder() / "kept", home.folder() / "link");
   EXPECT_FALSE(shred_file(home.folder() / "link"));
   EXPECT_EQ(content_of(home.folder() / "kept"), "kept");
+}
+
+TEST(Files, OfOnesOwnAreNoLinksAndNoPipes) {
+  const Home home(false);
+  const auto victim = home.folder() / "victim";
+  ASSERT_TRUE(create_file(victim, "content", 0600));
+  const auto link = home.folder() / "link";
+  std::filesystem::create_symlink(victim, link);
+  EXPECT_EQ(open_own(link, O_RDWR | O_CREAT).error().kind, FailureKind::tampered);
+  const auto dangling = home.folder() / "dangling";
+  std::filesystem::create_symlink(home.folder() / "nowhere", dangling);
+  EXPECT_FALSE(open_own(dangling, O_RDWR | O_CREAT));
+  EXPECT_FALSE(std::filesystem::exists(home.folder() / "nowhere"));
+  const auto pipe = home.folder() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(open_own(pipe, O_RDWR).error().kind, FailureKind::tampered);
+  EXPECT_EQ(open_to_read(pipe).error().kind, FailureKind::unreadable);
+  EXPECT_FALSE(shred_file(pipe));
+  EXPECT_TRUE(open_to_read(link));
+  EXPECT_TRUE(check_regular(home.folder() / "nowhere")) << "what is not there is nothing else either";
+}
+
+TEST(Files, TheLockIsNoOtherFile) {
+  const Home home;
+  const auto victim = home.folder() / "victim";
+  ASSERT_TRUE(create_file(victim, "content", 0600));
+  const auto lock = home.journal() / "lock";
+  std::filesystem::remove(lock);
+  std::filesystem::create_symlink(victim, lock);
+  const auto refused = Lock::acquire(home.journal());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, FailureKind::tampered);
+  EXPECT_EQ(content_of(victim), "content");
+}
+
+TEST(Files, LinksAreFollowedWhereRootOrTheirUserMadeThem) {
+  const Home home(false);
+  const auto file = home.folder() / "file";
+  ASSERT_TRUE(create_file(file, "content", 0600));
+  const auto link = home.folder() / "link";
+  const auto second = home.folder() / "second";
+  std::filesystem::create_symlink("file", link);
+  std::filesystem::create_symlink(link, second);
+  EXPECT_EQ(follow_links(second).value(), file);
+  EXPECT_EQ(follow_links(home.folder() / "nowhere").value(), home.folder() / "nowhere");
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::lchown(link.c_str(), somebody, somebody), 0);
+    EXPECT_EQ(follow_links(second).error().kind, FailureKind::tampered);
+  }
+  std::filesystem::remove(link);
+  std::filesystem::create_symlink(second, link);
+  EXPECT_FALSE(follow_links(second)) << "in a circle";
+}
+
+TEST(Files, RootFollowsNoLinkOfAnotherUserToAHeadOrAKeyring) {
+  Home home;
+  for (const auto& file : {home.head(), home.keyring()}) {
+    const auto moved = home.folder() / "moved";
+    std::filesystem::rename(file, moved);
+    std::filesystem::create_symlink(moved, file);
+    EXPECT_TRUE(Journal::open(home.options())) << "a link of one's own";
+    if (::geteuid() == 0) {  // nobody else can make a link another's
+      ASSERT_EQ(::lchown(file.c_str(), somebody, somebody), 0);
+      EXPECT_FALSE(Journal::open(home.options()));
+    }
+    std::filesystem::remove(file);
+    std::filesystem::rename(moved, file);
+  }
 }
 
 }  // namespace

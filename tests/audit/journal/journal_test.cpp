@@ -81,6 +81,66 @@ TEST(Journal, BatchesOfManySizesAreChainedSignedAndAcknowledged) {
   EXPECT_TRUE(holds(seen, receipts));
 }
 
+TEST(Journal, ABatchThatFormedIsTheSameAsOneThatCameWhole) {
+  Home home;
+  std::vector<Receipt> receipts;
+  {
+    auto journal = Journal::open(home.options()).value();
+    for (int i = 0; i < 5; ++i) {
+      auto event = testing::sample_event();
+      ASSERT_TRUE(journal->add(event));
+      home.time.advance(std::chrono::milliseconds(1));
+    }
+    EXPECT_EQ(journal->size(), 2U) << "nobody hears of it yet";
+    const auto note = journal->commit_added(receipts);
+    ASSERT_TRUE(note);
+    ASSERT_TRUE(journal->acknowledge(*note));
+    EXPECT_EQ(journal->size(), 7U);
+    const auto after = append(*journal, 2).value();
+    receipts.insert(receipts.end(), after.begin(), after.end());
+  }
+  const auto seen = inspect(home);
+  EXPECT_THAT(seen.faults, IsEmpty());
+  EXPECT_EQ(seen.entries.size(), 9U);
+  EXPECT_TRUE(holds(seen, receipts));
+}
+
+TEST(Journal, ABatchThatIsAbandonedWhileItFormsLeavesNothing) {
+  Home home;
+  std::vector<Receipt> receipts;
+  {
+    auto journal = Journal::open(home.options()).value();
+    auto event = testing::sample_event();
+    ASSERT_TRUE(journal->add(event));
+    journal->abandon();
+    EXPECT_FALSE(journal->commit_added(receipts));
+    receipts = append(*journal, 1).value();
+    EXPECT_EQ(receipts.at(0).seq, 2U);
+  }
+  const auto seen = inspect(home);
+  EXPECT_THAT(seen.faults, IsEmpty());
+  EXPECT_TRUE(holds(seen, receipts));
+}
+
+TEST(Journal, AFileThatIsReplacedWhileABatchFormsTakesNothingOfIt) {
+  Home home;
+  {
+    auto journal = Journal::open(home.options()).value();
+    auto event = testing::sample_event();
+    ASSERT_TRUE(journal->add(event));
+    std::filesystem::rename(home.segment(), home.folder() / "aside");
+    std::vector<Receipt> receipts;
+    const auto note = journal->commit_added(receipts);
+    ASSERT_FALSE(note);
+    EXPECT_THAT(note.error().message, HasSubstr("removed or renamed"));
+    std::filesystem::rename(home.folder() / "aside", home.segment());
+    ASSERT_TRUE(journal->reopen("it was put back"));
+  }
+  const auto seen = inspect(home);
+  EXPECT_THAT(seen.faults, IsEmpty());
+  EXPECT_EQ(seen.entries.size(), 3U) << "provision, open, recover";
+}
+
 TEST(Journal, ASecondWriterIsTurnedAwayAndToldWhoWrites) {
   Home home;
   const auto first = Journal::open(home.options()).value();
@@ -135,7 +195,7 @@ TEST(Journal, AJournalBehindHeadIsRefusedWithTheNumberOfMissingEntries) {
   EXPECT_EQ(journal.error().kind, FailureKind::tampered);
   EXPECT_THAT(error_of(journal), HasSubstr("The journal ends after 1 entry, but " + home.head().string() +
                                            " acknowledged 5: the newest 4 entries are missing"));
-  EXPECT_THAT(error_of(journal), HasSubstr("tallygate audit recover --grant"));
+  EXPECT_THAT(error_of(journal), HasSubstr("tallygate audit recover --journal " + home.journal().string()));
 }
 
 TEST(Journal, ALostWalIsNoticedByHead) {

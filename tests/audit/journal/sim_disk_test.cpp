@@ -5,6 +5,7 @@
 
 #include "audit/journal/journal.hpp"
 #include "audit/journal/segment.hpp"
+#include "audit/proof/verify.hpp"
 #include "tests/audit/support/home.hpp"
 #include "tests/support/seed.hpp"
 
@@ -34,7 +35,11 @@ using testing::SimDisk;
 
 constexpr unsigned commits = 500;
 constexpr int fold_frames = 60;
+// Commits do at least so many things to the disk each: write to the WAL, sync it, write head, sync it, and
+// fold now and then.
+constexpr unsigned operations_of_a_commit = 5;
 constexpr unsigned inspect_every = 16;  // of the lives that end here: an independent reader is slow
+constexpr unsigned verify_at = 8;       // of as many lives, another one: so is the verifier
 constexpr unsigned stop_after = 3;      // failures
 
 enum class Story {
@@ -80,12 +85,13 @@ class Sweep {
     options_.head_write = disk_.head_writer(home_.head());
   }
 
-  // How many lives ended otherwise.
+  // Begins a life for every chosen operation of the workload; how many lives ended otherwise.
   unsigned run() {
     open();
     if (!journal_) {
       return 0;
     }
+    const std::uint64_t first = disk_.operations();
     disk_.set_plan([this](std::uint64_t number, DiskOperation) { return fork_at(number); });
     for (unsigned i = 0; i < commits && failed_ < stop_after; ++i) {
       const bool committed = append(1 + random_() % 3 + (i % 97 == 96 ? 40 : 0));
@@ -95,12 +101,29 @@ class Sweep {
       }
       EXPECT_TRUE(committed && folded) << "commit " << i;
     }
+    const std::uint64_t end = disk_.operations();
     disk_.start();
-    look_through(true);
+    look_through(Look::by_an_independent_reader);
+    look_through_files(Look::by_the_verifier);
+    EXPECT_GE(end - first, commits * operations_of_a_commit);
+    EXPECT_EQ(lives_, chosen_before(end) - chosen_before(first)) << "of " << end - first << " operations";
     return lives_;
   }
 
  private:
+  enum class Look { quickly, by_an_independent_reader, by_the_verifier };
+
+  // How many operations before that one are chosen.
+  [[nodiscard]] std::uint64_t chosen_before(std::uint64_t number) const {
+    return (number + step_ - 1 - seed_ % step_) / step_;
+  }
+
+  [[nodiscard]] Look look_of_this_life() const {
+    return lives_ % inspect_every == 0           ? Look::by_an_independent_reader
+           : lives_ % inspect_every == verify_at ? Look::by_the_verifier
+                                                 : Look::quickly;
+  }
+
   void open() {
     auto opened = Journal::open(options_);
     EXPECT_TRUE(opened) << opened.error().message;
@@ -181,7 +204,7 @@ class Sweep {
     open();
     if (journal_) {
       EXPECT_TRUE(append(2));
-      look_through(lives_ % inspect_every == 0);
+      look_through(look_of_this_life());
     }
     std::fflush(nullptr);
     ::_exit(::testing::Test::HasFailure() ? 1 : 0);
@@ -254,7 +277,7 @@ class Sweep {
   }
 
   // Closes the journal and reads it.
-  void look_through(bool independently) {
+  void look_through(Look look) {
     const auto closed = journal_->close();
     EXPECT_TRUE(closed) << closed.error().message;
     journal_.reset();
@@ -280,17 +303,25 @@ class Sweep {
     for (const auto& [batch, count] : found) {
       EXPECT_EQ(count, offered_.at(batch)) << "batch " << batch << " is half there";
     }
-    if (independently) {
-      look_through_files();
+    if (look != Look::quickly) {
+      look_through_files(look);
     }
   }
 
-  void look_through_files() {
+  void look_through_files(Look look) {
     std::string folder = (home_.folder() / "seen-XXXXXX").string();
     ASSERT_NE(::mkdtemp(folder.data()), nullptr);
     disk_.write_out(home_.journal(), folder);
     disk_.write_out(home_.head().parent_path(), folder);
     const std::filesystem::path there(folder);
+    if (look == Look::by_the_verifier) {
+      const auto report = verify_journal(
+          {there, {home_.root().verify_key().key, {}}, there / home_.head().filename(), {}, {}, {}, 1, {}});
+      ASSERT_TRUE(report) << report.error().message;
+      EXPECT_TRUE(report->ok) << to_json(*report);
+      std::filesystem::remove_all(folder);
+      return;
+    }
     const auto seen = inspect(there / home_.segment().filename(), there / home_.head().filename(),
                               home_.root().verify_key());
     EXPECT_THAT(seen.faults, IsEmpty());
@@ -326,9 +357,7 @@ TEST_P(Disks, LoseNothingThatWasAcknowledgedWhereverOfFiveHundredCommitsItComes)
   SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   // A prime, so that samples fall on every kind of operation of a commit.
   const std::uint64_t step = tallygate::testing::test_full() ? 1 : 13;
-  const unsigned lives = Sweep(GetParam().story, seed, step).run();
-  RecordProperty("lives", std::to_string(lives));
-  EXPECT_GT(lives, commits / step);
+  RecordProperty("lives", std::to_string(Sweep(GetParam().story, seed, step).run()));
 }
 
 INSTANTIATE_TEST_SUITE_P(

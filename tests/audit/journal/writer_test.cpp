@@ -1,13 +1,20 @@
 #include "audit/journal/writer.hpp"
 
+#include "audit/journal/sqlite.hpp"
 #include "tests/audit/support/collector.hpp"
 #include "tests/audit/support/home.hpp"
+#include "tests/support/seed.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cerrno>
+#include <functional>
 #include <future>
+#include <random>
 #include <thread>
+#include <utility>
 
 namespace tallygate::audit {
 namespace {
@@ -374,6 +381,163 @@ TEST(Writer, ManyBatchesAreAcknowledgedInOrderWhileOthersAreCommitted) {
   for (const auto& [number, answer] : collector.all()) {
     EXPECT_EQ(answer.receipt.seq, number + 2) << "the order of submission is the order of the record";
   }
+}
+
+TEST(Writer, EveryoneOfACrowdIsAnsweredOnceWhateverFailsWhileABatchForms) {
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  Home home;
+  Collector collector;
+  auto options = home.options();
+  std::mt19937_64 random(seed);
+  std::mutex mutex;  // guards both
+  bool faulty = true;
+  bool locked_out = false;
+  options.head_write = [&, write = write_through()](int file, std::span<const char> block, std::int64_t at) {
+    const std::lock_guard lock(mutex);
+    return locked_out || (faulty && random() % 8 == 0) ? EIO : write(file, block, at);
+  };
+  WriterOptions limits;
+  limits.gather_from = 2;
+  limits.retry_min = std::chrono::milliseconds(1);
+  limits.retry_max = std::chrono::milliseconds(1);
+  constexpr unsigned producers = 16;
+  std::atomic<unsigned> taken{0};
+  std::atomic<bool> stop{false};
+  const auto set = [&mutex](bool& what, bool value) {
+    const std::lock_guard lock(mutex);
+    what = value;
+  };
+  auto journal = [&] {
+    for (;;) {  // an opening meets the same fault
+      auto opened = Journal::open(options);
+      if (opened) {
+        return std::move(*opened);
+      }
+    }
+  }();
+  {
+    Writer writer(std::move(journal), limits, collector);
+    std::vector<std::thread> threads;
+    for (unsigned p = 0; p < producers; ++p) {
+      threads.emplace_back([&, p] {
+        for (unsigned i = 0; !stop; ++i) {
+          const unsigned number = i * producers + p + 1;
+          if (!writer.submit(sample_event(), Collector::ticket(number), i % 3 != 0)) {
+            ++taken;
+            if (i % 3 != 0) {
+              collector.wait(number);
+            }
+          } else {
+            std::this_thread::yield();
+          }
+        }
+      });
+    }
+    // Somebody else keeps the file locked, and head fails meanwhile: a batch that forms and the one before it
+    // fail together.
+    for (int round = 0; round < 3; ++round) {
+      auto foreign = Database::open(home.segment(), SQLITE_OPEN_READWRITE).value();
+      sqlite3_busy_timeout(foreign.get(), 60'000);
+      ASSERT_TRUE(foreign.execute("BEGIN IMMEDIATE"));
+      set(locked_out, true);
+      const bool refused = eventually([&] { return !writer.health().good; });
+      ASSERT_TRUE(foreign.execute("ROLLBACK"));
+      set(locked_out, false);
+      ASSERT_TRUE(refused);
+      ASSERT_TRUE(eventually([&] {
+        writer.poke();
+        return writer.health().good;
+      }));
+    }
+    stop = true;
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+    set(faulty, false);
+    ASSERT_TRUE(eventually([&] {
+      writer.poke();
+      return writer.health().good && writer.health().queued == 0;
+    }));
+    ASSERT_FALSE(writer.submit(sample_event(), Collector::ticket(0), true));
+    ++taken;
+    EXPECT_EQ(collector.wait(0).outcome, Outcome::durable);
+  }
+  const auto answers = collector.all();
+  EXPECT_EQ(answers.size(), taken) << tallygate::testing::how_to_repeat(seed);
+  for (const auto& [number, answer] : answers) {
+    EXPECT_EQ(answer.times, 1) << number;
+  }
+  const auto seen = inspect(home);
+  EXPECT_THAT(seen.faults, IsEmpty()) << tallygate::testing::how_to_repeat(seed);
+  EXPECT_TRUE(holds(seen, collector.receipts())) << tallygate::testing::how_to_repeat(seed);
+}
+
+TEST(Writer, ABatchThatFailsWhileItFormsBesideOneThatIsNotAcknowledgedIsOverOnceBothAreRefused) {
+  Home home;
+  Gate gate;
+  Collector collector;
+  auto options = home.options();
+  options.head_write = gate.through();
+  // Runs on the writer's thread when a batch begins, once.
+  std::function<void()> at_begin;
+  bool armed = false;
+  std::mutex mutex;  // guards both
+  options.clock = [&, clock = options.clock] {
+    std::function<void()> now;
+    {
+      const std::lock_guard lock(mutex);
+      if (std::exchange(armed, false)) {
+        now = at_begin;
+      }
+    }
+    if (now) {
+      now();
+    }
+    return clock();
+  };
+  const auto arm = [&](std::function<void()> what) {
+    const std::lock_guard lock(mutex);
+    at_begin = std::move(what);
+    armed = true;
+  };
+  auto limits = patient();
+  limits.gather = std::chrono::hours(1);
+  Writer writer(Journal::open(options).value(), limits, collector);
+  auto foreign = Database::open(home.segment(), SQLITE_OPEN_READWRITE).value();
+  const auto both_fail = [&] {
+    ASSERT_TRUE(foreign.execute("BEGIN IMMEDIATE"));
+    gate.open(EIO);
+    for (unsigned i = 1; i <= 20; ++i) {
+      EXPECT_EQ(collector.wait(i).outcome, Outcome::unwritable);
+    }
+  };
+  gate.shut();
+  ASSERT_FALSE(writer.submit(sample_event(), Collector::ticket(0), true));
+  gate.wait_until_entered();
+  for (unsigned i = 1; i <= 20; ++i) {
+    ASSERT_FALSE(writer.submit(sample_event(), Collector::ticket(i), true));
+  }
+  arm([&] {  // the batch of twenty begins: a few of the next come, so that another thread acknowledges it
+    gate.shut();
+    for (unsigned i = 21; i <= 25; ++i) {
+      ASSERT_FALSE(writer.submit(sample_event(), Collector::ticket(i), true));
+    }
+    arm(both_fail);
+  });
+  gate.open();
+  for (unsigned i = 21; i <= 25; ++i) {
+    EXPECT_EQ(collector.wait(i).outcome, Outcome::unwritable);
+  }
+  ASSERT_TRUE(foreign.execute("ROLLBACK"));
+  gate.open();
+  ASSERT_TRUE(eventually([&] {
+    writer.poke();
+    return writer.health().good;
+  }));
+  ASSERT_FALSE(writer.submit(sample_event(), Collector::ticket(26), true));
+  EXPECT_EQ(collector.wait(26).outcome, Outcome::durable);
+  writer.close();
+  EXPECT_THAT(inspect(home).faults, IsEmpty());
 }
 
 TEST(Writer, CommitDurationsAreCountedInBuckets) {

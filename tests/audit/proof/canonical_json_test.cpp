@@ -1,6 +1,8 @@
 // RFC 8785 within the limits of journal.md §2: accepted forms, refused forms, order, round trips.
 #include "audit/journal/canonical_json.hpp"
 
+#include "tests/support/seed.hpp"
+
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
 
@@ -137,8 +139,8 @@ TEST(CanonicalJson, FindsTopLevelMembersOnTheWay) {
 }
 
 TEST(CanonicalJson, ReadsBackTheStringsThatItWrites) {
-  const std::uint64_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   std::mt19937_64 random(seed);
   const std::vector<std::string> pieces = {"a",
                                            "\"",
@@ -171,8 +173,8 @@ TEST(CanonicalJson, ReadsBackTheStringsThatItWrites) {
 
 // Whatever is accepted is JSON to another parser, and has no other spelling with the same length limits.
 TEST(CanonicalJson, AcceptsNothingThatAnotherParserRefuses) {
-  const std::uint64_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   std::mt19937_64 random(seed);
   const std::string start = R"({"a":[1,-20,"x\n\u0001",{"b":null}],"c":true,"d":"\\\"","e":{"f":{}}})";
   constexpr std::string_view alphabet = "{}[]\",:\\un0123456789-.eEtrfalsb \x01\x80\xC3";
@@ -195,8 +197,8 @@ TEST(CanonicalJson, AcceptsNothingThatAnotherParserRefuses) {
 // Texts of plain ASCII go another way than the rest: a character beyond it, added in front, must change
 // nothing else.
 TEST(CanonicalJson, JudgesPlainTextsLikeAllOthers) {
-  const std::uint64_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   std::mt19937_64 random(seed);
   const std::string start =
       R"({"a":[1,-20,"x y",{"b":null}],"c":true,"d":"longer than sixteen bytes, and than)" +
@@ -229,6 +231,36 @@ TEST(CanonicalJson, JudgesPlainTextsLikeAllOthers) {
     ASSERT_EQ(boost::json::serialize(boost::json::parse(plain)), plain);
   }
   EXPECT_GT(accepted, 100);
+}
+
+TEST(CanonicalJson, JudgesAnyNumberOfStringsAlike) {
+  for (const std::size_t strings : {0U, 1U, 31U, 32U, 33U, 900U, 1'000U, 1'023U, 1'024U, 1'025U, 5'000U}) {
+    std::string list;
+    for (std::size_t i = 0; i < strings; ++i) {
+      list += i == 0 ? "\"\"" : ",\"\"";
+    }
+    const std::string text = "{\"list\":[" + list + "],\"name\":1}";
+    std::vector<WantedMember> wanted = {{"list", {}}, {"name", {}}};
+    ASSERT_FALSE(check_canonical_object(text, wanted)) << strings;
+    EXPECT_EQ(wanted[0].json.size(), list.size() + 2);
+    EXPECT_EQ(wanted[1].json, "1");
+    for (const std::string& bad : {text.substr(0, text.size() - 1), text + "\"", text + "}"}) {
+      EXPECT_TRUE(check_canonical_object(bad, wanted)) << strings;
+    }
+  }
+}
+
+// Names of one letter after another: of one length, one the beginning of the other, and twice the same.
+TEST(CanonicalJson, OrdersPlainNamesByTheirBytes) {
+  const std::vector<std::string> names = {"", "A", "a", "aa", "aab", "ab", "b", "ba", "~"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    for (std::size_t j = 0; j < names.size(); ++j) {
+      const std::string text = "{\"" + names[i] + "\":1,\"" + names[j] + "\":[2]}";
+      std::vector<WantedMember> wanted = {{names[i], {}}};
+      EXPECT_EQ(!check_canonical_object(text, wanted), i < j) << text;
+      EXPECT_TRUE(i >= j || wanted[0].json == "1") << text;
+    }
+  }
 }
 
 TEST(CanonicalJson, KnowsUtf8) {

@@ -11,6 +11,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -160,6 +162,78 @@ TEST_F(EntryProof, WhereNothingCanBeWrittenMemoryWillDo) {
   journal_.write();
   std::filesystem::create_directory(index());  // no file can take its place
   EXPECT_TRUE(check(proof_of(5)));
+}
+
+// Writing is forbidden to whoever runs this; root becomes somebody else, who may read.
+class ReadOnly {
+ public:
+  explicit ReadOnly(const std::filesystem::path& folder) : folder_(folder) {
+    namespace fs = std::filesystem;
+    fs::permissions(folder.parent_path(), fs::perms(0755));
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      fs::permissions(entry.path(), fs::perms(0444));
+    }
+    fs::permissions(folder, fs::perms(0555));
+    EXPECT_EQ(was_ == 0 ? ::seteuid(somebody) : 0, 0);
+  }
+  ReadOnly(const ReadOnly&) = delete;
+  ReadOnly& operator=(const ReadOnly&) = delete;
+  ~ReadOnly() {
+    EXPECT_EQ(was_ == 0 ? ::seteuid(was_) : 0, 0);
+    std::filesystem::permissions(folder_, std::filesystem::perms(0755));
+  }
+  static constexpr uid_t somebody = 12'345;
+
+ private:
+  std::filesystem::path folder_;
+  uid_t was_ = ::geteuid();
+};
+
+TEST_F(EntryProof, AnIndexThatCannotBeWrittenIsGoneOnFromInMemory) {
+  journal_.requests(300);
+  journal_.write();
+  proof_of(5);
+  journal_.requests(50);
+  journal_.write();
+  const ReadOnly folder(journal_.folder);
+  const auto proven = check(proof_of(320));
+  ASSERT_TRUE(proven) << proven.error().message;
+  EXPECT_EQ(proven->body, journal_.bodies[320]);
+}
+
+TEST_F(EntryProof, AnIndexWhoseFileIsTakenAwayGoesOnInMemory) {
+  journal_.requests(300);
+  journal_.write();
+  auto reader = JournalReader::open(journal_.folder).value();
+  auto tree = TreeIndex::open(journal_.folder).value();
+  ASSERT_TRUE(tree.extend(reader, 100));
+  std::filesystem::remove(index());
+  const auto extended = tree.extend(reader, 300);
+  ASSERT_TRUE(extended) << extended.error().message;
+  EXPECT_EQ(to_hex(tree.root(300).value()), reference::hex(reference::tree_root(journal_.bodies, 300)));
+}
+
+TEST_F(EntryProof, ALinkInPlaceOfTheIndexIsNotFollowed) {
+  journal_.requests(20);
+  journal_.write();
+  const auto nowhere = folder_.path / "nowhere";
+  std::filesystem::create_symlink(nowhere, index());
+  EXPECT_TRUE(check(proof_of(5)));
+  EXPECT_FALSE(std::filesystem::exists(nowhere));
+  EXPECT_FALSE(std::filesystem::is_symlink(index()));
+}
+
+TEST_F(EntryProof, AnIndexThatRootMakesBelongsToWhomTheFolderBelongsTo) {
+  journal_.requests(20);
+  journal_.write();
+  const bool root = ::geteuid() == 0;
+  if (root) {
+    ASSERT_EQ(::chown(journal_.folder.c_str(), ReadOnly::somebody, ReadOnly::somebody), 0);
+  }
+  proof_of(5);
+  struct stat status{};
+  ASSERT_EQ(::stat(index().c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, root ? ReadOnly::somebody : ::geteuid());
 }
 
 TEST_F(EntryProof, TheIndexHoldsTheTreesNodes) {

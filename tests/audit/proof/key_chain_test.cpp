@@ -210,6 +210,18 @@ TEST_F(KeyChains, WithoutAKeyThatCountsThereIsNoProof) {
   EXPECT_THAT(proof.error().message, HasSubstr("revoked"));
 }
 
+TEST_F(KeyChains, AfterARevocationAKeyThatAGrantNamesProvesAllThatWentBefore) {
+  journal_.requests(8);
+  const std::string vkey = journal_.key().vkey();
+  journal_.rotate("second");
+  journal_.requests(8);
+  journal_.revoke(vkey, 7, "n1");
+  journal_.rotate_by_grant("third", "n2");
+  journal_.requests(4);
+  EXPECT_EQ(why_not(proof_of(12)), "it holds");
+  EXPECT_EQ(why_not(proof_of(journal_.bodies.size() - 1)), "it holds");
+}
+
 TEST_F(KeyChains, ARevocationThatWasNotGrantedTakesNothingAway) {
   journal_.requests(8);
   journal_.add("key.revoke", {{"key", "\"" + journal_.key().vkey() + "\""}, {"size", "5"}});

@@ -1,10 +1,12 @@
 // The small parts of the verifier: times, ids, findings, roots of prefixes, head blocks.
 #include "audit/journal/folder.hpp"
+#include "audit/journal/uuid.hpp"
 #include "audit/proof/anchors.hpp"
 #include "audit/proof/checkpoint_check.hpp"
 #include "audit/proof/entry_facts.hpp"
 #include "audit/proof/findings.hpp"
 #include "audit/proof/unique_ids.hpp"
+#include "tests/support/seed.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -29,6 +31,39 @@ TEST(EntryTime, IsReadInItsOneForm) {
         "1969-12-31T23:59:59.000000000Z", "2026-01-31T23:59:59.1234567890"}) {
     EXPECT_FALSE(parse_entry_time(bad)) << bad;
   }
+}
+
+TEST(EntryTime, HasDigitsAndMarksInTheirPlaces) {
+  const std::string good = "2022-02-22T02:02:02.222222222Z";
+  ASSERT_TRUE(parse_entry_time(good));
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    const bool digit = good[at] >= '0' && good[at] <= '9';
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string other = good;
+      other[at] = static_cast<char>(byte);
+      const bool fits = digit ? byte >= '0' && byte <= '9' : other == good;
+      ASSERT_TRUE(fits || !parse_entry_time(other)) << other;
+    }
+  }
+}
+
+TEST(EntryId, IsAUuidOfVersionSevenAndNothingElse) {
+  const std::string good = "01890a5d-ac96-774b-bcce-b302099a8057";
+  ASSERT_EQ(to_hex(uuid7_bytes(good).value()), "01890a5dac96774bbcceb302099a8057");
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string other = good;
+      other[at] = static_cast<char>(byte);
+      const bool is_digit = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
+      const bool fits = good[at] == '-' ? byte == '-'
+                        : at == 14      ? byte == '7'
+                        : at == 19      ? byte == '8' || byte == '9' || byte == 'a' || byte == 'b'
+                                        : is_digit;
+      ASSERT_EQ(uuid7_bytes(other).has_value(), fits) << other;
+    }
+  }
+  EXPECT_FALSE(uuid7_bytes(good + "0"));
+  EXPECT_FALSE(uuid7_bytes(good.substr(1)));
 }
 
 std::string entry_text(const std::string& from = "", const std::string& to = "") {
@@ -56,7 +91,8 @@ TEST(EntryFacts, AreReadFromAWholeEntry) {
 
 TEST(EntryFacts, EveryCommonMemberIsNeededInItsForm) {
   const std::vector<std::pair<std::string, std::string>> changes = {
-      {"\"v\":1", "\"v\":2"},
+      {"\"v\":1", "\"v\":\"1\""},
+      {"\"v\":1", "\"v\":0"},
       {"\"v\":1", "\"w\":1"},
       {"\"seq\":7", "\"seq\":-7"},
       {"\"seq\":7", "\"seq\":\"7\""},
@@ -78,11 +114,14 @@ TEST(EntryFacts, EveryCommonMemberIsNeededInItsForm) {
     EXPECT_STREQ(entry.error().what, "entry-malformed");
   }
   EXPECT_FALSE(read_entry(""));
+  const auto later = read_entry(entry_text("\"v\":1", "\"v\":2"));
+  ASSERT_FALSE(later);
+  EXPECT_STREQ(later.error().what, "entry-version");
 }
 
 TEST(UniqueIds, FindEveryRepetitionHoweverFarApartInBoundedMemory) {
-  const std::uint64_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   std::mt19937_64 random(seed);
   for (const std::size_t held_max : {std::size_t{50}, std::size_t{100'000}}) {
     UniqueIds ids(held_max);

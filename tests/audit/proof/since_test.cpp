@@ -231,7 +231,7 @@ TEST_F(Since, ACheckpointWhoseKeyWasRevokedFromASmallerSizeSettlesNothing) {
   journal_.requests(before, 1'000);
   trust(journal_.notes.back().bytes);
   const std::string stolen = journal_.key().vkey();
-  journal_.rotate("second");
+  journal_.rotate_by_grant("second", "n0");
   journal_.revoke(stolen, 9'000, "n1");
   journal_.write();
   const VerifyReport report = verify();

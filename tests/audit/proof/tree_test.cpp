@@ -1,6 +1,8 @@
 // The RFC 6962 tree against known answers and against a direct reading of the RFC's recursions.
 #include "audit/journal/tree.hpp"
 
+#include "tests/support/seed.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -77,6 +79,21 @@ TEST(Tree, HashesLeavesAndNodesAsRfc6962Does) {
   sha.begin();
   sha.add("\x01N123N456");
   EXPECT_EQ(hex(sha.finish()), "aa217fe888e47007fa15edab33c2b492a722cb106c64667fc2b044444de66bbb");
+}
+
+TEST(Tree, ANodeIsTheHashOfItsMarkAndBothChildren) {
+  Sha256 sha;
+  Digest left = sha.digest("left");
+  Digest right = sha.digest("right");
+  for (int round = 0; round < 1'000; ++round) {
+    std::string bytes = "\x01";
+    bytes.append(left.begin(), left.end());
+    bytes.append(right.begin(), right.end());
+    const Digest node = sha.node(left, right);
+    ASSERT_EQ(node, sha.digest(bytes));
+    left = right;
+    right = node;
+  }
 }
 
 TEST(Tree, EveryRootUpTo130LeavesIsTheReferenceOne) {
@@ -169,8 +186,8 @@ TEST(Tree, AConsistencyProofOfAnotherHistoryDoesNotVerify) {
 }
 
 TEST(Tree, SubtreesInAlignedRangesGiveTheRootOfTheirLeaves) {
-  const std::uint64_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   std::mt19937_64 random(seed);
   const std::vector<Digest> leaves = one_byte_leaves(256);
   Sha256 sha;
@@ -224,6 +241,16 @@ TEST(Hash, ReadsOnlyTheHexThatItWrites) {
   EXPECT_FALSE(digest_from_hex(upper));
   EXPECT_FALSE(digest_from_hex(text.substr(1)));
   EXPECT_FALSE(digest_from_hex(text + "0"));
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string other = text;
+      other[at] = static_cast<char>(byte);
+      const auto read = digest_from_hex(other);
+      const bool is_digit = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
+      ASSERT_EQ(read.has_value(), is_digit) << other;
+      ASSERT_TRUE(!read || to_hex(*read) == other) << other;
+    }
+  }
   std::array<char, 64> out{};
   write_hex(digest, out);
   EXPECT_EQ(std::string_view(out.data(), out.size()), text);

@@ -2,6 +2,7 @@
 
 #include "audit/sealing/sealer.hpp"
 
+#include "audit/journal/sqlite_memory.hpp"
 #include "audit/journal/uuid.hpp"
 #include "audit/sealing/unsealer.hpp"
 #include "audit/search/reader.hpp"
@@ -196,6 +197,37 @@ TEST_F(Sealing, WhatWaitsAtTheEndIsStillRecorded) {
   EXPECT_EQ(submit(2, "newcomer").value()->outcome, Outcome::closed);
 }
 
+TEST_F(Sealing, WhoHasNoNameIsSealedUnderAnotherKeyInEachSegment) {
+  start();
+  const auto subject_at = [&](std::uintptr_t number) {
+    const std::string id = time_uuid(system_clock()()).value();
+    const std::array<Member, 2> members = {
+        {{"actor", R"({"method":"anonymous"})"}, {"client", R"({"address":"192.0.2.7"})"}}};
+    EXPECT_FALSE(sealer_->submit({"access.allow", id, members}, Collector::ticket(number), true).value());
+    const auto answer = collector_.wait(number);
+    EXPECT_EQ(answer.outcome, Outcome::durable);
+    return read_seal(body(answer.receipt.seq)).value().subject;
+  };
+  const auto seal = [this] {
+    ASSERT_TRUE(writer_->perform([](Journal& journal) -> Result<std::string> {
+      EXPECT_TRUE(journal.seal());
+      return std::string();
+    }));
+  };
+  const std::string first = subject_at(1);
+  EXPECT_EQ(subject_at(2), first);
+  seal();
+  const std::string second = subject_at(3);
+  EXPECT_NE(second, first);
+  stop();
+  start();
+  EXPECT_EQ(subject_at(4), second) << "as long as the segment lasts";
+  EXPECT_EQ(unsealer().subject_of("").value(), std::nullopt) << "no name leads to either";
+  EXPECT_TRUE(unsealer().knows(first).value());
+  seal();
+  EXPECT_NE(subject_at(5), second);
+}
+
 TEST_F(Sealing, AnErasedPersonsKeyIsNowhereInMemory) {
   start();
   std::uintptr_t number = 0;
@@ -216,6 +248,37 @@ TEST_F(Sealing, AnErasedPersonsKeyIsNowhereInMemory) {
     return std::string();
   }));
   EXPECT_EQ(key.in_memory(), 0U);
+}
+
+TEST_F(Sealing, AnErasedPersonsWrappedKeyIsNowhereInMemoryEither) {
+  ASSERT_EQ(sqlite3_shutdown(), SQLITE_OK);
+  ASSERT_TRUE(wipe_sqlite_memory());
+  start();
+  std::uintptr_t number = 0;
+  for (const char* who : {"mallory", "trent", "mallory"}) {
+    ASSERT_FALSE(submit(++number, who).value());
+    ASSERT_EQ(collector_.wait(number).outcome, Outcome::durable);
+  }
+  const std::string uuid = unsealer().subject_of("mallory").value().value();
+  std::optional<Needle> wrapped;
+  {
+    auto database = Database::open(home_.keyring(), SQLITE_OPEN_READONLY).value();
+    auto row = database.prepare("SELECT wrapped FROM subject_key WHERE uuid = ?").value();
+    row.bind(1, std::string_view(uuid));
+    ASSERT_EQ(row.step(), SQLITE_ROW);
+    wrapped.emplace(row.blob(0));
+    EXPECT_GE(wrapped->in_memory(), 1U) << "the scan finds what is there";
+  }
+  ASSERT_TRUE(writer_->perform([&](Journal& journal) -> Result<std::string> {
+    const std::string member = '"' + uuid + '"';
+    const std::array<Member, 1> members = {{{"subject", member}}};
+    EXPECT_TRUE(journal.begin_erasure(uuid));
+    EXPECT_TRUE(journal.append_own("journal.erase", members));
+    EXPECT_TRUE(journal.settle_erasures());
+    sealer_->forget(uuid);
+    return std::string();
+  }));
+  EXPECT_EQ(wrapped->in_memory(), 0U);
 }
 
 // The event names somebody whose key is at hand, and a newcomer, for whom it has to wait.

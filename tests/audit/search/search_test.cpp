@@ -236,12 +236,22 @@ TEST(Stats, CountByKindUserRouteAndDayWithABound) {
   EXPECT_EQ(stats.days().at("2026-01-31"), 2U);
   for (std::size_t i = 0; i < stats_values_max + 5; ++i) {
     EntryRow other;
-    other.user = "user" + std::to_string(i);
+    other.person = "user" + std::to_string(i);
     stats.add(other);
   }
   EXPECT_LE(stats.users().size(), stats_values_max + 1);
   EXPECT_GE(stats.users().at("(others)"), 5U);
   EXPECT_EQ(largest(stats.routes(), 1).front(), (std::pair<std::string, std::uint64_t>{"wiki", 2U}));
+}
+
+TEST(Stats, APersonIsCountedOnceWhateverAnEntryCallsThem) {
+  Stats stats;
+  for (const char* body : {R"({"actor":{"email":"admin@localhost","method":"local","subject":"admin"}})",
+                           R"({"actor":{"method":"token","subject":"admin"}})",
+                           R"({"actor":{"method":"local","user":"admin"}})", R"({"user":"admin"})"}) {
+    stats.add(row_of(1, boost::json::parse(body)));
+  }
+  EXPECT_EQ(stats.users(), (Stats::Counts{{"admin", 4}}));
 }
 
 TEST(Escape, NothingRecordedMovesTheCursorOrTurnsText) {

@@ -9,6 +9,7 @@
 #   TALLYGATE_RULES        rules in the policy, 3 without it: the others are for paths nobody asks for
 #   TALLYGATE_ACKNOWLEDGE  before_upstream (without it), before_response or queued
 #   TALLYGATE_END          true (without it) or false: whether the end of each request is an entry as well
+#   TALLYGATE_PUBLIC       true: everybody may do everything below /public
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 binary=${TALLYGATE_BIN:-$here/../../../build/release/bin/tallygate}
@@ -49,6 +50,9 @@ for number in range(others):
     roles[name] = {}
     bindings.append({"role": name, "groups": [name]})
     rules.append({"id": name, "effect": "allow", "roles": [name], "resources": [name], "methods": ["any"]})
+if env.get("TALLYGATE_PUBLIC") == "true":
+    resources["public"] = {"hosts": hosts, "paths": ["/public/**"]}
+    rules.append({"id": "public", "effect": "allow", "roles": ["everyone"], "resources": ["public"], "methods": ["any"]})
 policy = {"version": 1, "policy": "benchmark", "roles": roles, "bindings": bindings, "resources": resources, "rules": rules}
 (site / "policy.yaml").write_text(json.dumps(policy))
 

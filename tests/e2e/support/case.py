@@ -50,7 +50,7 @@ class SiteCase(unittest.TestCase):
         """The one decision in the record that belongs to an answer."""
         found = [entry for entry in (entries if entries is not None else journal.entries(site.journal))
                  if entry["kind"] in ("access.allow", "access.deny")
-                 and entry.get("request", {}).get("id") == answer.request_id]
+                 and entry["id"] == answer.request_id]
         self.assertEqual(len(found), 1, f"decisions for request {answer.request_id}: {found}")
         return found[0]
 

@@ -54,7 +54,7 @@ def by_request_id(folder):
     found = {}
     for entry in entries(folder):
         if entry["kind"] in ("access.allow", "access.deny"):
-            found.setdefault(entry["request"]["id"], []).append(entry)
+            found.setdefault(entry["id"], []).append(entry)
     return found
 
 

@@ -48,11 +48,16 @@ class Pki:
                 "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign",
                 "-out", self.path(f"{name}.pem"))
 
-    def _leaf(self, name, alternatives, usage, authority="ca"):
+    def server(self, name, subject, alternatives=None):
+        """A certificate for a server whose names are just these: `name`.pem and `name`.key."""
+        self._leaf(name, alternatives, "serverAuth", subject=subject)
+
+    def _leaf(self, name, alternatives, usage, authority="ca", subject=None):
         self._key(name)
-        request = openssl("req", "-new", "-key", self.path(f"{name}.key"), "-subj", f"/CN=test {name}")
+        request = openssl("req", "-new", "-key", self.path(f"{name}.key"), "-subj", f"/CN={subject or f'test {name}'}")
         extensions = self.root / f"{name}.ext"
-        extensions.write_text(f"subjectAltName={alternatives}\nextendedKeyUsage={usage}\n"
+        names = f"subjectAltName={alternatives}\n" if alternatives else ""
+        extensions.write_text(f"{names}extendedKeyUsage={usage}\n"
                               "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n")
         openssl("x509", "-req", "-CA", self.path(f"{authority}.pem"), "-CAkey", self.path(f"{authority}.key"),
                 "-days", "2", "-extfile", extensions, "-out", self.path(f"{name}.pem"), stdin=request)

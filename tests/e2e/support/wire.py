@@ -193,11 +193,12 @@ def client_context(pki, version=None, certificate=None):
 class Client(Reader):
     """One TLS connection to a gateway."""
 
-    def __init__(self, pki, port, host=HOST, context=None, timeout=TIMEOUT_S, source=None):
+    def __init__(self, pki, port, host=HOST, context=None, timeout=TIMEOUT_S, source=None,
+                 session=None):
         plain = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=source and (source, 0))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            tls = (context or client_context(pki)).wrap_socket(plain, server_hostname=host)
+            tls = (context or client_context(pki)).wrap_socket(plain, server_hostname=host, session=session)
         except BaseException:
             plain.close()
             raise

@@ -65,6 +65,12 @@ TEST(FloodRecord, ANetworkIsNamedAsSuch) {
             std::string::npos);
 }
 
+TEST(FloodRecord, TheBeginningOfASuppressionSaysSo) {
+  Suppressed sum = flood("192.0.2.7");
+  sum.begins = true;
+  EXPECT_EQ(text_of_sum(sum).find(R"({"begins":true,"client":)"), 0U);
+}
+
 TEST(FloodRecord, SourcesWithoutRoomAreMarkedAndNotNamed) {
   const std::string text = text_of_sum(flood(nullptr));
   EXPECT_EQ(text.find("client"), std::string::npos);

@@ -1,5 +1,7 @@
 #include "gateway/access/floods.hpp"
 
+#include "tests/support/seed.hpp"
+
 #include <gtest/gtest.h>
 
 #include <array>
@@ -24,6 +26,19 @@ FloodEvent event(std::string_view client, std::string_view reason = "login", std
   return {*policy::parse_address(client), "access.deny", reason, user};
 }
 
+/// Admits as a gateway whose record takes everything does; whether the refusal is recorded as others are.
+bool recorded(Floods& floods, const FloodEvent& refusal, FloodTime now,
+              std::vector<Suppressed>* begun = nullptr) {
+  const Admitted admitted = floods.admit(refusal, now);
+  if (admitted.what == Admission::begin) {
+    floods.began(refusal.client, admitted.window);
+    if (begun != nullptr) {
+      begun->push_back(flood_begins(refusal, floods.limits(), now.time));
+    }
+  }
+  return admitted.what == Admission::record;
+}
+
 std::uint64_t total(const std::vector<Suppressed>& sums) {
   std::uint64_t count = 0;
   for (const Suppressed& sum : sums) {
@@ -35,11 +50,12 @@ std::uint64_t total(const std::vector<Suppressed>& sums) {
 TEST(Floods, OneSourceIsCountedBeyondItsLimitAndAnotherIsNot) {
   Floods floods({10s, 3});
   for (int i = 0; i < 3; ++i) {
-    EXPECT_TRUE(floods.admit(event("192.0.2.1"), at(0ms)));
+    EXPECT_TRUE(recorded(floods, event("192.0.2.1"), at(0ms)));
   }
-  EXPECT_FALSE(floods.admit(event("192.0.2.1"), at(1s)));
-  EXPECT_FALSE(floods.admit(event("192.0.2.1", "bare-lf"), at(3s)));
-  EXPECT_TRUE(floods.admit(event("192.0.2.2"), at(3s)));
+  EXPECT_FALSE(recorded(floods, event("192.0.2.1"), at(500ms)));
+  EXPECT_FALSE(recorded(floods, event("192.0.2.1"), at(1s)));
+  EXPECT_FALSE(recorded(floods, event("192.0.2.1", "bare-lf"), at(3s)));
+  EXPECT_TRUE(recorded(floods, event("192.0.2.2"), at(3s)));
   EXPECT_TRUE(floods.due(at(9'999ms).tick).empty());
   const auto sums = floods.due(at(10s).tick);
   ASSERT_EQ(sums.size(), 1U);
@@ -50,18 +66,19 @@ TEST(Floods, OneSourceIsCountedBeyondItsLimitAndAnotherIsNot) {
   EXPECT_EQ(sums[0].reasons.at({"access.deny", "login"}), 1U);
   EXPECT_EQ(sums[0].reasons.at({"access.deny", "bare-lf"}), 1U);
   EXPECT_EQ(sums[0].limits.entries, 3U);
-  EXPECT_TRUE(floods.admit(event("192.0.2.1"), at(10s))) << "a new window";
+  EXPECT_TRUE(recorded(floods, event("192.0.2.1"), at(10s))) << "a new window";
   EXPECT_TRUE(floods.due(at(60s).tick).empty()) << "nothing was counted in it";
 }
 
 TEST(Floods, ANetworkOfIPv6IsOneSource) {
   Floods floods({10s, 1});
-  EXPECT_TRUE(floods.admit(event("2001:db8:0:1::1"), at(0ms)));
-  EXPECT_FALSE(floods.admit(event("2001:db8:0:1:ffff::2"), at(0ms)));
-  EXPECT_TRUE(floods.admit(event("2001:db8:0:2::1"), at(0ms)));
-  EXPECT_TRUE(floods.admit(event("::1"), at(0ms)));
-  EXPECT_TRUE(floods.admit(event("10.0.0.1"), at(0ms))) << "no IPv4 address lies in ::/64";
-  EXPECT_TRUE(floods.admit(event("10.0.0.2"), at(0ms)));
+  EXPECT_TRUE(recorded(floods, event("2001:db8:0:1::1"), at(0ms)));
+  EXPECT_FALSE(recorded(floods, event("2001:db8:0:1:ffff::2"), at(0ms)));
+  EXPECT_FALSE(recorded(floods, event("2001:db8:0:1:ffff::3"), at(0ms)));
+  EXPECT_TRUE(recorded(floods, event("2001:db8:0:2::1"), at(0ms)));
+  EXPECT_TRUE(recorded(floods, event("::1"), at(0ms)));
+  EXPECT_TRUE(recorded(floods, event("10.0.0.1"), at(0ms))) << "no IPv4 address lies in ::/64";
+  EXPECT_TRUE(recorded(floods, event("10.0.0.2"), at(0ms)));
   const auto sums = floods.all();
   ASSERT_EQ(sums.size(), 1U);
   EXPECT_EQ(policy::to_string(*sums[0].source), "2001:db8:0:1::/64");
@@ -70,65 +87,70 @@ TEST(Floods, ANetworkOfIPv6IsOneSource) {
 TEST(Floods, SourcesBeyondTheTablesRoomShareOneSum) {
   Floods floods({10s, 2}, 4);
   for (int i = 0; i < 4; ++i) {
-    EXPECT_TRUE(floods.admit(event("192.0.2." + std::to_string(i)), at(0ms)));
+    EXPECT_TRUE(recorded(floods, event("192.0.2." + std::to_string(i)), at(0ms)));
   }
-  EXPECT_TRUE(floods.admit(event("198.51.100.1"), at(0ms)));
-  EXPECT_TRUE(floods.admit(event("198.51.100.2"), at(0ms)));
-  EXPECT_FALSE(floods.admit(event("198.51.100.3"), at(0ms)));
-  EXPECT_TRUE(floods.admit(event("192.0.2.1"), at(0ms))) << "those in the table keep their own limit";
+  EXPECT_TRUE(recorded(floods, event("198.51.100.1"), at(0ms)));
+  EXPECT_TRUE(recorded(floods, event("198.51.100.2"), at(0ms)));
+  EXPECT_FALSE(recorded(floods, event("198.51.100.3"), at(0ms)));
+  EXPECT_FALSE(recorded(floods, event("198.51.100.4"), at(0ms))) << "one beginning is enough for all of them";
+  EXPECT_TRUE(recorded(floods, event("192.0.2.1"), at(0ms))) << "those in the table keep their own limit";
   const auto sums = floods.due(at(10s).tick);
   ASSERT_EQ(sums.size(), 1U);
   EXPECT_FALSE(sums[0].source);
   EXPECT_EQ(sums[0].count, 1U);
-  EXPECT_TRUE(floods.admit(event("198.51.100.1"), at(11s)));
+  EXPECT_TRUE(recorded(floods, event("198.51.100.1"), at(11s)));
 }
 
 TEST(Floods, ASumInTheMiddleOfAWindowGivesNoNewLimit) {
   Floods floods({10s, 1});
-  EXPECT_TRUE(floods.admit(event("192.0.2.1"), at(0ms)));
-  EXPECT_FALSE(floods.admit(event("192.0.2.1"), at(1s)));
+  EXPECT_TRUE(recorded(floods, event("192.0.2.1"), at(0ms)));
+  EXPECT_FALSE(recorded(floods, event("192.0.2.1"), at(1s)));
+  EXPECT_FALSE(recorded(floods, event("192.0.2.1"), at(1s)));
   EXPECT_EQ(total(floods.all()), 1U);
-  EXPECT_FALSE(floods.admit(event("192.0.2.1"), at(2s)));
+  EXPECT_FALSE(recorded(floods, event("192.0.2.1"), at(2s)));
   EXPECT_EQ(total(floods.all()), 1U);
   EXPECT_EQ(total(floods.all()), 0U);
 }
 
 TEST(Floods, WhileASumWaitsToBeRecordedNothingElseIsOnlyCounted) {
   Floods floods({10s, 1});
-  EXPECT_TRUE(floods.admit(event("192.0.2.1"), at(0ms)));
-  EXPECT_FALSE(floods.admit(event("192.0.2.1"), at(0ms)));
+  EXPECT_TRUE(recorded(floods, event("192.0.2.1"), at(0ms)));
+  EXPECT_FALSE(recorded(floods, event("192.0.2.1"), at(0ms)));
+  EXPECT_FALSE(recorded(floods, event("192.0.2.1"), at(0ms)));
   floods.give_back(floods.due(at(10s).tick));
-  EXPECT_TRUE(floods.admit(event("192.0.2.2"), at(10s)));
-  EXPECT_TRUE(floods.admit(event("192.0.2.2"), at(10s)));
+  EXPECT_TRUE(recorded(floods, event("192.0.2.2"), at(10s)));
+  EXPECT_TRUE(recorded(floods, event("192.0.2.2"), at(10s)));
   EXPECT_EQ(total(floods.due(at(11s).tick)), 1U) << "given out again";
-  EXPECT_TRUE(floods.admit(event("192.0.2.2"), at(11s)));
-  EXPECT_FALSE(floods.admit(event("192.0.2.2"), at(11s)));
+  EXPECT_TRUE(recorded(floods, event("192.0.2.2"), at(11s)));
+  EXPECT_FALSE(recorded(floods, event("192.0.2.2"), at(11s)));
 }
 
 TEST(Floods, AfterTheCloseEverythingIsRecorded) {
   Floods floods({10s, 1});
-  EXPECT_TRUE(floods.admit(event("192.0.2.1"), at(0ms)));
-  EXPECT_FALSE(floods.admit(event("192.0.2.1"), at(0ms)));
+  EXPECT_TRUE(recorded(floods, event("192.0.2.1"), at(0ms)));
+  EXPECT_FALSE(recorded(floods, event("192.0.2.1"), at(0ms)));
+  EXPECT_FALSE(recorded(floods, event("192.0.2.1"), at(0ms)));
   EXPECT_EQ(total(floods.close()), 1U);
-  EXPECT_TRUE(floods.admit(event("192.0.2.1"), at(0ms)));
+  EXPECT_TRUE(recorded(floods, event("192.0.2.1"), at(0ms)));
   EXPECT_TRUE(floods.close().empty());
 }
 
 TEST(Floods, WithoutALimitNothingIsCounted) {
   Floods floods({10s, 0});
   for (int i = 0; i < 10'000; ++i) {
-    ASSERT_TRUE(floods.admit(event("192.0.2.1"), at(0ms)));
+    ASSERT_TRUE(recorded(floods, event("192.0.2.1"), at(0ms)));
   }
   EXPECT_TRUE(floods.close().empty());
 }
 
 TEST(Floods, ReasonsAndAccountsAreBoundedAndStillAddUp) {
   Floods floods({10s, 1});
-  EXPECT_TRUE(floods.admit(event("192.0.2.1"), at(0ms)));
+  EXPECT_TRUE(recorded(floods, event("192.0.2.1"), at(0ms)));
+  EXPECT_FALSE(recorded(floods, event("192.0.2.1"), at(0ms)));
   for (int i = 0; i < 500; ++i) {
     const std::string reason = "reason-" + std::to_string(i);
     const std::string user = '"' + std::to_string(i % 50) + '"';
-    EXPECT_FALSE(floods.admit(event("192.0.2.1", reason, user), at(0ms)));
+    EXPECT_FALSE(recorded(floods, event("192.0.2.1", reason, user), at(0ms)));
   }
   const auto sums = floods.close();
   ASSERT_EQ(sums.size(), 1U);
@@ -150,15 +172,16 @@ TEST(Floods, ReasonsAndAccountsAreBoundedAndStillAddUp) {
 /// Recorded and counted are all there was, whatever happens in between, and no source gets more than its
 /// limit in one window.
 TEST(Floods, RecordedAndCountedAddUpForEverySequence) {
-  const std::uint64_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   std::mt19937_64 random(seed);
   for (int round = 0; round < 200; ++round) {
     const FloodLimits limits{std::chrono::milliseconds(1'000 + random() % 5'000), 1 + random() % 7};
     Floods floods(limits, 1 + random() % 6);
     std::uint64_t happened = 0;
-    std::uint64_t recorded = 0;
+    std::uint64_t in_full = 0;
     std::uint64_t counted = 0;
+    std::vector<Suppressed> begun;
     std::vector<Suppressed> waiting;
     std::chrono::milliseconds now{0};
     for (int step = 0; step < 500; ++step) {
@@ -173,17 +196,17 @@ TEST(Floods, RecordedAndCountedAddUpForEverySequence) {
       } else {
         const std::string client = "192.0.2." + std::to_string(random() % 9);
         ++happened;
-        recorded += floods.admit(event(client), at(now)) ? 1 : 0;
+        in_full += recorded(floods, event(client), at(now), &begun) ? 1 : 0;
       }
     }
     counted += total(floods.close());
-    ASSERT_EQ(recorded + counted, happened) << "round " << round;
+    ASSERT_EQ(in_full + total(begun) + counted, happened) << "round " << round;
   }
 }
 
 TEST(Floods, NoSourceRecordsMoreThanItsLimitInAWindow) {
-  const std::uint64_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   std::mt19937_64 random(seed);
   Floods floods({2s, 5});
   std::array<std::size_t, 4> in_window{};
@@ -192,24 +215,60 @@ TEST(Floods, NoSourceRecordsMoreThanItsLimitInAWindow) {
     for (int i = 0; i < 100; ++i) {
       const std::size_t who = random() % in_window.size();
       const auto time = std::chrono::seconds(second) + std::chrono::milliseconds(i * 10);
-      in_window[who] += floods.admit(event("192.0.2." + std::to_string(who)), at(time)) ? 1 : 0;
+      in_window[who] += recorded(floods, event("192.0.2." + std::to_string(who)), at(time)) ? 1 : 0;
     }
-    for (const std::size_t recorded : in_window) {
-      EXPECT_LE(recorded, 5U);
+    for (const std::size_t in_full : in_window) {
+      EXPECT_LE(in_full, 5U);
     }
     (void)floods.due(at(std::chrono::seconds(second + 3)).tick);
   }
 }
 
+/// Or a process that is killed would leave no trace of what it was about to count.
+TEST(Floods, NothingIsOnlyCountedBeforeTheRecordSaysThatItBegins) {
+  Floods floods({10s, 1});
+  EXPECT_EQ(floods.admit(event("192.0.2.1"), at(0ms)).what, Admission::record);
+  const Admitted first = floods.admit(event("192.0.2.1", "login", "\"bob\""), at(1s));
+  EXPECT_EQ(first.what, Admission::begin);
+  EXPECT_EQ(floods.admit(event("192.0.2.1"), at(1s)).what, Admission::begin) << "not durable yet";
+  EXPECT_TRUE(floods.all().empty());
+  const Suppressed sum = flood_begins(event("192.0.2.1", "login", "\"bob\""), {10s, 1}, at(1s).time);
+  EXPECT_TRUE(sum.begins);
+  EXPECT_EQ(sum.count, 1U);
+  EXPECT_EQ(sum.reasons.at({"access.deny", "login"}), 1U);
+  EXPECT_EQ(sum.users.at("\"bob\""), 1U);
+  floods.began(*policy::parse_address("192.0.2.1"), first.window);
+  EXPECT_EQ(floods.admit(event("192.0.2.1"), at(2s)).what, Admission::count);
+  EXPECT_EQ(total(floods.due(at(10s).tick)), 1U);
+  EXPECT_EQ(floods.admit(event("192.0.2.1"), at(11s)).what, Admission::record);
+  floods.began(*policy::parse_address("192.0.2.1"), first.window);
+  EXPECT_EQ(floods.admit(event("192.0.2.1"), at(12s)).what, Admission::begin) << "each window begins anew";
+}
+
+TEST(Floods, ALongWindowGivesItsCountOutWhileItGoesOn) {
+  Floods floods({10min, 1});
+  EXPECT_TRUE(recorded(floods, event("192.0.2.1"), at(0ms)));
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_FALSE(recorded(floods, event("192.0.2.1"), at(1s)));
+  }
+  EXPECT_TRUE(floods.due(at(9s).tick).empty());
+  EXPECT_EQ(total(floods.due(at(flood_sum_every).tick)), 4U);
+  EXPECT_FALSE(recorded(floods, event("192.0.2.1"), at(11s)));
+  EXPECT_TRUE(floods.due(at(flood_sum_every + 9s).tick).empty());
+  EXPECT_EQ(total(floods.due(at(2 * flood_sum_every).tick)), 1U);
+  EXPECT_FALSE(recorded(floods, event("192.0.2.1"), at(30s))) << "the window is the same";
+}
+
 TEST(Floods, ThreadsLoseNothing) {
   Floods floods({10s, 100});
-  std::array<std::uint64_t, 4> recorded{};
+  std::array<std::uint64_t, 4> in_full{};
+  std::array<std::vector<Suppressed>, 4> begun;
   std::vector<std::thread> threads;
   constexpr std::uint64_t each = 20'000;
-  for (std::uint64_t& mine : recorded) {
-    threads.emplace_back([&floods, &mine] {
+  for (std::size_t who = 0; who < in_full.size(); ++who) {
+    threads.emplace_back([&floods, &mine = in_full[who], &begins = begun[who]] {
       for (std::uint64_t i = 0; i < each; ++i) {
-        mine += floods.admit(event("192.0.2.1"), at(0ms)) ? 1 : 0;
+        mine += recorded(floods, event("192.0.2.1"), at(0ms), &begins) ? 1 : 0;
       }
     });
   }
@@ -221,8 +280,11 @@ TEST(Floods, ThreadsLoseNothing) {
     thread.join();
   }
   counted += total(floods.close());
-  EXPECT_EQ(recorded[0] + recorded[1] + recorded[2] + recorded[3], 100U);
-  EXPECT_EQ(counted, recorded.size() * each - 100);
+  for (const auto& begins : begun) {
+    counted += total(begins);
+  }
+  EXPECT_EQ(in_full[0] + in_full[1] + in_full[2] + in_full[3], 100U);
+  EXPECT_EQ(counted, in_full.size() * each - 100);
 }
 
 }  // namespace

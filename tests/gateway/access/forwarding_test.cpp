@@ -58,6 +58,16 @@ TEST_F(UpstreamHeadTest, BeginsWithTheCanonicalTargetAndHost) {
   EXPECT_TRUE(text().ends_with("\r\n\r\n"));
 }
 
+TEST_F(UpstreamHeadTest, TellsAServerOfHttp2WhetherTheClientTakesTrailers) {
+  field_line("TE", "gzip, Trailers");
+  EXPECT_FALSE(has(text(), "TE: trailers"));
+  head.te_trailers = true;
+  EXPECT_TRUE(has(text(), "TE: trailers")) << text();
+  request.fields.clear();
+  field_line("TE", "gzip");
+  EXPECT_EQ(text().find("TE:"), std::string::npos);
+}
+
 TEST_F(UpstreamHeadTest, SaysWhoIsAsking) {
   const std::string out = text();
   EXPECT_TRUE(has(out, "X-Forwarded-User: alice")) << out;
@@ -169,11 +179,51 @@ TEST_F(ClientHeadTest, AnAnswerToHeadKeepsItsLength) {
   EXPECT_NE(text().find("Content-Length: 999"), std::string::npos);
 }
 
+TEST_F(ClientHeadTest, AnAnswerThatCanHaveNoBodyHasNoLength) {
+  head.bodiless = true;
+  response.status = 204;
+  field_line("Content-Length", "5");
+  EXPECT_EQ(text().find("Content-Length"), std::string::npos);
+  std::vector<http::Field> fields;
+  list_client_fields(fields, head);
+  ASSERT_EQ(fields.size(), 1U);
+  EXPECT_EQ(fields[0].name, "X-Request-Id");
+  response.status = 304;
+  EXPECT_NE(text().find("Content-Length: 5"), std::string::npos);
+}
+
 TEST_F(ClientHeadTest, AnApplicationCannotSetOurCookie) {
   field_line("Set-Cookie", "__Host-tallygate=stolen; Path=/; Secure");
   field_line("Set-Cookie", "app=1");
   EXPECT_EQ(text().find("stolen"), std::string::npos) << text();
   EXPECT_NE(text().find("Set-Cookie: app=1"), std::string::npos);
+}
+
+TEST_F(ClientHeadTest, IsTheSameInHttp2ButForWhatFramesIt) {
+  field_line("Connection", "X-Internal");
+  field_line("X-Internal", "gone");
+  field_line("Transfer-Encoding", "chunked");
+  field_line("Set-Cookie", "__Host-tallygate=stolen");
+  field_line("X-Request-Id", "another");
+  field_line("Content-Type", "text/plain");
+  head.framing = {Framing::Kind::chunked, 0};
+  const auto listed = [this] {
+    std::vector<http::Field> fields;
+    list_client_fields(fields, head);
+    std::string out;
+    for (const http::Field& line : fields) {
+      out.append(line.name).append(": ").append(line.value).append("\n");
+    }
+    return out;
+  };
+  EXPECT_EQ(listed(), "Content-Type: text/plain\nX-Request-Id: id-1\n");
+  head.framing = {};
+  EXPECT_EQ(listed(), "Content-Type: text/plain\nX-Request-Id: id-1\nContent-Length: 0\n");
+  field_line("Content-Length", "3");
+  field_line("Sec-WebSocket-Accept", "of a key that is not the client's");
+  head.framing = {Framing::Kind::length, 3};
+  head.websocket = true;
+  EXPECT_EQ(listed(), "Content-Type: text/plain\nContent-Length: 3\nX-Request-Id: id-1\n");
 }
 
 TEST_F(ClientHeadTest, SaysWhenTheConnectionEnds) {
@@ -184,21 +234,40 @@ TEST_F(ClientHeadTest, SaysWhenTheConnectionEnds) {
   EXPECT_NE(text().find("Connection: keep-alive\r\n"), std::string::npos);
 }
 
+TEST_F(UpstreamHeadTest, AnotherTraceIsNotSentBesideOurs) {
+  request.fields.add({"traceparent", "zz", field::unknown});
+  request.fields.add({"tracestate", "a=b", field::unknown});
+  EXPECT_EQ(text().find("zz"), std::string::npos);
+  EXPECT_EQ(text().find("tracestate"), std::string::npos);
+  head.sent_trace = true;
+  EXPECT_NE(text().find("tracestate: a=b"), std::string::npos);
+}
+
+constexpr std::string_view request_id = "0193a1b2-c3d4-7000-8000-000000000001";
+constexpr std::string_view span = "aaaaaaaaaaaaaaaa";
+
 TEST(Traceparent, AClientsTraceIsContinuedUnderOurOwnSpan) {
-  const std::string random(48, 'a');
   http::Fields fields;
   fields.add({"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", field::unknown});
-  EXPECT_EQ(make_traceparent(fields, random), "00-4bf92f3577b34da6a3ce929d0e0e4736-aaaaaaaaaaaaaaaa-00");
+  const TraceParent made = make_traceparent(fields, request_id, span);
+  EXPECT_EQ(made.text, "00-4bf92f3577b34da6a3ce929d0e0e4736-aaaaaaaaaaaaaaaa-00");
+  EXPECT_TRUE(made.sent);
+}
+
+TEST(Traceparent, ARequestWithoutATraceBeginsOneThatIsNamedAsTheRequestIs) {
+  const TraceParent made = make_traceparent(http::Fields(), request_id, span);
+  EXPECT_EQ(made.text, "00-0193a1b2c3d470008000000000000001-aaaaaaaaaaaaaaaa-01");
+  EXPECT_FALSE(made.sent);
 }
 
 TEST(Traceparent, WhatIsMalformedIsReplaced) {
-  const std::string random(48, 'a');
-  const std::string fresh = "00-" + std::string(32, 'a') + "-" + std::string(16, 'a') + "-01";
   for (const char* value : {"", "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-00", "zz",
                             "00-00000000000000000000000000000000-00f067aa0ba902b7-00"}) {
     http::Fields fields;
     fields.add({"traceparent", value, field::unknown});
-    EXPECT_EQ(make_traceparent(fields, random), fresh) << value;
+    const TraceParent made = make_traceparent(fields, request_id, span);
+    EXPECT_EQ(made.text, "00-0193a1b2c3d470008000000000000001-aaaaaaaaaaaaaaaa-01") << value;
+    EXPECT_FALSE(made.sent);
   }
 }
 

@@ -47,9 +47,11 @@ class RecordTest : public testing::Test {
     exchange.target_fault = policy::RejectCode::none;
     exchange.target = &target;
     exchange.host_known = true;
+    exchange.same_clients = true;
     exchange.identity = identity::make_identity(std::move(who));
     exchange.route = &route;
     exchange.traceparent = "00-" + std::string(32, 'a') + "-" + std::string(16, 'b') + "-01";
+    exchange.sent_trace = true;
     route.name = "wiki";
     head.method = "GET";
     target.method = "GET";
@@ -106,6 +108,22 @@ TEST_F(RecordTest, AnAllowCarriesEverythingThatItWasDecidedBy) {
   EXPECT_EQ(event.at("client").at("tls"), "TLSv1.3");
   EXPECT_EQ(event.at("actor").at("user"), "alice");
   EXPECT_EQ(event.at("session").at("id"), "0123456789abcdef0123456789abcdef");
+}
+
+TEST_F(RecordTest, WhatFollowsFromTheRestIsNotWrittenTwice) {
+  exchange.sent_trace = false;
+  const auto event = decision({true, 200, "rule"});
+  EXPECT_FALSE(event.at("request").as_object().contains("trace")) << "it is named as the request is";
+  EXPECT_FALSE(event.at("request").as_object().contains("id")) << "it is that of the entry";
+  EXPECT_FALSE(event.at("client").as_object().contains("peer")) << "it is the address";
+  EXPECT_TRUE(event.at("client").as_object().contains("address"));
+}
+
+TEST_F(RecordTest, WhoSpeaksForTheClientIsNamedBesideIt) {
+  exchange.client = *policy::parse_address("198.51.100.4");
+  const auto event = decision({true, 200, "rule"});
+  EXPECT_EQ(event.at("client").at("address"), "198.51.100.4");
+  EXPECT_EQ(event.at("client").at("peer"), "203.0.113.9");
 }
 
 TEST_F(RecordTest, ADenyHasTheSameFields) {
@@ -225,7 +243,7 @@ TEST_F(RecordTest, FieldsThatAreSwitchedOffAreLeftOutAndTheOthersStay) {
   EXPECT_FALSE(less.at("request").as_object().contains("query"));
   EXPECT_FALSE(less.at("request").as_object().contains("trace"));
   EXPECT_EQ(less.at("request").at("referer"), "https://*@other.example/a?code=*");
-  for (const char* member : {"id", "host", "method", "path", "protocol"}) {
+  for (const char* member : {"host", "method", "path", "protocol"}) {
     EXPECT_TRUE(less.at("request").as_object().contains(member)) << member;
   }
   EXPECT_EQ(less.at("client").at("address"), "203.0.113.9");

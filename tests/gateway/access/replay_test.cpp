@@ -2,6 +2,7 @@
 #include "gateway/access/json.hpp"
 #include "gateway/access/record.hpp"
 #include "policy/evaluate/evaluate.hpp"
+#include "tests/support/seed.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -80,7 +81,7 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
-class ReplayTest : public testing::Test {
+class ReplayTest : public ::testing::Test {
  protected:
   ReplayTest() {
     const policy::yaml::SourceFile source{"policy.yaml", policy_text};
@@ -195,6 +196,7 @@ class ReplayTest : public testing::Test {
     exchange.target_fault = policy::RejectCode::none;
     exchange.target = &target;
     exchange.host_known = true;
+    exchange.same_clients = true;
     exchange.identity = asked.who;
     exchange.route = &route;
     exchange.reads = &reads;
@@ -297,8 +299,8 @@ class ReplayTest : public testing::Test {
 };
 
 TEST_F(ReplayTest, EveryDecisionFollowsFromItsEntryHoweverLittleIsRecorded) {
-  const std::uint64_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   random.seed(seed);
   scratch.fit(*program);
   std::map<policy::Outcome, int> seen;

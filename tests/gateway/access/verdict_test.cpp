@@ -13,6 +13,7 @@ class VerdictTest : public testing::Test {
     exchange.head_fault = http::HeadFault::none;
     exchange.target_fault = policy::RejectCode::none;
     exchange.host_known = true;
+    exchange.same_clients = true;
     exchange.identity = identity::anonymous_identity();
     exchange.route = &route;
     exchange.decision = policy::Decision{};
@@ -64,6 +65,11 @@ TEST_F(VerdictTest, AHostNobodyServesIsMisdirected) {
   expect_refusal(421, "unknown-host");
 }
 
+TEST_F(VerdictTest, AHostThatAsksItsClientsForMoreThanTheConnectionDidIsMisdirected) {
+  exchange.same_clients = false;
+  expect_refusal(421, "misdirected");
+}
+
 TEST_F(VerdictTest, ARefusedCredentialIsNotAnonymous) {
   exchange.identity_fault = identity::RejectCode::token_expired;
   expect_refusal(401, "token-expired");
@@ -77,6 +83,21 @@ TEST_F(VerdictTest, NoIdentityOrNoDecisionIsNeverForwarded) {
   exchange.identity = identity::anonymous_identity();
   exchange.decision.reset();
   expect_refusal(503, "not-judged");
+}
+
+TEST_F(VerdictTest, WhatComesTooSoonIsRefusedWhereTheBucketStands) {
+  exchange.rate = RateRefusal{rate_route};
+  expect_refusal(429, "rate-route");
+  exchange.decision = policy::Decision{};
+  expect_refusal(403, "default");
+  exchange.decision.reset();
+  exchange.rate = RateRefusal{rate_principal};
+  expect_refusal(429, "rate-principal");
+  exchange.identity = nullptr;
+  exchange.rate = RateRefusal{rate_address};
+  expect_refusal(429, "rate-address");
+  exchange.host_known = false;
+  expect_refusal(421, "unknown-host");
 }
 
 TEST_F(VerdictTest, ADenialSaysWhetherARuleOrTheDefaultDecided) {

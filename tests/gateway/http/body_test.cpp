@@ -102,8 +102,8 @@ TEST(AppendPiece, FramesAsChunksOrNotAtAll) {
 }
 
 TEST(ForbiddenInTrailers, CoversFramingRoutingAndClaimsInAnySpelling) {
-  for (const char* name :
-       {"Content-Length", "TRANSFER-ENCODING", "host", "Authorization", "Cookie", "Trailer", "TE"}) {
+  for (const char* name : {"Content-Length", "TRANSFER-ENCODING", "host", "Authorization", "Cookie",
+                           "Trailer", "TE", "Proxy-Connection"}) {
     EXPECT_TRUE(forbidden_in_trailers(name)) << name;
   }
   EXPECT_FALSE(forbidden_in_trailers("Digest"));

@@ -175,6 +175,15 @@ TEST(Limiter, AllowsABurstAndThenOneForEachInterval) {
   EXPECT_EQ(limiter.take("a", now), milliseconds{0});
 }
 
+TEST(Limiter, AClockThatGoesBackCostsNoMoreThanABurst) {
+  Limiter limiter({3, seconds{10}});
+  const TimePoint late{std::chrono::hours{1'000}};
+  EXPECT_EQ(limiter.take("a", late).count(), 0);
+  const TimePoint earlier = late - std::chrono::hours{1};
+  EXPECT_LE(limiter.take("a", earlier), seconds{10});
+  EXPECT_EQ(limiter.take("a", earlier + seconds{10}).count(), 0) << "not in an hour";
+}
+
 TEST(Limiter, IsBoundedAndForgetsTheNameUnusedLongest) {
   Limiter limiter({1, seconds{10}}, 100);
   for (int i = 0; i < 1'000; ++i) {

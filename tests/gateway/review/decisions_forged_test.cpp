@@ -128,6 +128,28 @@ TEST_F(ForgedTest, NobodyAnonymousWasErased) {
   EXPECT_THAT(findings(check()), ElementsAre(at(asked, "roles-differ"), at(unasked, "roles-differ")));
 }
 
+TEST_F(ForgedTest, OfAKeyOfUnknownPeopleThatWasErasedNobodyWasKnown) {
+  load(policy_text);
+  sealed_for = robot;
+  const std::uint64_t known = decide();
+  gateway.who = {};
+  decide();
+  gateway.target = "/%zz";
+  decide();
+  append("journal.erase", {{"anonymous", "true"}, {"subject", '"' + std::string(robot) + '"'}});
+  EXPECT_THAT(findings(check()), ElementsAre(at(known, "roles-differ")));
+}
+
+TEST_F(ForgedTest, OfAKeyOfUnknownPeopleThatARetirementEndedNobodyWasKnown) {
+  load(policy_text);
+  sealed_for = robot;
+  const std::uint64_t known = decide();
+  gateway.who = {};
+  decide();
+  append("journal.retire", {{"erased", "[\"" + std::string(robot) + "\"]"}, {"first", "0"}, {"last", "0"}});
+  EXPECT_THAT(findings(check()), ElementsAre(at(known, "roles-differ")));
+}
+
 TEST_F(ForgedTest, ARefusalBeforeThePolicyHasAReasonOfThatPlace) {
   load(policy_text);
   const auto denied = [](const std::string& reason) {
@@ -142,6 +164,9 @@ TEST_F(ForgedTest, ARefusalBeforeThePolicyHasAReasonOfThatPlace) {
   expect(denied("first-line"), "path-differs");
   expect(denied("token-expired"), "roles-differ");
   expect(denied("unknown-host"), "roles-differ");
+  expect(denied("rate-address"), "roles-differ");
+  expect(denied("rate-principal"), "roles-differ");
+  expect(denied("rate-route"), "effect-differs");
   gateway.target = "/%zz";
   expect({{R"("reasons":["bad-percent"])", R"("reasons":["token-expired"])"}}, "path-differs");
   expect({{R"("reasons":["bad-percent"])", R"("reasons":["encoded-slash"])"}}, "path-differs");

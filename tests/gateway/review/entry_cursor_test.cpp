@@ -1,5 +1,7 @@
 #include "gateway/review/entry_cursor.hpp"
 
+#include "tests/support/seed.hpp"
+
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
 
@@ -87,8 +89,8 @@ class Random {
 };
 
 TEST(EntryCursor, ReadsWhatALibraryReads) {
-  const std::uint64_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   Random random(seed);
   for (int round = 0; round < 5'000; ++round) {
     const std::string text = json::serialize(random.value(5));

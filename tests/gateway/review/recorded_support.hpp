@@ -88,6 +88,7 @@ class Gateway {
     exchange.line = line;
     exchange.target = &request;
     exchange.host_known = true;
+    exchange.same_clients = true;
     exchange.reads = &reads;
     exchange.route = routed && exchange.target_fault == policy::RejectCode::none ? &route : nullptr;
     policy::DecideScratch beside(shadow ? *shadow : *program);

@@ -1,6 +1,7 @@
 // Recorded decisions, decided again under the policy that made them and under others.
 #include "gateway/review/replay_journal.hpp"
 #include "tests/gateway/review/recorded_support.hpp"
+#include "tests/support/seed.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -145,8 +146,8 @@ class ReplayTest : public ::testing::Test {
 };
 
 TEST_F(ReplayTest, UnderThePolicyThatDecidedEverythingIsTheSame) {
-  const std::uint64_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   random.seed(seed);
   for (const bool little : {false, true}) {
     if (little) {
@@ -171,8 +172,8 @@ TEST_F(ReplayTest, UnderThePolicyThatDecidedEverythingIsTheSame) {
 }
 
 TEST_F(ReplayTest, AnotherPolicyAnswersAsItWouldHave) {
-  const std::uint64_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   random.seed(seed);
   // Reads nothing that the first does not, and decides much otherwise.
   std::string text = replaced(policy_text, "slashes: keep, ", "");
@@ -377,11 +378,13 @@ TEST_F(ReplayTest, WhoAskedIsTakenFromWhatWasSealed) {
   input.program = gateway.program;
   input.policies = &policies;
   Replayer replayer(input);
-  const OpenSeal open = [&opened](const audit::PersonSeal& seal) {
+  std::int64_t zip = audit::not_packed;
+  const OpenSeal open = [&opened, &zip](const audit::PersonSeal& seal) {
     EXPECT_EQ(seal.subject, "s");
     EXPECT_EQ(seal.ct, "AB");
     EXPECT_EQ(seal.iv, "C");
     EXPECT_EQ(seal.id.size(), 36U);
+    EXPECT_EQ(seal.zip, zip);
     return std::optional<std::string_view>(opened);
   };
   replayer.take(sealed, open);
@@ -391,6 +394,10 @@ TEST_F(ReplayTest, WhoAskedIsTakenFromWhatWasSealed) {
   EXPECT_EQ(replayer.groups().lost(), 1U) << "what was sealed has no actor";
   replayer.take(replaced(sealed, "QUI=", "QUI"), open);
   EXPECT_EQ(replayer.groups().lost(), 2U) << "a seal that is none";
+  zip = audit::packing_zstd_1;
+  replayer.take(replaced(sealed, R"("subject":"s")", R"("subject":"s","zip":1)"), open);
+  zip = audit::not_packed;
+  replayer.take(sealed, open);
 }
 
 TEST_F(ReplayTest, OnlyWhatWasRecordedInTimeIsReplayed) {

@@ -1,5 +1,7 @@
 #include "gateway/review/tlog_path.hpp"
 
+#include "tests/support/seed.hpp"
+
 #include <gtest/gtest.h>
 
 #include <random>
@@ -67,8 +69,8 @@ TEST(TlogPath, KnowsOneSpellingOnly) {
 }
 
 TEST(TlogPath, WhatIsWrittenIsRead) {
-  const auto seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   std::mt19937_64 random(seed);
   for (int i = 0; i < 20'000; ++i) {
     TlogRequest request;
@@ -81,8 +83,8 @@ TEST(TlogPath, WhatIsWrittenIsRead) {
 }
 
 TEST(TlogPath, WhatIsReadIsWrittenTheSame) {
-  const auto seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::uint64_t seed = tallygate::testing::test_seed();
+  SCOPED_TRACE(tallygate::testing::how_to_repeat(seed));
   std::mt19937_64 random(seed);
   const std::string alphabet = "tilenrs0123x/.p";
   int read = 0;

@@ -1,5 +1,6 @@
 #include "gateway/cli/keys_provision.hpp"
 
+#include "audit/journal/journal.hpp"
 #include "audit/journal/pkcs11.hpp"
 #include "gateway/cli/keys_list.hpp"
 #include "tests/support/softhsm.hpp"
@@ -173,6 +174,30 @@ TEST_F(KeysProvisionOnAToken, AWrongPinMakesNothing) {
 TEST_F(KeysProvision, AFolderWithoutAJournalHasNoKeysToList) {
   EXPECT_FALSE(list_keys(root).has_value());
   EXPECT_FALSE(list_keys(root / "nowhere").has_value());
+}
+
+// Entries of keys that follow no charter: of a journal whose first segment, or first entry, is gone.
+TEST_F(KeysProvision, AJournalWithoutItsCharterIsRefusedWhenItsKeysAreListed) {
+  ASSERT_TRUE(provision_keys(request).has_value());
+  request.make_key = false;
+  request.journal = journal_options();
+  ASSERT_TRUE(provision_keys(request).has_value());
+  audit::JournalOptions options;
+  options.journal = request.journal->journal;
+  options.head = request.journal->head;
+  options.keyring = request.journal->keyring;
+  options.kek = request.journal->kek;
+  options.gateway = "gw";
+  auto journal = audit::Journal::open(options);
+  ASSERT_TRUE(journal.has_value()) << journal.error().message;
+  ASSERT_TRUE((*journal)->rotate().has_value());
+  ASSERT_TRUE((*journal)->seal().has_value());
+  ASSERT_TRUE((*journal)->rotate().has_value());
+  ASSERT_TRUE((*journal)->close().has_value());
+  fs::remove(options.journal / "000000000000.db");
+  const auto listed = list_keys(options.journal);
+  ASSERT_FALSE(listed.has_value());
+  EXPECT_EQ(listed.error().kind, audit::FailureKind::tampered);
 }
 
 TEST_F(KeysProvision, ThePublicHalfIsCalledAfterThePrivateOne) {

@@ -58,7 +58,7 @@ TEST(RecordSettings, FieldsKindsHeadersAndFloodsAreChosen) {
   const RecordSettings record =
       good(file("{kinds: {access.end: false}, fields: {email: false, referer: true, claims: policy, groups: "
                 "true}, "
-                "headers: [X-Device-Id, x-app], query_values: [b, a], flood: {per: 1m, entries: 5}}"))
+                "headers: [X-Device-Id, x-app], query_values: [b, a], flood: {per: 1m, entries: 50}}"))
           .audit.record;
   EXPECT_FALSE(record.end);
   EXPECT_FALSE(record.fields.email);
@@ -67,7 +67,7 @@ TEST(RecordSettings, FieldsKindsHeadersAndFloodsAreChosen) {
   EXPECT_EQ(record.fields.groups, RecordedNames::all);
   EXPECT_THAT(record.headers, ElementsAre("x-app", "x-device-id"));
   EXPECT_THAT(record.query_values, ElementsAre("a", "b"));
-  EXPECT_EQ(record.flood, (FloodSettings{60s, 5}));
+  EXPECT_EQ(record.flood, (FloodSettings{60s, 50}));
   EXPECT_EQ(good(file("{flood: none}")).audit.record.flood.entries, 0U);
 }
 
@@ -122,19 +122,49 @@ TEST(RecordSettings, FieldsThatADecisionNeedsCannotBeLeftOut) {
 }
 
 TEST(RecordSettings, HeadersThatHoldSecretsAreRefused) {
-  for (const char* name :
-       {"Cookie", "Set-Cookie", "Authorization", "Proxy-Authorization", "X-Api-Key", "X_Api_Key",
-        "X-Auth-Token", "X-Amz-Security-Token", "X-CSRF-Token", "X-Tallygate-Assertion", "Session-Id",
-        "X-Goog-Iap-Jwt-Assertion", "X-Client-Secret"}) {
+  for (const char* name : {"Cookie",          "Set-Cookie",
+                           "Authorization",   "Proxy-Authorization",
+                           "X-Api-Key",       "X_Api_Key",
+                           "X-Auth-Token",    "X-Amz-Security-Token",
+                           "X-CSRF-Token",    "X-Tallygate-Assertion",
+                           "Session-Id",      "X-Goog-Iap-Jwt-Assertion",
+                           "X-Client-Secret", "X-Otp",
+                           "X-OTP",           "X-Totp",
+                           "X-Pin",           "X-Pin-Code",
+                           "X-CardPin",       "X-Passcode",
+                           "X-Pwd",           "X-Auth",
+                           "X-Auth-User",     "X-Pass",
+                           "X-Mfa",           "X-Sid",
+                           "X-One-Time-Code"}) {
     EXPECT_THAT(bad(file("{headers: [" + std::string(name) + "]}")),
                 HasSubstr("gateway.yaml:3:22: '" + std::string(name) + "' holds a credential"))
         << name;
   }
-  for (const char* name : {"X-Device-Id", "X-Request-Reason", "User-Agent", "Referer", "Accept",
-                           "Sec-Fetch-Site", "X-Keyboard", "Authority"}) {
+  for (const char* name :
+       {"X-Device-Id", "X-Request-Reason", "User-Agent", "Referer", "Accept", "Sec-Fetch-Site", "X-Keyboard",
+        "Authority", "X-Author", "X-Shipping", "X-Ping", "X-Spinner", "X-Country-Code", "X-Compass",
+        "X-Bypass-Cache", "X-Hotplug", "X-Stand"}) {
     EXPECT_FALSE(names_a_secret(name)) << name;
   }
   EXPECT_THAT(bad(file("{headers: [\"X Y\"]}")), HasSubstr("'X Y' is no name of a header"));
+}
+
+TEST(RecordSettings, QueryValuesThatAreSecretsAreRefused) {
+  for (const char* name : {"password", "access_token", "code", "id_token", "pin", "cardPin", "otp",
+                           "user_pwd", "sig", "X-Amz-Signature", "device_code", "key", "api_key",
+                           "SAMLResponse", "OTPCode", "Auth", "sid", "client_secret"}) {
+    const std::string refusal = '\'' + std::string(name) + "' holds a credential";
+    EXPECT_THAT(bad(file("{query_values: [" + std::string(name) + "]}")),
+                HasSubstr("gateway.yaml:3:27: " + refusal))
+        << name;
+    EXPECT_THAT(bad(file("{}", "{query_values: [page, " + std::string(name) + "]}")), HasSubstr(refusal));
+    EXPECT_THAT(bad(file("{}", "{end: true}\n    query_values: [" + std::string(name) + "]")),
+                HasSubstr(refusal));
+  }
+  EXPECT_THAT(
+      good(file("{query_values: [page, q, author, country_code, zip_code, keyword, shipping, state]}"))
+          .audit.record.query_values,
+      ::testing::SizeIs(8));
 }
 
 TEST(RecordSettings, HeadersAreBounded) {
@@ -148,6 +178,7 @@ TEST(RecordSettings, HeadersAreBounded) {
 
 TEST(RecordSettings, AFloodHasBounds) {
   EXPECT_THAT(bad(file("{flood: {entries: 0}}")), HasSubstr("3:29: "));
+  EXPECT_THAT(bad(file("{flood: {per: 10m, entries: 9}}")), HasSubstr("'entries' must be from 10 to"));
   EXPECT_THAT(bad(file("{flood: {per: 1h}}")), HasSubstr("'per' must be at most 10m"));
   EXPECT_THAT(bad(file("{flood: {per: 0s}}")), HasSubstr("'per' must be between"));
   EXPECT_THAT(bad(file("{flood: {pre: 1s}}")), HasSubstr("did you mean 'per'?"));

@@ -327,14 +327,72 @@ TEST_F(SettingsFile, APhaseMayNotBeWithoutADeadline) {
 
 TEST_F(SettingsFile, LimitsHaveBounds) {
   const LimitSettings limits =
-      good(with("limits: {head: 64KiB, body: 10MiB, headers: 200, connections: 5}\n")).limits;
+      good(with("limits: {head: 64KiB, body: 10MiB, headers: 200, connections: 5, http2_streams: 7}\n"))
+          .limits;
   EXPECT_EQ(limits.head_bytes, 65536U);
   EXPECT_EQ(limits.body_bytes, 10485760U);
   EXPECT_EQ(limits.header_count, 200U);
+  EXPECT_EQ(limits.http2_streams, 7U);
   EXPECT_EQ(limits.connections, 5U);
   EXPECT_FALSE(good(with("limits: {body: none}\n")).limits.body_bytes.has_value());
   EXPECT_THAT(bad(with("limits: {head: 1KiB}\n")), HasSubstr("'head' must be between"));
   EXPECT_THAT(bad(with("limits: {connections: 0}\n")), HasSubstr("connections"));
+}
+
+TEST_F(SettingsFile, ClientCertificatesAreAskedForHostByHost) {
+  const TlsSettings plain = good(with("")).tls;
+  EXPECT_EQ(plain.client_certificates, ClientCertificates::none);
+  EXPECT_EQ(good(with("tls: {client_ca: ca.pem}\n")).tls.client_certificates, ClientCertificates::optional);
+  const Settings settings = good(with(R"(tls:
+  client_ca: ca.pem
+  client_certificates: none
+  hosts:
+    - {host: Vault.Example.com, client_certificates: required}
+    - {host: ["*.lab.example.com", lab.example.com], client_certificates: optional, client_ca: ca.pem}
+)"));
+  ASSERT_EQ(settings.tls.hosts.size(), 2U);
+  EXPECT_EQ(settings.tls.client_certificates, ClientCertificates::none);
+  EXPECT_THAT(settings.tls.hosts[0].hosts, ::testing::ElementsAre("vault.example.com"));
+  EXPECT_EQ(settings.tls.hosts[0].client_certificates, ClientCertificates::required);
+  EXPECT_EQ(settings.tls.hosts[0].client_ca, settings.tls.client_ca);
+  EXPECT_THAT(settings.tls.hosts[1].hosts, ::testing::ElementsAre("*.lab.example.com", "lab.example.com"));
+  EXPECT_TRUE(settings.identity.mtls) << "a certificate that is asked for says who asks";
+  EXPECT_THAT(bad(with("tls: {client_certificates: required}\n")), HasSubstr("only with a 'client_ca'"));
+  EXPECT_THAT(bad(with("tls: {hosts: [{host: a.example.com, client_certificates: optional}]}\n")),
+              HasSubstr("only with a 'client_ca'"));
+  EXPECT_THAT(bad(with("tls: {hosts: [{host: a.example.com, client_certificates: none}, "
+                       "{host: A.example.com, client_certificates: none}]}\n")),
+              HasSubstr("stands at"));
+  EXPECT_THAT(bad(with("tls: {hosts: [{host: 'a b', client_certificates: none}]}\n")),
+              HasSubstr("host 'a b'"));
+}
+
+TEST_F(SettingsFile, WhatIsUnderWayAtOnceHasLimits) {
+  const LimitSettings plain = good(with("")).limits;
+  EXPECT_EQ(plain.requests_at_once, 50'000U);
+  EXPECT_EQ(plain.memory, 0U) << "what the machine allows";
+  EXPECT_EQ(good(with("limits: {requests: {at_once: 5}}\n")).limits.requests_at_once, 5U);
+  EXPECT_EQ(good(with("limits: {memory: 2GiB}\n")).limits.memory, std::size_t{2} << 30U);
+  EXPECT_EQ(good(with("limits: {memory: automatic}\n")).limits.memory, 0U);
+  EXPECT_EQ(good(with("limits: {memory: none}\n")).limits.memory, std::nullopt);
+  EXPECT_THAT(bad(with("limits: {memory: 1MiB}\n")), HasSubstr("'memory' must be between"));
+}
+
+TEST_F(SettingsFile, RatesAreTokenBuckets) {
+  EXPECT_FALSE(good(with("")).limits.address_rate) << "nothing is limited that nobody asked to limit";
+  const LimitSettings limits = good(with("limits: {requests: {address: {requests: 20, per: 2s, burst: 50}, "
+                                         "principal: {requests: 7}}}\n"))
+                                   .limits;
+  ASSERT_TRUE(limits.address_rate && limits.principal_rate);
+  EXPECT_EQ(limits.address_rate->requests, 20U);
+  EXPECT_EQ(limits.address_rate->per, 2s);
+  EXPECT_EQ(limits.address_rate->burst, 50U);
+  EXPECT_EQ(limits.principal_rate->per, 1s);
+  EXPECT_EQ(limits.principal_rate->burst, 7U);
+  EXPECT_THAT(bad(with("limits: {requests: {address: {burst: 5}}}\n")), HasSubstr("'requests'"));
+  EXPECT_THAT(bad(with("limits: {requests: {address: {requests: 0}}}\n")), HasSubstr("'requests' must be"));
+  EXPECT_THAT(bad(with("limits: {requests: {address: {requests: 5, per: 2h}}}\n")), HasSubstr("at most 1h"));
+  EXPECT_THAT(bad(with("limits: {requests: {user: {requests: 5}}}\n")), HasSubstr("'user'"));
 }
 
 TEST_F(SettingsFile, TheSessionCookieIsBoundToItsHost) {

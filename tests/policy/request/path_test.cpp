@@ -1,6 +1,7 @@
 #include "policy/request/path.hpp"
 
 #include "policy/request/path_bytes.hpp"
+#include "tests/support/seed.hpp"
 
 #include <gtest/gtest.h>
 
@@ -179,7 +180,7 @@ class PathProperties : public ::testing::Test {
  protected:
   PathProperties() : random_(seed()) { RecordProperty("seed", std::to_string(seed())); }
   static unsigned seed() {
-    static const unsigned value = std::random_device{}();
+    static const auto value = static_cast<unsigned>(tallygate::testing::test_seed());
     return value;
   }
   std::string path(std::span<const char* const> pieces) {

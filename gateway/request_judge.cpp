@@ -1,8 +1,9 @@
-// From the bytes of a head to a verdict that is on record.
+// From a head to a decision.
 #include "gateway/access/client_address.hpp"
+#include "gateway/access/flood_record.hpp"
 #include "gateway/access/forwarding.hpp"
 #include "gateway/access/record_headers.hpp"
-#include "gateway/session.hpp"
+#include "gateway/request.hpp"
 #include "policy/replay/change.hpp"
 #include "policy/request/host.hpp"
 
@@ -18,6 +19,7 @@ namespace {
 namespace asio = boost::asio;
 using boost::beast::http::field;
 
+constexpr std::size_t recorded_line_bytes = 1'024;
 constexpr std::size_t hosts_max = 4;  // one is right; the canonical form refuses all else
 
 /// The header lines as conditions of the policy see them.
@@ -59,32 +61,50 @@ std::optional<policy::AuthMethod> method_of(const identity::Identity& identity) 
 
 }  // namespace
 
-void Session::parse() {
-  if (scan_fault_ != http::HeadFault::none) {
+void Request::begin(const ReadHead& read) {
+  snapshot_ = worker_.snapshot;
+  exchange_ = {};
+  exchange_.connection = &connection_.facts;
+  exchange_.recording = &snapshot_->settings.audit.record;
+  exchange_.reads = &snapshot_->reads;
+  exchange_.now = std::chrono::system_clock::now();
+  exchange_.id = worker_.ids.uuid7(exchange_.now);
+  exchange_.client = connection_.facts.address;
+  exchange_.target = &target_;
+  exchange_.line = read.line.substr(0, recorded_line_bytes);
+  exchange_.head = read.head;
+  exchange_.head_fault = read.rules.fault;
+  rules_ = read.rules;
+  websocket_key_ = read.websocket_key;
+  pending_.reset();
+  decision_seq_ = 0;
+  server_ = nullptr;
+  cut_reason_ = {};
+  body_read_ = false;
+  accept_.clear();
+  refusal_ = {};
+  kept_head_ = nullptr;
+  if (read.head == nullptr) {
     return;
   }
-  parser_.emplace();
-  if (parser_->parse_head(buffer_.readable().substr(0, head_size_))) {
-    exchange_.head_fault = http::HeadFault::first_line;
-    return;
-  }
-  exchange_.head = &parser_->head();
-  rules_ = http::judge_request(parser_->head());
-  exchange_.head_fault = rules_.fault;
+  version_ = read.head->version;
   exchange_.websocket = rules_.websocket;
-  exchange_.client =
-      access::client_address(facts_.address, parser_->head().fields, snapshot_->settings.trusted_proxies);
+  exchange_.client = access::client_address(connection_.facts.address, read.head->fields,
+                                            snapshot_->settings.trusted_proxies);
   if (exchange_.head_fault == http::HeadFault::none) {
-    choose_reads(parser_->head().fields);
+    choose_reads(read.head->fields);
   }
-  std::array<char, 48> random{};
-  worker_.ids.hex(random.data(), random.size());
-  exchange_.traceparent = access::make_traceparent(parser_->head().fields, {random.data(), random.size()});
+  std::array<char, 16> span{};
+  worker_.ids.hex(span.data(), span.size());
+  access::TraceParent trace =
+      access::make_traceparent(read.head->fields, access::text_of(exchange_.id), {span.data(), span.size()});
+  exchange_.traceparent = std::move(trace.text);
+  exchange_.sent_trace = trace.sent;
 }
 
 /// Whether the record holds all header lines that are read. Those of the shadow alone never refuse a request:
 /// where they are too many, the shadow is not asked, which is counted, and nothing of it is recorded.
-void Session::choose_reads(const http::Fields& fields) {
+void Request::choose_reads(const http::Fields& fields) {
   if (access::policy_lines(fields, snapshot_->reads) <= access::recorded_header_lines) {
     return;
   }
@@ -94,7 +114,7 @@ void Session::choose_reads(const http::Fields& fields) {
   }
 }
 
-void Session::find_target() {
+void Request::find_target() {
   if (exchange_.head_fault != http::HeadFault::none) {
     return;
   }
@@ -116,13 +136,14 @@ void Session::find_target() {
     return;
   }
   exchange_.host_known = snapshot_->routes.knows_host(target_.host.name);
+  exchange_.same_clients = snapshot_->tls->client_policy(target_.host.name) == connection_.facts.tls.clients;
   if (exchange_.websocket) {
     exchange_.origin_ok = origin_matches();
   }
 }
 
 /// A browser says which page opened a WebSocket; it must be one of this host (RFC 6455 §10.2).
-bool Session::origin_matches() const {
+bool Request::origin_matches() const {
   const auto origin = exchange_.head->fields.find(field::origin);
   if (!origin) {
     return true;  // no browser
@@ -139,15 +160,15 @@ bool Session::origin_matches() const {
   return host.name == target_.host.name && host.port.value_or(https) == target_.host.port.value_or(https);
 }
 
-identity::Peer Session::peer() const {
+identity::Peer Request::peer() const {
   identity::Peer peer;
   peer.address = exchange_.client;
-  peer.sni = facts_.tls.sni;
-  peer.certificate = facts_.certificate ? &*facts_.certificate : nullptr;
+  peer.sni = connection_.facts.tls.sni;
+  peer.certificate = connection_.facts.certificate ? &*connection_.facts.certificate : nullptr;
   return peer;
 }
 
-bool Session::authenticate() {
+bool Request::authenticate() {
   auto outcome = snapshot_->authenticators->try_authenticate(*exchange_.head, peer(), exchange_.now);
   if (!outcome) {
     return false;
@@ -156,13 +177,13 @@ bool Session::authenticate() {
   return true;
 }
 
-asio::awaitable<void> Session::authenticate_slowly() {
+asio::awaitable<void> Request::authenticate_slowly() {
   const identity::Peer from = peer();
-  stream_.expires_in(net::Milliseconds{0});  // the key set's own limits hold
+  client_.limit(net::Milliseconds{0});  // the key set's own limits hold
   take_outcome(co_await snapshot_->authenticators->authenticate(*exchange_.head, from, exchange_.now));
 }
 
-void Session::take_outcome(identity::Outcome outcome) {
+void Request::take_outcome(identity::Outcome outcome) {
   if (outcome) {
     exchange_.identity = std::move(*outcome);
   } else {
@@ -170,8 +191,18 @@ void Session::take_outcome(identity::Outcome outcome) {
   }
 }
 
-void Session::decide() {
-  if (!exchange_.identity) {
+bool Request::too_soon(std::optional<access::RateRefusal> refusal) {
+  if (refusal) {
+    access::count(worker_.persistent.counts.too_soon);
+    exchange_.rate = refusal;
+  }
+  return refusal.has_value();
+}
+
+void Request::decide() {
+  if (!exchange_.identity ||
+      too_soon(worker_.persistent.rates.of_principal(snapshot_->settings.limits.principal_rate,
+                                                     *exchange_.identity, exchange_.now))) {
     return;
   }
   const auto started = std::chrono::steady_clock::now();
@@ -179,9 +210,10 @@ void Session::decide() {
   // Whole seconds: the record carries them, so that the decision can be computed again exactly.
   const policy::TimePoint now = std::chrono::floor<std::chrono::seconds>(exchange_.now);
   const policy::Principal& principal = exchange_.identity->principal;
-  if (last_identity_ != exchange_.identity || !roles_.current(*snapshot_->program, now)) {
-    policy::resolve(*snapshot_->program, principal, now, worker_.scratch, roles_);
-    last_identity_ = exchange_.identity;
+  if (connection_.last_identity != exchange_.identity ||
+      !connection_.roles.current(*snapshot_->program, now)) {
+    policy::resolve(*snapshot_->program, principal, now, worker_.scratch, connection_.roles);
+    connection_.last_identity = exchange_.identity;
   }
   const HeadHeaders headers(exchange_.head->fields);
   policy::Context context;
@@ -195,11 +227,18 @@ void Session::decide() {
     context.route = exchange_.route->name;
   }
   exchange_.decision =
-      policy::evaluate(*snapshot_->program, principal, roles_, target_, context, worker_.scratch);
+      policy::evaluate(*snapshot_->program, principal, connection_.roles, target_, context, worker_.scratch);
   const auto took =
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - started);
   exchange_.microseconds = static_cast<std::uint32_t>(took.count() / 1000);
   worker_.persistent.counts.decision.observe(static_cast<std::uint64_t>(took.count()));
+  const bool refused_anyway = exchange_.websocket && exchange_.route != nullptr &&
+                              (!exchange_.route->websocket || !exchange_.origin_ok);
+  if (exchange_.decision->outcome == policy::Outcome::allow && exchange_.route != nullptr &&
+      !refused_anyway) {
+    (void)too_soon(
+        worker_.persistent.rates.of_route(exchange_.route->rate, exchange_.route->name, exchange_.now));
+  }
   if (!snapshot_->shadow) {
     return;
   }
@@ -211,18 +250,19 @@ void Session::decide() {
 }
 
 /// What the candidate policy would answer to the same. Nothing but the record and the metrics hears of it.
-void Session::decide_shadow(const policy::Context& context) {
+void Request::decide_shadow(const policy::Context& context) {
   const policy::Program& program = *snapshot_->shadow;
   const auto started = std::chrono::steady_clock::now();
   policy::DecideScratch& scratch = worker_.shadow_scratch;
   const policy::Principal& principal = exchange_.identity->principal;
-  if (shadow_identity_ != exchange_.identity || !shadow_roles_.current(program, context.now)) {
-    policy::resolve(program, principal, context.now, scratch.evaluation, shadow_roles_);
-    shadow_identity_ = exchange_.identity;
+  if (connection_.shadow_identity != exchange_.identity ||
+      !connection_.shadow_roles.current(program, context.now)) {
+    policy::resolve(program, principal, context.now, scratch.evaluation, connection_.shadow_roles);
+    connection_.shadow_identity = exchange_.identity;
   }
   access::ShadowAnswer& shadow = exchange_.shadow.emplace();
   shadow.program = &program;
-  shadow.roles = shadow_roles_.held();
+  shadow.roles = connection_.shadow_roles.held();
   const policy::CanonicalRequest* target = &target_;
   if (const auto sent = access::sent_path(exchange_.head->target); policy::depends_on_options(sent)) {
     // Its resources may ask for another form of this path.
@@ -233,7 +273,7 @@ void Session::decide_shadow(const policy::Context& context) {
   }
   if (shadow.answer.code == policy::RejectCode::none) {
     shadow.answer.decision =
-        policy::evaluate(program, principal, shadow_roles_, *target, context, scratch.evaluation);
+        policy::evaluate(program, principal, connection_.shadow_roles, *target, context, scratch.evaluation);
   }
   const auto took =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started);
@@ -243,56 +283,55 @@ void Session::decide_shadow(const policy::Context& context) {
   access::count(worker_.persistent.counts.shadow[static_cast<std::size_t>(change)]);
 }
 
-bool Session::suppressed(std::string_view kind, std::string_view reason, std::string_view user_json) {
+access::Admitted Request::admit(const access::FloodEvent& event) {
   if ((exchange_.identity && !exchange_.identity->anonymous()) || !worker_.recorder.writable()) {
-    return false;
+    return {};
   }
-  const access::FloodEvent event{exchange_.client, kind, reason, user_json};
-  if (worker_.persistent.floods.admit(event, {net::Clock::now(), exchange_.now})) {
-    return false;
-  }
-  access::count(worker_.persistent.counts.suppressed);
-  return true;
+  return worker_.persistent.floods.admit(event, {net::Clock::now(), exchange_.now});
 }
 
-bool Session::suppressed(const identity::SessionEvent& event) {
-  if (event.kind != "session.reject") {
-    return false;
-  }
-  std::string_view reason;
-  std::string_view user;
-  for (const auto& member : event.members) {
-    if (member.name == "reason" && member.json.size() > 2) {
-      reason = std::string_view(member.json).substr(1, member.json.size() - 2);  // a code, quoted
-    } else if (member.name == "user") {
-      user = member.json;
+asio::awaitable<bool> Request::suppress(access::Admitted admitted, access::FloodEvent event) {
+  Persistent& shared = worker_.persistent;
+  if (admitted.what == access::Admission::begin) {
+    access::EventText text;
+    access::append_suppressed(text, access::flood_begins(event, shared.floods.limits(), exchange_.now));
+    const access::UuidText id = worker_.ids.uuid7(exchange_.now);
+    auto pending =
+        worker_.recorder.begin(text.finish("journal.suppress", access::text_of(id), TG_EVENT_AWAITED));
+    const access::Answer answer = co_await wait_for(std::move(pending));
+    if (!answer.durable()) {
+      co_return false;
     }
+    shared.floods.began(event.client, admitted.window);
   }
-  return suppressed(event.kind, reason, user);
+  access::count(shared.counts.suppressed);
+  co_return true;
 }
 
 /// What stays open outlives a reload only if the new policy allows it as well.
-void Session::reconsider() noexcept {
+void Request::reconsider() noexcept {
   if (relay_ == nullptr || !exchange_.identity) {
     return;
   }
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   const Snapshot& next = *worker_.snapshot;
   const RouteSettings* route = next.routes.find(target_);
-  const HeadHeaders headers(kept_head_.fields);
+  const http::Fields none;
+  const HeadHeaders headers(kept_head_ != nullptr ? kept_head_->fields : none);
   policy::Context context;
   context.now = now;
   context.client = exchange_.client;
   context.auth_age = exchange_.identity->auth_age(now);
   context.mfa_age = exchange_.identity->mfa_age(now);
   context.auth_method = method_of(*exchange_.identity);
-  context.headers = exchange_.websocket ? &headers : nullptr;
+  context.headers = kept_head_ != nullptr ? &headers : nullptr;
   if (route != nullptr) {
     context.route = route->name;
   }
   const auto decision =
       policy::evaluate(*next.program, exchange_.identity->principal, target_, context, worker_.scratch);
-  const bool served = route != nullptr && (!exchange_.websocket || route->websocket);
+  const bool served = route != nullptr && (!exchange_.websocket || route->websocket) &&
+                      next.tls->client_policy(target_.host.name) == connection_.facts.tls.clients;
   if (decision.outcome != policy::Outcome::allow || !served) {
     relay_->cut("policy-changed");
   }

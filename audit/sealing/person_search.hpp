@@ -1,0 +1,33 @@
+#pragma once
+/// Who is meant, and by what names a person is known: as far as seals can be opened.
+
+#include "audit/journal/failure.hpp"
+#include "audit/sealing/unsealer.hpp"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tallygate::audit {
+
+/// How many names of one person are gathered: entries may call one differently over the years.
+inline constexpr std::size_t person_names_max = 64;
+/// How many people one word may mean before the search is given up.
+inline constexpr std::size_t people_meant_max = 16;
+
+/// A person with a key.
+struct KnownNames {
+  std::string uuid;                ///< by which entries call the person
+  std::vector<std::string> names;  ///< subject, user, e-mail, in the order in which entries have them
+  /// The key is one of those under which people who are not known by name are sealed.
+  bool anonymous = false;
+};
+
+/// The one whom `said` means: a subject, the UUID by which entries call a person, or else what an entry that
+/// opens has as user or e-mail. The record is read once or twice. Errors: missing (nobody; says of a UUID
+/// when that person was erased), invalid (several people, and their UUIDs), crypto, unreadable.
+[[nodiscard]] Result<KnownNames> find_person(const std::filesystem::path& journal, Unsealer& unsealer,
+                                             std::string_view said);
+
+}  // namespace tallygate::audit

@@ -1,0 +1,190 @@
+#include "gateway/connection.hpp"
+
+#include "gateway/connection_state.hpp"
+#include "gateway/http2_session.hpp"
+#include "gateway/session.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <openssl/x509.h>
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <new>
+
+namespace tallygate {
+namespace {
+
+namespace asio = boost::asio;
+constexpr net::Milliseconds linger_limit{5'000};
+constexpr std::size_t linger_bytes = std::size_t{16} * 1024 * 1024;
+constexpr std::size_t linger_piece = std::size_t{64} * 1024;
+constexpr std::size_t linger_yield = std::size_t{1024} * 1024;  // others on this thread come between
+
+policy::Address to_address(const asio::ip::address& address) {
+  if (address.is_v4()) {
+    return policy::Address::v4(address.to_v4().to_bytes());
+  }
+  policy::Address result;
+  result.bytes = address.to_v6().to_bytes();
+  return result;
+}
+
+/// From the handshake to the end; what is spoken in between is the protocol's. Owns the stream.
+class ClientConnection final : public ConnectionHook {
+ public:
+  ClientConnection(Worker& worker, asio::ip::tcp::socket socket)
+      : state_(worker), stream_(std::move(socket), worker.deadlines) {
+    net::error_code error;
+    const auto endpoint = stream_.socket().remote_endpoint(error);
+    if (!error) {
+      state_.facts.address = to_address(endpoint.address());
+      state_.facts.port = endpoint.port();
+    }
+    state_.facts.address_text = policy::to_string(state_.facts.address);
+    worker.add(*this);
+  }
+
+  asio::awaitable<void> run();
+
+ private:
+  void drain() noexcept override;
+  void abort() noexcept override;
+  void reconsider() noexcept override {
+    if (protocol_) {
+      protocol_->reconsider();
+    }
+  }
+  asio::awaitable<bool> handshake();
+  asio::awaitable<void> linger();
+
+  ConnectionState state_;
+  net::Stream stream_;
+  std::unique_ptr<Protocol> protocol_;  // none before the handshake
+};
+
+asio::awaitable<void> ClientConnection::run() {
+  if (!co_await handshake()) {
+    co_return;
+  }
+  if (state_.facts.tls.http2) {
+    protocol_ = std::make_unique<Http2Session>(state_, stream_);
+  } else {
+    protocol_ = std::make_unique<Session>(state_, stream_);
+  }
+  co_await protocol_->run();
+  co_await linger();
+}
+
+asio::awaitable<bool> ClientConnection::handshake() {
+  Worker& worker = state_.worker;
+  // A reference of its own: a reload may drop the snapshot while the handshake waits.
+  const std::shared_ptr<const net::TlsServer> tls = worker.snapshot->tls;
+  stream_.expires_in(worker.snapshot->settings.limits.timeouts.handshake);
+  if (co_await stream_.accept_tls(tls->context())) {
+    access::count(worker.persistent.counts.handshake_failures);
+    stream_.close();
+    co_return false;
+  }
+  state_.facts.tls = net::tls_facts(stream_.tls());
+  if (X509* certificate = SSL_get0_peer_certificate(stream_.tls())) {
+    state_.facts.certificate = identity::ClientCertificate::read(*certificate);
+  }
+  co_return true;
+}
+
+/// Closes so that the client can still read the answer: our end first, then what it still sends is thrown
+/// away.
+asio::awaitable<void> ClientConnection::linger() {
+  if (stream_.cancelled()) {
+    stream_.close();
+    co_return;
+  }
+  stream_.shutdown();
+  stream_.expires_in(linger_limit);
+  net::Buffer buffer(state_.worker.buffers);
+  std::size_t thrown_away = 0;
+  std::size_t yield_at = linger_yield;
+  for (;;) {
+    buffer.consume(buffer.readable().size());
+    const auto got = co_await stream_.read_some(buffer.prepare(linger_piece));
+    if (!got || *got == 0) {
+      break;
+    }
+    buffer.commit(*got);
+    thrown_away += *got;
+    if (thrown_away > linger_bytes) {
+      break;
+    }
+    if (thrown_away >= yield_at) {
+      yield_at = thrown_away + linger_yield;
+      co_await asio::post(state_.worker.io(), asio::deferred);
+    }
+  }
+  stream_.close();
+}
+
+void ClientConnection::drain() noexcept {
+  state_.draining = true;
+  if (protocol_) {
+    protocol_->drain();
+  } else {
+    stream_.cancel();
+  }
+}
+
+void ClientConnection::abort() noexcept {
+  state_.draining = true;
+  if (protocol_) {
+    protocol_->abort();
+  } else {
+    stream_.cancel();
+  }
+}
+
+/// Keeps the connection alive while its coroutine runs, and the limits' count right.
+asio::awaitable<void> run_connection(Worker& worker, std::unique_ptr<ClientConnection> connection,
+                                     policy::Address address) {
+  try {
+    co_await connection->run();
+  } catch (const std::exception&) {
+    // Out of memory or a broken promise of a library: this connection ends, the others go on.
+    access::count(worker.persistent.counts.faults);
+  }
+  connection.reset();
+  worker.persistent.connections.leave(address);
+  worker.persistent.counts.connections_open.fetch_sub(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void serve_connection(Worker& worker, asio::ip::tcp::socket socket) {
+  net::error_code error;
+  const auto endpoint = socket.remote_endpoint(error);
+  if (error) {
+    return;  // gone already
+  }
+  const policy::Address address = to_address(endpoint.address());
+  const LimitSettings& limits = worker.snapshot->settings.limits;
+  access::Counts& counts = worker.persistent.counts;
+  if (worker.persistent.load.memory_short() ||
+      !worker.persistent.connections.enter(address, limits.connections, limits.connections_per_address)) {
+    access::count(counts.connections_refused);
+    return;
+  }
+  try {
+    auto connection = std::make_unique<ClientConnection>(worker, std::move(socket));
+    asio::co_spawn(worker.io(), run_connection(worker, std::move(connection), address), asio::detached);
+  } catch (const std::bad_alloc&) {
+    worker.persistent.connections.leave(address);
+    access::count(counts.faults);
+    return;
+  }
+  access::count(counts.connections);
+  counts.connections_open.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace tallygate

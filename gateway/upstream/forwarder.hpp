@@ -1,0 +1,127 @@
+#pragma once
+/// One request on its way to a server and the answer on its way back, with bounded memory both ways, whatever
+/// protocol the server speaks.
+#include "gateway/http/body.hpp"
+#include "gateway/http/message.hpp"
+#include "gateway/settings.hpp"
+#include "gateway/upstream/client.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace tallygate::upstream {
+
+/// Limits of what an upstream may answer.
+inline constexpr http::HeadLimits response_head_limits{std::size_t{64} * 1024, 200};
+
+/// The request as the relay needs it. Borrows everything; it all outlives the relay.
+struct RelayRequest {
+  Client* client = nullptr;  ///< its body has been opened
+  bool chunked = false;      ///< the body's length is not known before its end
+  std::string_view method;
+  unsigned version = 11;
+  bool keep_alive = true;
+  bool expect_continue = false;
+  bool websocket = false;
+  http::FieldPredicate claims = nullptr;  ///< fields that no trailer of it may have
+  std::string_view websocket_accept;      ///< what opens it, where the client cannot check that itself
+  net::Milliseconds client_idle{0};
+  const RouteSettings* route = nullptr;
+};
+
+/// What the client's side must still decide about a response. Called on the relay's thread.
+class ResponseGate {
+ public:
+  ResponseGate() = default;
+  ResponseGate(const ResponseGate&) = delete;
+  ResponseGate& operator=(const ResponseGate&) = delete;
+  virtual ~ResponseGate() = default;
+
+  struct Form {
+    http::Framing framing;
+    bool bodiless = false;
+    bool websocket = false;
+    bool keep_alive = true;
+  };
+  /// Hands the response's head over to the client's side; it leaves with the first send.
+  virtual void begin_response(const http::ResponseHead& head, const Form& form) = 0;
+  /// True if the response may leave and nothing need be waited for.
+  [[nodiscard]] virtual bool may_respond_now() const noexcept = 0;
+  /// Waits until the response may leave; false: it may not, and nothing of it was sent.
+  virtual boost::asio::awaitable<bool> may_respond() = 0;
+};
+
+/// How an exchange ended.
+struct RelayOutcome {
+  unsigned status = 0;          ///< of the response that was sent, or the one to answer with if none was
+  bool responded = false;       ///< the client has got a head; false: answer locally with `status`
+  bool keep_alive = false;      ///< the client's connection can carry another request
+  std::uint64_t bytes_in = 0;   ///< of the request's body
+  std::uint64_t bytes_out = 0;  ///< of the response's body
+  std::string_view ended = "complete";  ///< why it ended, a code for the record
+};
+
+/// Threads: one. Lives in the frame of the coroutine that awaits run().
+class Forwarder {
+ public:
+  Forwarder() = default;
+  Forwarder(const Forwarder&) = delete;
+  Forwarder& operator=(const Forwarder&) = delete;
+  virtual ~Forwarder() = default;
+
+  /// Sends `head`, which is as append_upstream_head() makes it, and the body; relays the response or becomes
+  /// a tunnel. Never throws for what a peer does.
+  virtual boost::asio::awaitable<RelayOutcome> run(std::string head) = 0;
+  /// Ends the exchange from outside, as when its session is revoked. Same thread.
+  virtual void cut(std::string_view reason) noexcept = 0;
+};
+
+/// Why an exchange was cut that took longer than its route allows.
+inline constexpr std::string_view deadline_reason = "deadline";
+
+/// Cuts an exchange that takes longer than its route allows.
+class WholeDeadline final : public net::Timed {
+ public:
+  /// Zero: it may take as long as it takes.
+  WholeDeadline(Forwarder& forwarder, net::Deadlines& deadlines, net::Milliseconds limit)
+      : forwarder_(forwarder) {
+    if (limit.count() > 0) {
+      deadlines.add(*this);
+      expires_in(limit);
+    }
+  }
+
+ private:
+  void on_expired() noexcept override { forwarder_.cut(deadline_reason); }
+  Forwarder& forwarder_;
+};
+
+/// A coroutine beside the main one, which carries the request's body, and the way to wait for its end.
+struct Upload {
+  explicit Upload(const boost::asio::any_io_executor& executor)
+      : ended(executor, net::Clock::time_point::max()) {}
+  bool running = false;
+  bool stop = false;
+  boost::asio::steady_timer ended;
+};
+
+/// What the client is answered with where its request cannot be read to its end.
+struct RequestFailure {
+  unsigned status = 400;
+  std::string_view code;  ///< for the record
+};
+[[nodiscard]] RequestFailure request_failure(const net::error_code& error) noexcept;
+
+/// The trailers that go on to the server, once the client's body is done: none at all where one of them has a
+/// name that only the gateway may say. The client's side has refused those already; this is where they leave.
+[[nodiscard]] const http::Trailers& trailers_to_send(const RelayRequest& request) noexcept;
+
+/// Whether doing it twice does no more than doing it once (RFC 9110 §9.2.2).
+[[nodiscard]] bool is_idempotent(std::string_view method) noexcept;
+
+}  // namespace tallygate::upstream

@@ -1,0 +1,98 @@
+#pragma once
+/// HTTP/2 connections to servers, shared by the requests of one thread.
+#include "gateway/net/tls_client.hpp"
+#include "gateway/upstream/http2_connection.hpp"
+#include "gateway/upstream/pool.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/system/result.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tallygate::upstream {
+
+/// Why there is no connection.
+struct OpenFailure {
+  unsigned status = 502;                     ///< what the client is answered with
+  std::string_view code = "connect-failed";  ///< for the record
+};
+
+/// Threads: its io_context's only. Owns the connections.
+class Http2Pool {
+ public:
+  using Leased = boost::system::result<std::shared_ptr<Http2Connection>, OpenFailure>;
+
+  /// Borrows all.
+  Http2Pool(boost::asio::io_context& io, net::BufferPool& buffers, Pool& tcp, net::Milliseconds idle_age)
+      : io_(io), buffers_(buffers), tcp_(tcp), idle_age_(idle_age) {}
+  Http2Pool(const Http2Pool&) = delete;
+  Http2Pool& operator=(const Http2Pool&) = delete;
+  ~Http2Pool() = default;
+
+  /// What a connection to a server must be.
+  struct Target {
+    const UpstreamServer* server = nullptr;
+    ServerState* state = nullptr;
+    std::shared_ptr<const net::TlsClient> trust;  ///< where the server is under TLS
+    net::Milliseconds connect{0};                 ///< until the server has greeted
+    net::Milliseconds idle{0};                    ///< until it takes something of what is to be sent
+  };
+  /// A connection on which a stream can be opened at once: one that is there, or a new one, which all who
+  /// ask meanwhile wait for. Errors, which the server's state is told as well: of connecting, of TLS, where
+  /// the server does not speak HTTP/2, and where it has as many connections as it may and no room on any.
+  boost::asio::awaitable<Leased> lease(Target target);
+
+  /// Ends what has been unused too long.
+  void sweep(net::Clock::time_point now);
+  /// Ends every connection after its last stream, those as well that are being opened, and later ones.
+  void drain();
+  /// Ends every connection at once.
+  void abort();
+  /// How many connections there are.
+  [[nodiscard]] std::size_t size() const noexcept { return connections_.size(); }
+
+ private:
+  /// Under another trust, a connection to the same server is another one.
+  struct Key {
+    const ServerState* state = nullptr;
+    const net::TlsClient* trust = nullptr;
+    UpstreamProtocol protocol = UpstreamProtocol::h2c;
+    bool operator==(const Key&) const = default;
+  };
+  struct Kept {
+    Key key;
+    std::shared_ptr<const net::TlsClient> trust;  // so that no other gets its address
+    std::shared_ptr<Http2Connection> connection;
+  };
+  /// A connection that is being opened, and who waits for it.
+  struct Opening {
+    Key key;
+    std::vector<net::Wakeup*> waiting;
+    std::optional<OpenFailure> failure;
+  };
+
+  [[nodiscard]] std::shared_ptr<Http2Connection> find(const Key& key) const;
+  [[nodiscard]] std::size_t count(const Key& key) const noexcept;
+  void retire_useless(const Key& key);
+  [[nodiscard]] std::shared_ptr<Opening> opening(const Key& key) const;
+  boost::asio::awaitable<void> wait_for(std::shared_ptr<Opening> opening);
+  boost::asio::awaitable<std::optional<OpenFailure>> open(Target target, Key key);
+  boost::asio::awaitable<std::optional<OpenFailure>> secure(net::Stream& stream, const Target& target);
+  boost::asio::awaitable<std::optional<OpenFailure>> greet(std::unique_ptr<net::Stream> stream,
+                                                           const Target& target, Key key);
+  void settle(const std::shared_ptr<Opening>& opening, std::optional<OpenFailure> failure);
+  void remove(const Http2Connection& connection) noexcept;
+
+  boost::asio::io_context& io_;
+  net::BufferPool& buffers_;
+  Pool& tcp_;
+  net::Milliseconds idle_age_;
+  std::vector<Kept> connections_;
+  std::vector<std::shared_ptr<Opening>> openings_;
+  bool draining_ = false;
+};
+
+}  // namespace tallygate::upstream

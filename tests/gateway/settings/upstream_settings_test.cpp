@@ -1,0 +1,69 @@
+// How a route says what its servers speak.
+#include "gateway/settings_reader.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tallygate {
+namespace {
+
+using testing::HasSubstr;
+
+policy::yaml::Result<Settings> read(const std::string& upstream, const std::string& more = {}) {
+  SettingsEnvironment environment;
+  environment.folder = "/etc/tg";
+  environment.variable = [](const std::string&) { return std::nullopt; };
+  environment.readable = [](const std::filesystem::path&) { return std::error_code(); };
+  const std::string text =
+      "version: 1\nroutes:\n  - name: a\n    match: {host: a.example}\n    upstream: " + upstream + "\n" +
+      more;
+  return read_settings(text, "gateway.yaml", environment);
+}
+
+RouteSettings route(const std::string& upstream, const std::string& more = {}) {
+  auto settings = read(upstream, more);
+  EXPECT_TRUE(settings.has_value()) << policy::yaml::to_string(settings.error());
+  return settings.has_value() ? settings->routes.at(0) : RouteSettings{};
+}
+
+std::string mistake(const std::string& upstream, const std::string& more = {}) {
+  const auto settings = read(upstream, more);
+  return settings.has_value() ? "no mistake" : policy::yaml::to_string(settings.error());
+}
+
+TEST(UpstreamSettings, TheSchemeSaysWhatAServerSpeaks) {
+  const RouteSettings read =
+      route(R"({servers: ["http://u", "h2c://u:50051", "h2://v", "h2://[2001:db8::1]:9"]})");
+  const std::vector<UpstreamServer> servers{{"u", 80, UpstreamProtocol::http1},
+                                            {"u", 50'051, UpstreamProtocol::h2c},
+                                            {"v", 443, UpstreamProtocol::h2},
+                                            {"2001:db8::1", 9, UpstreamProtocol::h2}};
+  EXPECT_EQ(read.servers, servers);
+  EXPECT_EQ(read.upstream_ca, std::nullopt);
+}
+
+TEST(UpstreamSettings, AServerUnderTlsMayHaveAuthoritiesOfItsOwn) {
+  const RouteSettings read = route(R"({servers: ["h2://v"], ca: up.pem})");
+  EXPECT_EQ(read.upstream_ca, "/etc/tg/up.pem");
+  EXPECT_THAT(read.upstream_ca_place, HasSubstr("gateway.yaml:5:"));
+  EXPECT_THAT(mistake(R"({servers: ["h2c://v"], ca: up.pem})"), HasSubstr("none of these servers has one"));
+}
+
+TEST(UpstreamSettings, AServerIsListedOnceWhateverItSpeaks) {
+  EXPECT_THAT(mistake(R"({servers: ["http://u:81", "h2c://u:81"]})"), HasSubstr("is listed twice"));
+}
+
+TEST(UpstreamSettings, WebSocketsAreForHttp1) {
+  EXPECT_THAT(mistake(R"({servers: ["http://u", "h2c://v"]})", "    websocket: true\n"),
+              HasSubstr("WebSockets are passed on over http:// only"));
+  EXPECT_FALSE(route(R"({servers: ["h2c://v"]})", "    websocket: false\n").websocket);
+}
+
+TEST(UpstreamSettings, OtherSchemesAreMistakesThatSayWhatThereIs) {
+  EXPECT_THAT(mistake(R"({servers: ["https://u"]})"), HasSubstr("use h2:// if it speaks HTTP/2"));
+  EXPECT_THAT(mistake(R"({servers: ["grpc://u"]})"), HasSubstr("h2c:// and h2:// are HTTP/2"));
+  EXPECT_THAT(mistake(R"({servers: ["h2://u/path"]})"), HasSubstr("without a path"));
+}
+
+}  // namespace
+}  // namespace tallygate
