@@ -197,7 +197,8 @@ struct RouteSettings {
   std::string name;                       ///< unique; `route:` of a policy names it
   std::vector<std::string> hosts;         ///< as policy.md N15 writes them: exact or `*.example.com`
   std::vector<std::string> paths{"/**"};  ///< as policy.md N11 writes them
-  std::vector<UpstreamServer> servers;    ///< at least one
+  bool external = false;  ///< another proxy forwards it and asks (`forward_auth`); it is never forwarded here
+  std::vector<UpstreamServer> servers;               ///< at least one; none where it is `external`
   std::optional<std::filesystem::path> upstream_ca;  ///< PEM of the authorities for servers under TLS;
                                                      ///< default: the system's
   std::string upstream_ca_place;                     ///< file:line:column that names it
@@ -209,6 +210,19 @@ struct RouteSettings {
   std::vector<std::string>
       query_values;     ///< parameters recorded in the clear: audit's and the route's own, sorted
   RecordChoice record;  ///< audit's, but for what the route says otherwise
+};
+
+/// How another proxy says which request it asks about (`caller`).
+enum class ForwardAuthCaller : std::uint8_t {
+  original,   ///< nginx: X-Original-Method and X-Original-URL
+  forwarded,  ///< Traefik, Caddy: X-Forwarded-Method, -Host and -Uri
+  path        ///< Envoy: its own method and Host, and the path behind that of the call
+};
+
+/// Proxies that may ask at /.tallygate/authorize.
+struct ForwardAuthSettings {
+  std::vector<policy::Network> from;  ///< where they call from; at least one
+  ForwardAuthCaller caller = ForwardAuthCaller::forwarded;
 };
 
 enum class Acknowledge : std::uint8_t { before_upstream, before_response, queued };
@@ -351,9 +365,10 @@ struct Settings {
   SessionSettings session;
   PagesSettings pages;
   std::vector<policy::Network> trusted_proxies;  ///< peers whose X-Forwarded-For is believed; none by default
-  std::vector<NamedFile> policy;                 ///< at least one
-  std::vector<NamedFile> shadow_policy;          ///< decides beside it and changes no answer; empty: none
-  std::vector<NamedFile> policy_tests;           ///< suites that the policy must pass; none by default
+  std::vector<ForwardAuthSettings> forward_auth;  ///< the first that fits an address holds; none by default
+  std::vector<NamedFile> policy;                  ///< at least one
+  std::vector<NamedFile> shadow_policy;           ///< decides beside it and changes no answer; empty: none
+  std::vector<NamedFile> policy_tests;            ///< suites that the policy must pass; none by default
   std::vector<RouteSettings>
       routes;  ///< at least one, no two with a host and a path in common; the most specific match wins
   AuditSettings audit;

@@ -175,6 +175,24 @@ void read_upstream(SettingsMap& entry, RouteSettings& route) {
   upstream.finish();
 }
 
+/// A route that another proxy forwards has no server, and needs one who asks about it.
+void read_destination(SettingsMap& entry, const Settings& settings, RouteSettings& route) {
+  entry.boolean("external", route.external);
+  if (!route.external) {
+    read_upstream(entry, route);
+    return;
+  }
+  if (const auto node = entry.map().find("upstream")) {
+    entry.error(*node, "an 'external' route is forwarded by another proxy: it has no 'upstream' here");
+  }
+  if (settings.forward_auth.empty()) {
+    entry.error(
+        *entry.map().find("external"),
+        "'external' is for routes that another proxy forwards after it asked, and 'forward_auth' names none "
+        "that may ask");
+  }
+}
+
 void read_websocket(SettingsMap& entry, RouteSettings& route) {
   entry.boolean("websocket", route.websocket);
   const bool http2 = std::any_of(route.servers.begin(), route.servers.end(), [](const auto& server) {
@@ -211,7 +229,7 @@ void read_route(const yaml::Node& node, SettingsContext& context, Settings& sett
   route.timeouts = settings.limits.upstream;
   read_name(entry, settings.routes, route.name);
   read_match(entry, route);
-  read_upstream(entry, route);
+  read_destination(entry, settings, route);
   read_websocket(entry, route);
   read_rate(entry, "requests", route.rate);
   read_identity_headers(entry, route.identity_headers);
