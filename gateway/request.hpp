@@ -39,6 +39,9 @@ class Request final : private upstream::ResponseGate {
   void cut(std::string_view reason) noexcept;
   /// A new snapshot is in force: ends what it no longer allows.
   void reconsider() noexcept;
+  /// Time has passed: ends what its credential no longer covers, and a WebSocket whose policy now says
+  /// otherwise.
+  void check_time(access::SystemTime now) noexcept;
 
  private:
   using Served = boost::asio::awaitable<bool>;

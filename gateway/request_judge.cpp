@@ -373,4 +373,16 @@ void Request::reconsider() noexcept {
   }
 }
 
+void Request::check_time(access::SystemTime now) noexcept {
+  if (relay_ == nullptr || !exchange_.identity) {
+    return;
+  }
+  const auto& expires = exchange_.identity->expires;
+  if (expires && *expires <= now) {
+    relay_->cut("credential-expired");
+  } else if (kept_head_ != nullptr) {
+    reconsider();  // windows of time and bindings end as well
+  }
+}
+
 }  // namespace tallygate

@@ -205,7 +205,8 @@ struct RouteSettings {
   Balance balance = Balance::round_robin;
   UpstreamTimeouts timeouts;  ///< the route's own, or those of `limits`
   bool websocket = false;
-  std::optional<RateSettings> rate;  ///< of all requests that the policy lets through to it
+  std::optional<milliseconds> websocket_idle;  ///< of a WebSocket, both ways; none: timeouts.idle
+  std::optional<RateSettings> rate;            ///< of all requests that the policy lets through to it
   IdentityHeaders identity_headers;
   std::vector<std::string>
       query_values;     ///< parameters recorded in the clear: audit's and the route's own, sorted

@@ -194,7 +194,17 @@ void read_destination(SettingsMap& entry, const Settings& settings, RouteSetting
 }
 
 void read_websocket(SettingsMap& entry, RouteSettings& route) {
-  entry.boolean("websocket", route.websocket);
+  const auto node = entry.map().find("websocket");
+  if (node && node->kind() == yaml::Kind::map) {
+    SettingsMap map(*node, "websocket", entry.context());
+    milliseconds idle = route.timeouts.idle;
+    map.duration("idle", idle, true);
+    map.finish();
+    route.websocket = true;
+    route.websocket_idle = idle;
+  } else {
+    entry.boolean("websocket", route.websocket);
+  }
   const bool http2 = std::any_of(route.servers.begin(), route.servers.end(), [](const auto& server) {
     return server.protocol != UpstreamProtocol::http1;
   });

@@ -81,6 +81,8 @@ class Forwarder {
   virtual void cut(std::string_view reason) noexcept = 0;
 };
 
+/// Why an exchange was cut: the gateway ends.
+inline constexpr std::string_view shutdown_reason = "shutdown";
 /// Why an exchange was cut that took longer than its route allows.
 inline constexpr std::string_view deadline_reason = "deadline";
 

@@ -98,6 +98,18 @@ TEST(ForwardAuthSettings, WhatFitsNobodyIsAMistakeWithItsPlace) {
               HasSubstr("'caller'"));
 }
 
+TEST(UpstreamSettings, AWebSocketMayBeSilentForATimeOfItsOwn) {
+  const RouteSettings plain = route(R"({servers: ["http://u"]})", "    websocket: true\n");
+  EXPECT_TRUE(plain.websocket);
+  EXPECT_EQ(plain.websocket_idle, std::nullopt);
+  const RouteSettings own = route(R"({servers: ["http://u"]})", "    websocket: {idle: 2h}\n");
+  EXPECT_TRUE(own.websocket);
+  EXPECT_EQ(own.websocket_idle, std::chrono::hours(2));
+  EXPECT_EQ(route(R"({servers: ["http://u"]})", "    websocket: {idle: none}\n").websocket_idle,
+            std::chrono::seconds(0));
+  EXPECT_THAT(mistake(R"({servers: ["http://u"]})", "    websocket: {ilde: 2h}\n"), HasSubstr("idle"));
+}
+
 TEST(UpstreamSettings, WebSocketsAreForHttp1) {
   EXPECT_THAT(mistake(R"({servers: ["http://u", "h2c://v"]})", "    websocket: true\n"),
               HasSubstr("WebSockets are passed on over http:// only"));
