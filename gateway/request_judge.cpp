@@ -268,8 +268,9 @@ void Request::decide() {
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - started);
   exchange_.microseconds = static_cast<std::uint32_t>(took.count() / 1000);
   worker_.persistent.counts.decision.observe(static_cast<std::uint64_t>(took.count()));
-  const bool refused_anyway = exchange_.websocket && exchange_.route != nullptr &&
-                              (!exchange_.route->websocket || !exchange_.origin_ok);
+  const bool refused_anyway =
+      exchange_.route != nullptr &&
+      (exchange_.websocket ? !exchange_.route->websocket || !exchange_.origin_ok : exchange_.route->tcp);
   if (exchange_.decision->outcome == policy::Outcome::allow && exchange_.route != nullptr &&
       !refused_anyway) {
     (void)too_soon(

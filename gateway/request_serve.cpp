@@ -152,6 +152,9 @@ void Request::keep_refusal(const access::Verdict& verdict) {
   if (verdict.reason == "rule" && !decision.rules.empty()) {
     refusal_.message = program.rule(decision.rules.front()).message;
   }
+  if (verdict.reason == "tcp") {
+    refusal_.message = "This is no web page: `tallygate connect " + target_.host.name + "` leads there.";
+  }
   if (verdict.reason == "step-up") {
     for (const auto index : decision.step_up) {
       refusal_.step_up.push_back(program.condition(index).name);

@@ -128,7 +128,8 @@ enum class Balance : std::uint8_t { round_robin, least_connections };
 enum class UpstreamProtocol : std::uint8_t {
   http1,  ///< http://: HTTP/1.1 in the clear
   h2c,    ///< h2c://: HTTP/2 in the clear, known beforehand
-  h2      ///< h2://: HTTP/2 under TLS
+  h2,     ///< h2://: HTTP/2 under TLS
+  tcp     ///< tcp://: bytes, for clients of `tallygate connect`
 };
 
 /// One server behind a route.
@@ -205,6 +206,7 @@ struct RouteSettings {
   Balance balance = Balance::round_robin;
   UpstreamTimeouts timeouts;  ///< the route's own, or those of `limits`
   bool websocket = false;
+  bool tcp = false;  ///< its servers are tcp://: a WebSocket carries each connection
   std::optional<milliseconds> websocket_idle;  ///< of a WebSocket, both ways; none: timeouts.idle
   std::optional<RateSettings> rate;            ///< of all requests that the policy lets through to it
   IdentityHeaders identity_headers;

@@ -37,6 +37,9 @@ Verdict judge_decision(const Exchange& exchange) noexcept {
   if (exchange.route->external && !exchange.asked) {
     return refuse(421, "external");
   }
+  if (exchange.route->tcp && !exchange.websocket) {
+    return refuse(403, "tcp");
+  }
   if (exchange.websocket && !exchange.route->websocket) {
     return refuse(403, "websocket");
   }

@@ -27,7 +27,13 @@ class FrameEnds {
 };
 
 /// Codes of a close frame.
-enum class CloseCode : std::uint16_t { going_away = 1001, policy_violation = 1008 };
+enum class CloseCode : std::uint16_t {
+  normal = 1000,
+  going_away = 1001,
+  protocol_error = 1002,
+  policy_violation = 1008,
+  internal_error = 1011
+};
 
 /// The close frame of a server. `reason` is ASCII; what does not fit into a control frame is cut off.
 [[nodiscard]] std::string close_frame(CloseCode code, std::string_view reason);

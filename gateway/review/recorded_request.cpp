@@ -64,7 +64,7 @@ struct AnswerParts {
 /// Allowed by the policy, refused by the gateway itself: there was nowhere to go, no way for a WebSocket, or
 /// too much for the route.
 bool is_gateways_own(std::string_view reason) {
-  return reason == "no-route" || reason == "external" || reason == "websocket" || reason == "origin" ||
+  return reason == "no-route" || reason == "external" || reason == "tcp" || reason == "websocket" || reason == "origin" ||
          reason == access::rate_route;
 }
 

@@ -163,5 +163,12 @@ TEST_F(VerdictTest, WhoMayNotAskForOthersIsForbiddenAndAQuestionThatSaysNothingI
   expect_refusal(400, "forward-auth");
 }
 
+TEST_F(VerdictTest, ARouteThatIsNoHttpIsReachedOverAWebSocketAlone) {
+  route.tcp = route.websocket = true;
+  expect_refusal(403, "tcp");
+  exchange.websocket = exchange.origin_ok = true;
+  EXPECT_TRUE(judge(exchange).forward);
+}
+
 }  // namespace
 }  // namespace tallygate::access

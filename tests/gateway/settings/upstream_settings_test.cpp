@@ -98,6 +98,21 @@ TEST(ForwardAuthSettings, WhatFitsNobodyIsAMistakeWithItsPlace) {
               HasSubstr("'caller'"));
 }
 
+TEST(UpstreamSettings, WhatIsNoHttpHasAPortAndARouteOfItsOwn) {
+  const RouteSettings read = route(R"({servers: ["tcp://u:5432", "tcp://[::1]:22"]})");
+  EXPECT_TRUE(read.tcp);
+  EXPECT_TRUE(read.websocket);
+  EXPECT_EQ(read.timeouts.idle, std::chrono::hours(1));
+  EXPECT_EQ(read.servers[1], (UpstreamServer{"::1", 22, UpstreamProtocol::tcp}));
+  EXPECT_EQ(route(R"({servers: ["tcp://u:5432"], idle_timeout: none})").timeouts.idle,
+            std::chrono::seconds(0));
+  EXPECT_THAT(mistake(R"({servers: ["tcp://u"]})"), HasSubstr("tcp://HOST:PORT"));
+  EXPECT_THAT(mistake(R"({servers: ["tcp://u:1", "http://v"]})"), HasSubstr("a route of its own"));
+  EXPECT_THAT(mistake(R"({servers: ["tcp://u:1"]})", "    websocket: true\n"),
+              HasSubstr("leave 'websocket' out"));
+  EXPECT_THAT(mistake(R"({servers: ["http://u"], idle_timeout: none})"), HasSubstr("idle_timeout"));
+}
+
 TEST(UpstreamSettings, AWebSocketMayBeSilentForATimeOfItsOwn) {
   const RouteSettings plain = route(R"({servers: ["http://u"]})", "    websocket: true\n");
   EXPECT_TRUE(plain.websocket);
