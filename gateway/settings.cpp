@@ -262,6 +262,7 @@ void read_root(SettingsMap& root, Settings& settings) {
   std::size_t threads = settings.threads;
   root.count("threads", threads, 0, threads_max);
   settings.threads = static_cast<unsigned>(threads);
+  root.boolean("reload_on_change", settings.reload_on_change);
   read_listen(root, settings);
   read_tls(root, settings);
   read_identity(root, settings);

@@ -362,7 +362,8 @@ struct Settings {
   std::filesystem::path file;         ///< where it was read from; empty if made in memory
   std::string gateway = "tallygate";  ///< who writes the record: `gateway` of each entry
   ListenSettings listen;
-  unsigned threads = 0;  ///< 0: one for each processor
+  unsigned threads = 0;           ///< 0: one for each processor
+  bool reload_on_change = false;  ///< a change of any file that was read reloads, as SIGHUP does
   TlsSettings tls;
   IdentitySettings identity;
   SessionSettings session;
@@ -378,6 +379,9 @@ struct Settings {
   LimitSettings limits;
   LogSettings log;
 };
+
+/// Every file that a reload would read: gateway.yaml itself and all that it names. Paths are absolute.
+[[nodiscard]] std::vector<std::string> files_of(const Settings& settings);
 
 /// Reads gateway.yaml: types, ranges and names are checked, `${NAME}` is replaced, files that are named must
 /// exist. Errors: all mistakes of the file at once, each with its place. Threads: any, but reads the
