@@ -32,7 +32,8 @@ asio::awaitable<void> Server::watch_files() {
     if (watched != snapshot_) {
       auto opened = FileWatch::open(files_of(snapshot_->settings));
       if (!opened) {
-        if (std::exchange(complaint, opened.error().message()) != complaint) {
+        if (const std::string why = opened.error().message(); why != complaint) {
+          complaint = why;
           log_.warning("files are not watched; SIGHUP still reloads", {{"reason", complaint}});
         }
         continue;
