@@ -370,7 +370,7 @@ void Request::reconsider() noexcept {
   const bool served = route != nullptr && (!exchange_.websocket || route->websocket) &&
                       next.tls->client_policy(target_.host.name) == connection_.facts.tls.clients;
   if (decision.outcome != policy::Outcome::allow || !served) {
-    relay_->cut("policy-changed");
+    relay_->cut(upstream::policy_changed_reason);
   }
 }
 
@@ -380,7 +380,7 @@ void Request::check_time(access::SystemTime now) noexcept {
   }
   const auto& expires = exchange_.identity->expires;
   if (expires && *expires <= now) {
-    relay_->cut("credential-expired");
+    relay_->cut(upstream::credential_expired_reason);
   } else if (kept_head_ != nullptr) {
     reconsider();  // windows of time and bindings end as well
   }

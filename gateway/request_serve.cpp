@@ -336,12 +336,12 @@ void Request::watch_session(upstream::Forwarder& relay) {
   watch_ = worker_.persistent.sessions->watch(id, [&io, alive, target](identity::EndReason) {
     asio::post(io, [alive, target] {
       if (!alive.expired()) {
-        target->cut("session-ended");
+        target->cut(upstream::session_ended_reason);
       }
     });
   });
   if (!watch_) {
-    relay.cut("session-ended");
+    relay.cut(upstream::session_ended_reason);
   }
 }
 

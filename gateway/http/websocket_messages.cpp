@@ -73,7 +73,7 @@ bool ClientFrames::begin_frame() {
   std::copy_n(head_ + shortest_head + extended, sizeof mask_, mask_);
   const bool too_long = length >> 63U != 0;
   const bool too_wide = (extended == 2 && length <= control_max) || (extended == 8 && length <= 0xFFFF);
-  if ((head_[0] & reserved_bits) != 0 || (head_[1] & masked) == 0 || too_long || too_wide) {
+  if ((head_[0] & reserved_bits) != 0 || too_long || too_wide) {
     return false;
   }
   if (is_control(opcode_)) {
@@ -126,10 +126,11 @@ ClientFrames::State ClientFrames::take(std::string_view bytes, std::string& data
     if (!in_frame_) {
       head_[head_bytes_++] = static_cast<unsigned char>(bytes.front());
       bytes.remove_prefix(1);
-      if (head_bytes_ < head_size()) {
+      const bool bare = head_bytes_ == shortest_head && (head_[1] & masked) == 0;
+      if (!bare && head_bytes_ < head_size()) {
         continue;
       }
-      if (!begin_frame()) {
+      if (bare || !begin_frame()) {
         state_ = State::broken;
         break;
       }

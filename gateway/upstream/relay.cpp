@@ -473,8 +473,8 @@ void Relay::cut(std::string_view reason) noexcept {
   }
   if (tunnelling_) {
     client_.interrupt();  // it is told why, where that can be said
-  } else if (outcome_.responded || reason != deadline_reason) {
-    client_.cancel();  // a deadline before the answer began leaves the client to be told so
+  } else if (outcome_.responded) {
+    client_.cancel();  // before its answer has begun it is told
   }
   if (upstream_) {
     upstream_->cancel();
@@ -485,7 +485,7 @@ void Relay::fail(unsigned status, std::string_view why) noexcept {
   if (outcome_.status != 0) {
     return;  // the first failure is the cause
   }
-  outcome_.status = cut_reason_ == deadline_reason ? 504 : status;
+  outcome_.status = status_of_cut(cut_reason_, status);
   outcome_.ended = ended_or(why);
   outcome_.keep_alive = false;
 }

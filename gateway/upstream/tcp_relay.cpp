@@ -279,7 +279,7 @@ void TcpRelay::cut(std::string_view reason) noexcept {
   }
   if (tunnelling_) {
     client_.interrupt();
-  } else if (outcome_.responded || reason != deadline_reason) {
+  } else if (outcome_.responded) {
     client_.cancel();
   }
   if (upstream_) {
@@ -288,7 +288,7 @@ void TcpRelay::cut(std::string_view reason) noexcept {
 }
 
 void TcpRelay::fail(unsigned status, std::string_view why) noexcept {
-  outcome_.status = cut_reason_ == deadline_reason ? 504 : status;
+  outcome_.status = status_of_cut(cut_reason_, status);
   outcome_.ended = cut_reason_.empty() ? why : cut_reason_;
   outcome_.keep_alive = false;
 }

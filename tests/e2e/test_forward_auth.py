@@ -263,7 +263,7 @@ https://{HOST}:{port} {{
         head = ask("HEAD", "/vault/x", site.bearer())
         self.assertEqual(head.status, 403)
         self.assertEqual(len(head.body), int(head.get("Content-Length")))
-        self.assertEqual(ask("GET", "/.tallygate/login", site.bearer()).status, 403)
+        self.assertEqual(ask("GET", "/.tallygate/login", site.bearer()).status, 404)
         self.assertEqual(ask("GET", "/public/../admin/x").status, 401)
         for path in ("/a%2fb", "*", "x", "https://wiki.example.com/public/x"):
             self.assertEqual(ask("GET", path, site.bearer()).status, 400, path)

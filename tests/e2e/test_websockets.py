@@ -58,6 +58,13 @@ class HalfFrame:
 
 
 class Websockets(SiteCase):
+    @classmethod
+    def new_site(cls, upstream_port=None):
+        site = super().new_site(upstream_port)
+        site.settings["limits"]["timeouts"]["drain"] = "1s"  # those that stay open end with their clients
+        site.write()
+        return site
+
     def serve(self, site):
         gateway = Gateway(site)
         self.addCleanup(gateway.kill)
@@ -189,6 +196,30 @@ class Websockets(SiteCase):
                               urllib.parse.urlencode(form.fields).encode())
             self.assertIn(page.status, (200, 303))
             self.closed(socket_, site, decision, "session-ended")
+
+    def test_a_request_that_waits_for_its_answer_is_told_that_the_policy_changed(self):
+        """It reached the application while it was allowed; nothing of an answer has begun."""
+        site = self.new_site()
+        with self.serve(site) as gateway:
+            client = self.connect(site)
+            client.send(client.request_bytes("GET", "/hold", [site.bearer()]))
+            wait_until(lambda: self.app.holding == 1, what="the application holds the request")
+            site.policy["rules"] = [rule for rule in site.policy["rules"] if rule["id"] != "read-pages"]
+            site.write()
+            gateway.reload()
+            answer = client.response()
+            self.assertEqual(answer.status, 403)
+            self.assertIn(b"policy-changed", answer.body)
+            self.app.release()
+            decision = self.decision(site, answer)
+            self.assertEqual(decision["kind"], "access.allow")
+
+            def ends():
+                return [entry for entry in journal.entries(site.journal)
+                        if entry["kind"] == "access.end" and entry["of"] == decision["seq"]]
+
+            wait_until(ends, what="the end is on record")
+            self.assertEqual((ends()[0]["status"], ends()[0]["ended"]), (403, "policy-changed"))
 
     def test_they_have_an_idle_limit_of_their_own(self):
         site = self.new_site()
