@@ -58,6 +58,11 @@ class ClientConnection final : public ConnectionHook {
       protocol_->reconsider();
     }
   }
+  void check_time(access::SystemTime now) noexcept override {
+    if (protocol_) {
+      protocol_->check_time(now);
+    }
+  }
   asio::awaitable<bool> handshake();
   asio::awaitable<void> linger();
 

@@ -46,6 +46,7 @@ class Http2Exchange final : private ClientSide, private net::Timed {
   void gone() noexcept;
   void cut(std::string_view reason) noexcept { request_.cut(reason); }
   void reconsider() noexcept { request_.reconsider(); }
+  void check_time(access::SystemTime now) noexcept { request_.check_time(now); }
 
  private:
   [[nodiscard]] bool body_done() const noexcept override;

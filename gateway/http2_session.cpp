@@ -188,7 +188,7 @@ void Http2Session::drain() noexcept {
 void Http2Session::abort() noexcept {
   for (const auto& exchange : exchanges_) {
     if (exchange->stream() != nullptr) {
-      exchange->cut("shutdown");
+      exchange->cut(upstream::shutdown_reason);
     }
   }
   stream_.cancel();
@@ -198,6 +198,14 @@ void Http2Session::reconsider() noexcept {
   for (const auto& exchange : exchanges_) {
     if (exchange->stream() != nullptr) {
       exchange->reconsider();
+    }
+  }
+}
+
+void Http2Session::check_time(access::SystemTime now) noexcept {
+  for (const auto& exchange : exchanges_) {
+    if (exchange->stream() != nullptr) {
+      exchange->check_time(now);
     }
   }
 }

@@ -28,6 +28,7 @@ class Http2Session final : public Protocol,
   void drain() noexcept override;
   void abort() noexcept override;
   void reconsider() noexcept override;
+  void check_time(access::SystemTime now) noexcept override;
 
  private:
   /// What the connection's own deadline is for.

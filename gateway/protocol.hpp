@@ -1,5 +1,7 @@
 #pragma once
 /// What is spoken on a connection once its handshake is through.
+#include "gateway/access/ids.hpp"
+
 #include <boost/asio/awaitable.hpp>
 
 namespace tallygate {
@@ -21,6 +23,8 @@ class Protocol {
   virtual void abort() noexcept = 0;
   /// A new snapshot is in force: ends what it no longer allows.
   virtual void reconsider() noexcept = 0;
+  /// Time has passed: ends what its credential or its policy no longer covers.
+  virtual void check_time(access::SystemTime now) noexcept = 0;
 };
 
 }  // namespace tallygate

@@ -2,6 +2,7 @@
 /// One request from its head to its end on record, whatever framing it came in: identity, decision, record,
 /// acknowledgement, then forward, refuse or a page of the gateway's own.
 #include "gateway/access/exchange.hpp"
+#include "gateway/access/forward_auth.hpp"
 #include "gateway/client_side.hpp"
 #include "gateway/connection_state.hpp"
 #include "gateway/identity/pages.hpp"
@@ -38,10 +39,15 @@ class Request final : private upstream::ResponseGate {
   void cut(std::string_view reason) noexcept;
   /// A new snapshot is in force: ends what it no longer allows.
   void reconsider() noexcept;
+  /// Time has passed: ends what its credential no longer covers, and a WebSocket whose policy now says
+  /// otherwise.
+  void check_time(access::SystemTime now) noexcept;
 
  private:
   using Served = boost::asio::awaitable<bool>;
 
+  /// The request that another proxy asks about, where this is such a question; else `read` itself.
+  [[nodiscard]] ReadHead unwrap(ReadHead read);
   void begin(const ReadHead& read);
   void find_target();
   [[nodiscard]] bool origin_matches() const;
@@ -62,6 +68,8 @@ class Request final : private upstream::ResponseGate {
   [[nodiscard]] upstream::RelayRequest relay_request();
   [[nodiscard]] upstream::Http2Pool::Target http2_target() const;
   Served finish(upstream::RelayOutcome outcome);
+  /// Tells another proxy that it may forward.
+  Served grant();
   Served refuse(access::Verdict verdict);
   /// Whether a refusal is one too many of a source that nobody is known of: then it is counted, or begins the
   /// counting, and must not be recorded as others are.
@@ -78,6 +86,7 @@ class Request final : private upstream::ResponseGate {
   void count_answer(unsigned status) noexcept;
   [[nodiscard]] access::RouteCounts& counts() noexcept;
   [[nodiscard]] std::string upstream_head(std::string_view assertion) const;
+  [[nodiscard]] std::string authority() const;
   [[nodiscard]] identity::Peer peer() const;
   void watch_session(upstream::Forwarder& relay);
   [[nodiscard]] bool draining() const noexcept { return connection_.draining || worker_.draining; }
@@ -93,6 +102,9 @@ class Request final : private upstream::ResponseGate {
   std::shared_ptr<const Snapshot> snapshot_;
   policy::CanonicalRequest target_;  // its memory is used again by the next request
   http::RequestRules rules_;
+  const ForwardAuthSettings* caller_ = nullptr;  // the snapshot's; null: nobody asks for another
+  access::AskedRequest asked_;                   // what they ask about
+  bool call_to_head_ = false;                    // their call is a HEAD, whatever they ask about
   access::Exchange exchange_;
   std::optional<access::Recorder::Pending> pending_;  // of a decision that is waited for later
   std::uint64_t decision_seq_ = 0;

@@ -6,6 +6,7 @@
 #include "gateway/request.hpp"
 #include "gateway/upstream/http2_relay.hpp"
 #include "gateway/upstream/relay.hpp"
+#include "gateway/upstream/tcp_relay.hpp"
 
 #include <boost/beast/core/string.hpp>
 
@@ -85,14 +86,17 @@ Request::Served Request::forward() {
   client_.open_body({rules_.framing, snapshot_->settings.limits.body_bytes, &identity::is_scrubbed});
   upstream::ResponseGate& gate = *this;
   std::optional<upstream::Relay> http1;  // the common one, which is spared an allocation
-  std::unique_ptr<upstream::Http2Relay> http2;
+  std::unique_ptr<upstream::Forwarder> other;
   if (server.protocol == UpstreamProtocol::http1) {
     http1.emplace(worker_.pool, worker_.buffers, server, *server_, request, gate);
+  } else if (server.protocol == UpstreamProtocol::tcp) {
+    other =
+        std::make_unique<upstream::TcpRelay>(worker_.pool, worker_.buffers, server, *server_, request, gate);
   } else {
-    http2 = std::make_unique<upstream::Http2Relay>(worker_.io(), worker_.deadlines, worker_.http2_pool,
+    other = std::make_unique<upstream::Http2Relay>(worker_.io(), worker_.deadlines, worker_.http2_pool,
                                                    worker_.buffers, http2_target(), request, gate);
   }
-  upstream::Forwarder& relay = http1 ? static_cast<upstream::Forwarder&>(*http1) : *http2;
+  upstream::Forwarder& relay = http1 ? static_cast<upstream::Forwarder&>(*http1) : *other;
   relay_ = &relay;
   if (worker_.snapshot != snapshot_) {
     reconsider();  // it was judged by what a reload has replaced meanwhile
@@ -118,7 +122,11 @@ upstream::RelayRequest Request::relay_request() {
   request.expect_continue = rules_.expect_continue;
   request.websocket = exchange_.websocket;
   request.claims = &identity::is_scrubbed;
-  websocket_accept_ = websocket_key_.empty() ? std::string() : http::websocket_accept(websocket_key_);
+  std::string_view key = websocket_key_;
+  if (key.empty() && exchange_.route->tcp) {  // no application answers it
+    key = exchange_.head->fields.find(field::sec_websocket_key).value_or("");
+  }
+  websocket_accept_ = key.empty() ? std::string() : http::websocket_accept(key);
   request.websocket_accept = websocket_accept_;
   request.client_idle = snapshot_->settings.limits.timeouts.body_idle;
   request.route = exchange_.route;

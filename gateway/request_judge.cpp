@@ -61,8 +61,34 @@ std::optional<policy::AuthMethod> method_of(const identity::Identity& identity) 
 
 }  // namespace
 
+ReadHead Request::unwrap(ReadHead read) {
+  caller_ = nullptr;
+  const auto& callers = snapshot_->settings.forward_auth;
+  if (callers.empty() || read.head == nullptr || read.rules.fault != http::HeadFault::none ||
+      !access::asks_for_another(read.head->target)) {
+    return read;
+  }
+  http::RequestRules& rules = read.rules;
+  rules.keep_alive =
+      rules.keep_alive && !rules.websocket;  // whoever asked to upgrade may speak otherwise now
+  rules.websocket = false;
+  if (rules.framing.kind == http::Framing::Kind::length && rules.framing.length == 0) {
+    rules.framing = {};
+  }
+  caller_ = access::find_caller(callers, connection_.facts.address);
+  call_to_head_ = read.head->method == "HEAD";
+  if (caller_ == nullptr) {
+    rules.fault = http::HeadFault::forward_auth_caller;
+  } else if (rules.framing.kind != http::Framing::Kind::none || !asked_.read(*read.head, caller_->caller)) {
+    rules.fault = http::HeadFault::forward_auth;
+  } else {
+    read.head = &asked_.head();
+    read.line = asked_.line();
+  }
+  return read;
+}
+
 void Request::begin(const ReadHead& read) {
-  snapshot_ = worker_.snapshot;
   exchange_ = {};
   exchange_.connection = &connection_.facts;
   exchange_.recording = &snapshot_->settings.audit.record;
@@ -74,6 +100,7 @@ void Request::begin(const ReadHead& read) {
   exchange_.line = read.line.substr(0, recorded_line_bytes);
   exchange_.head = read.head;
   exchange_.head_fault = read.rules.fault;
+  exchange_.asked = caller_ != nullptr;
   rules_ = read.rules;
   websocket_key_ = read.websocket_key;
   pending_.reset();
@@ -136,7 +163,10 @@ void Request::find_target() {
     return;
   }
   exchange_.host_known = snapshot_->routes.knows_host(target_.host.name);
-  exchange_.same_clients = snapshot_->tls->client_policy(target_.host.name) == connection_.facts.tls.clients;
+  // Another proxy's connection says nothing of its client's certificate: where one must be shown, nobody has.
+  exchange_.same_clients =
+      exchange_.asked ? !snapshot_->tls->requires_certificate(target_.host.name)
+                      : snapshot_->tls->client_policy(target_.host.name) == connection_.facts.tls.clients;
   if (exchange_.websocket) {
     exchange_.origin_ok = origin_matches();
   }
@@ -164,7 +194,10 @@ identity::Peer Request::peer() const {
   identity::Peer peer;
   peer.address = exchange_.client;
   peer.sni = connection_.facts.tls.sni;
-  peer.certificate = connection_.facts.certificate ? &*connection_.facts.certificate : nullptr;
+  // The certificate of a proxy that asks is its own, and nobody's who stands behind it.
+  if (connection_.facts.certificate && !exchange_.asked) {
+    peer.certificate = &*connection_.facts.certificate;
+  }
   return peer;
 }
 
@@ -206,7 +239,10 @@ void Request::decide() {
     return;
   }
   const auto started = std::chrono::steady_clock::now();
-  exchange_.route = snapshot_->routes.find(target_);
+  // What lies under our own prefix is ours on every host, and nobody else's to forward.
+  if (!target_.path.matched.starts_with(identity::pages_prefix)) {
+    exchange_.route = snapshot_->routes.find(target_);
+  }
   // Whole seconds: the record carries them, so that the decision can be computed again exactly.
   const policy::TimePoint now = std::chrono::floor<std::chrono::seconds>(exchange_.now);
   const policy::Principal& principal = exchange_.identity->principal;
@@ -232,8 +268,9 @@ void Request::decide() {
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - started);
   exchange_.microseconds = static_cast<std::uint32_t>(took.count() / 1000);
   worker_.persistent.counts.decision.observe(static_cast<std::uint64_t>(took.count()));
-  const bool refused_anyway = exchange_.websocket && exchange_.route != nullptr &&
-                              (!exchange_.route->websocket || !exchange_.origin_ok);
+  const bool refused_anyway =
+      exchange_.route != nullptr &&
+      (exchange_.websocket ? !exchange_.route->websocket || !exchange_.origin_ok : exchange_.route->tcp);
   if (exchange_.decision->outcome == policy::Outcome::allow && exchange_.route != nullptr &&
       !refused_anyway) {
     (void)too_soon(
@@ -333,7 +370,19 @@ void Request::reconsider() noexcept {
   const bool served = route != nullptr && (!exchange_.websocket || route->websocket) &&
                       next.tls->client_policy(target_.host.name) == connection_.facts.tls.clients;
   if (decision.outcome != policy::Outcome::allow || !served) {
-    relay_->cut("policy-changed");
+    relay_->cut(upstream::policy_changed_reason);
+  }
+}
+
+void Request::check_time(access::SystemTime now) noexcept {
+  if (relay_ == nullptr || !exchange_.identity) {
+    return;
+  }
+  const auto& expires = exchange_.identity->expires;
+  if (expires && *expires <= now) {
+    relay_->cut(upstream::credential_expired_reason);
+  } else if (kept_head_ != nullptr) {
+    reconsider();  // windows of time and bindings end as well
   }
 }
 

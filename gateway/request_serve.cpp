@@ -32,7 +32,8 @@ access::FloodEvent flood_event(const policy::Address& client, const identity::Se
 }  // namespace
 
 Request::Served Request::serve(ReadHead read) {
-  begin(read);
+  snapshot_ = worker_.snapshot;
+  begin(unwrap(read));
   find_target();
   const access::Load::Place place =
       worker_.persistent.load.enter(snapshot_->settings.limits.requests_at_once);
@@ -58,7 +59,7 @@ Request::Served Request::serve(ReadHead read) {
     if (!authenticate()) {
       co_await authenticate_slowly();
     }
-    if (target_.path.matched.starts_with(identity::pages_prefix)) {
+    if (!exchange_.asked && target_.path.matched.starts_with(identity::pages_prefix)) {
       co_return co_await answer_page();
     }
     decide();
@@ -81,7 +82,7 @@ asio::awaitable<access::Answer> Request::wait_for(access::Recorder::Pending pend
 
 Request::Served Request::judge_and_serve() {
   access::Verdict verdict = access::judge(exchange_);
-  if (verdict.forward) {
+  if (verdict.forward && !exchange_.asked) {
     choose_server();
   }
   // What the refusal page needs of the decision is copied now: the scratch it points into is other requests'
@@ -111,7 +112,8 @@ Request::Served Request::judge_and_serve() {
   client_.limit(net::Milliseconds{0});  // the recorder's own limit holds
   const AuditSettings& audit = snapshot_->settings.audit;
   const auto early = worker_.recorder.ready(pending);
-  const bool wait_later = verdict.forward && audit.acknowledge != Acknowledge::before_upstream;
+  const bool wait_later =
+      verdict.forward && !exchange_.asked && audit.acknowledge != Acknowledge::before_upstream;
   if (wait_later && (!early || early->durable())) {
     pending_.emplace(std::move(pending));
     co_return co_await forward();
@@ -120,10 +122,24 @@ Request::Served Request::judge_and_serve() {
   verdict =
       access::confirm(verdict, answer.durable(), audit.when_unwritable == WhenUnwritable::allow_read_only,
                       exchange_.head != nullptr ? exchange_.head->method : "");
+  if (verdict.forward && exchange_.asked) {
+    co_return co_await grant();
+  }
   if (verdict.forward) {
     co_return co_await forward();
   }
   co_return co_await refuse(verdict);
+}
+
+Request::Served Request::grant() {
+  std::shared_ptr<const std::string> assertion;
+  if (exchange_.route->identity_headers.jwt && !exchange_.identity->anonymous()) {
+    assertion = worker_.persistent.assertions->get(exchange_.identity, exchange_.route->name, exchange_.now);
+  }
+  const identity::PageResponse page =
+      access::granted(*exchange_.identity, exchange_.route->identity_headers,
+                      assertion ? std::string_view(*assertion) : std::string_view());
+  co_return co_await answer(page);
 }
 
 void Request::keep_refusal(const access::Verdict& verdict) {
@@ -135,6 +151,9 @@ void Request::keep_refusal(const access::Verdict& verdict) {
   const policy::Decision& decision = *exchange_.decision;
   if (verdict.reason == "rule" && !decision.rules.empty()) {
     refusal_.message = program.rule(decision.rules.front()).message;
+  }
+  if (verdict.reason == "tcp") {
+    refusal_.message = "This is no web page: `tallygate connect " + target_.host.name + "` leads there.";
   }
   if (verdict.reason == "step-up") {
     for (const auto index : decision.step_up) {
@@ -153,9 +172,12 @@ Request::Served Request::refuse(access::Verdict verdict) {
     if (target_.has_query) {
       asked.append("?").append(target_.query);
     }
-    const auto redirect = identity::login_redirect(
+    auto redirect = identity::login_redirect(
         head, asked, stale ? std::string_view(snapshot_->settings.session.cookie) : std::string_view());
     if (redirect) {
+      if (caller_ != nullptr) {
+        access::fit_for_caller(*redirect, caller_->caller, authority());
+      }
       co_return co_await answer(*redirect);
     }
   }
@@ -170,7 +192,10 @@ Request::Served Request::refuse(access::Verdict verdict) {
     refusal.retry_after = exchange_.rate->retry_after;
   }
   const identity::Identity& who = exchange_.identity ? *exchange_.identity : *identity::anonymous_identity();
-  const identity::PageResponse page = identity::refusal_page(refusal, head, who);
+  identity::PageResponse page = identity::refusal_page(refusal, head, who);
+  if (caller_ != nullptr) {
+    access::fit_for_caller(page, caller_->caller, {});
+  }
   co_return co_await answer(page);
 }
 
@@ -184,13 +209,24 @@ Request::Served Request::answer(const identity::PageResponse& response) {
   local.page = &response;
   local.request_id = access::text_of(exchange_.id);
   local.version = version_;
-  local.to_head = exchange_.head != nullptr ? exchange_.head->method == "HEAD" : method_ == "HEAD";
+  local.to_head = caller_ != nullptr          ? call_to_head_
+                  : exchange_.head != nullptr ? exchange_.head->method == "HEAD"
+                                              : method_ == "HEAD";
   local.keep = trusted && !unread && rules_.keep_alive && !draining();
   count_answer(response.status);
   exchange_.head = nullptr;
   client_.limit(snapshot_->settings.limits.timeouts.body_idle);
   const bool sent = co_await client_.answer(local);
   co_return sent&& local.keep;
+}
+
+/// The host and, unless it is the usual one, the port.
+std::string Request::authority() const {
+  std::string text = target_.host.name;
+  if (target_.host.port && *target_.host.port != 443) {
+    text += ":" + std::to_string(*target_.host.port);
+  }
+  return text;
 }
 
 Request::Served Request::answer_asterisk() {
@@ -209,11 +245,8 @@ Request::Served Request::answer_page() {
   page.method = method;
   page.path = target_.path.matched;
   page.query = target_.query;
-  std::string authority = target_.host.name;
-  if (target_.host.port && *target_.host.port != 443) {
-    authority += ":" + std::to_string(*target_.host.port);
-  }
-  page.authority = authority;
+  const std::string origin = authority();
+  page.authority = origin;
   page.peer = peer();
   page.identity = exchange_.identity;
   page.request_id = access::text_of(exchange_.id);
@@ -303,12 +336,12 @@ void Request::watch_session(upstream::Forwarder& relay) {
   watch_ = worker_.persistent.sessions->watch(id, [&io, alive, target](identity::EndReason) {
     asio::post(io, [alive, target] {
       if (!alive.expired()) {
-        target->cut("session-ended");
+        target->cut(upstream::session_ended_reason);
       }
     });
   });
   if (!watch_) {
-    relay.cut("session-ended");
+    relay.cut(upstream::session_ended_reason);
   }
 }
 

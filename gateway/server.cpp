@@ -166,6 +166,7 @@ void Server::run() {
   asio::co_spawn(io_, keep_house(), done);
   asio::co_spawn(io_, watch_memory(), done);
   asio::co_spawn(io_, refresh_keys(), done);
+  asio::co_spawn(io_, watch_files(), done);
   io_.run();
 }
 

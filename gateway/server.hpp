@@ -76,6 +76,8 @@ class Server {
   /// Reloads, one at a time; asked for meanwhile, once more.
   boost::asio::awaitable<void> reload_now();
   boost::asio::awaitable<void> reload_once();
+  /// Where settings say so: reloads when a file that the last reload read has changed.
+  boost::asio::awaitable<void> watch_files();
   boost::asio::awaitable<void> refresh_keys();
   boost::asio::awaitable<void> drain();
   boost::asio::awaitable<bool> record(std::string_view kind,

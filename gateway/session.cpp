@@ -102,7 +102,7 @@ void Session::drain() noexcept {
 }
 
 void Session::abort() noexcept {
-  request_.cut("shutdown");
+  request_.cut(upstream::shutdown_reason);
   stream_.cancel();
 }
 

@@ -29,6 +29,7 @@ class Session final : public Protocol, private ClientSide {
   void drain() noexcept override;
   void abort() noexcept override;
   void reconsider() noexcept override { request_.reconsider(); }
+  void check_time(access::SystemTime now) noexcept override { request_.check_time(now); }
 
  private:
   /// Reads until a head is whole or wrong. False: the connection is over.

@@ -219,6 +219,37 @@ void read_log(SettingsMap& root, Settings& settings) {
   log.finish();
 }
 
+void read_forward_auth_entry(const yaml::Node& node, SettingsContext& context, Settings& settings) {
+  SettingsMap entry(node, "forward_auth", context);
+  ForwardAuthSettings proxies;
+  if (entry.map().require("from")) {
+    for (const auto& [text, at] : entry.texts("from")) {
+      if (const auto network = policy::parse_network(text)) {
+        proxies.from.push_back(*network);
+      } else {
+        entry.error(at, network.error().message);
+      }
+    }
+  }
+  if (entry.map().require("caller")) {
+    entry.word("caller", proxies.caller,
+               {{"nginx", ForwardAuthCaller::original},
+                {"traefik", ForwardAuthCaller::forwarded},
+                {"caddy", ForwardAuthCaller::forwarded},
+                {"envoy", ForwardAuthCaller::path}});
+  }
+  entry.finish();
+  settings.forward_auth.push_back(std::move(proxies));
+}
+
+void read_forward_auth(SettingsMap& root, Settings& settings) {
+  if (const auto node = root.map().find("forward_auth")) {
+    for (const auto& item : yaml::list(*node, "forward_auth", root.context().errors, true)) {
+      read_forward_auth_entry(item, root.context(), settings);
+    }
+  }
+}
+
 void read_root(SettingsMap& root, Settings& settings) {
   if (const auto version = root.map().require("version")) {
     (void)yaml::integer(*version, "version", 1, 1, root.context().errors);
@@ -231,6 +262,7 @@ void read_root(SettingsMap& root, Settings& settings) {
   std::size_t threads = settings.threads;
   root.count("threads", threads, 0, threads_max);
   settings.threads = static_cast<unsigned>(threads);
+  root.boolean("reload_on_change", settings.reload_on_change);
   read_listen(root, settings);
   read_tls(root, settings);
   read_identity(root, settings);
@@ -243,6 +275,7 @@ void read_root(SettingsMap& root, Settings& settings) {
       root.error(at, network.error().message);
     }
   }
+  read_forward_auth(root, settings);
   read_policy(root, settings);
   read_named_files(root, "shadow_policy", settings.shadow_policy);
   // Limits and audit come first: routes take their defaults from them.

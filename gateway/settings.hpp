@@ -128,7 +128,8 @@ enum class Balance : std::uint8_t { round_robin, least_connections };
 enum class UpstreamProtocol : std::uint8_t {
   http1,  ///< http://: HTTP/1.1 in the clear
   h2c,    ///< h2c://: HTTP/2 in the clear, known beforehand
-  h2      ///< h2://: HTTP/2 under TLS
+  h2,     ///< h2://: HTTP/2 under TLS
+  tcp     ///< tcp://: bytes, for clients of `tallygate connect`
 };
 
 /// One server behind a route.
@@ -197,18 +198,34 @@ struct RouteSettings {
   std::string name;                       ///< unique; `route:` of a policy names it
   std::vector<std::string> hosts;         ///< as policy.md N15 writes them: exact or `*.example.com`
   std::vector<std::string> paths{"/**"};  ///< as policy.md N11 writes them
-  std::vector<UpstreamServer> servers;    ///< at least one
+  bool external = false;  ///< another proxy forwards it and asks (`forward_auth`); it is never forwarded here
+  std::vector<UpstreamServer> servers;               ///< at least one; none where it is `external`
   std::optional<std::filesystem::path> upstream_ca;  ///< PEM of the authorities for servers under TLS;
                                                      ///< default: the system's
   std::string upstream_ca_place;                     ///< file:line:column that names it
   Balance balance = Balance::round_robin;
   UpstreamTimeouts timeouts;  ///< the route's own, or those of `limits`
   bool websocket = false;
-  std::optional<RateSettings> rate;  ///< of all requests that the policy lets through to it
+  bool tcp = false;  ///< its servers are tcp://: a WebSocket carries each connection
+  std::optional<milliseconds> websocket_idle;  ///< of a WebSocket, both ways; none: timeouts.idle
+  std::optional<RateSettings> rate;            ///< of all requests that the policy lets through to it
   IdentityHeaders identity_headers;
   std::vector<std::string>
       query_values;     ///< parameters recorded in the clear: audit's and the route's own, sorted
   RecordChoice record;  ///< audit's, but for what the route says otherwise
+};
+
+/// How another proxy says which request it asks about (`caller`).
+enum class ForwardAuthCaller : std::uint8_t {
+  original,   ///< nginx: X-Original-Method and X-Original-URL
+  forwarded,  ///< Traefik, Caddy: X-Forwarded-Method, -Host and -Uri
+  path        ///< Envoy: its own method and Host, and the path behind that of the call
+};
+
+/// Proxies that may ask at /.tallygate/authorize.
+struct ForwardAuthSettings {
+  std::vector<policy::Network> from;  ///< where they call from; at least one
+  ForwardAuthCaller caller = ForwardAuthCaller::forwarded;
 };
 
 enum class Acknowledge : std::uint8_t { before_upstream, before_response, queued };
@@ -345,21 +362,26 @@ struct Settings {
   std::filesystem::path file;         ///< where it was read from; empty if made in memory
   std::string gateway = "tallygate";  ///< who writes the record: `gateway` of each entry
   ListenSettings listen;
-  unsigned threads = 0;  ///< 0: one for each processor
+  unsigned threads = 0;           ///< 0: one for each processor
+  bool reload_on_change = false;  ///< a change of any file that was read reloads, as SIGHUP does
   TlsSettings tls;
   IdentitySettings identity;
   SessionSettings session;
   PagesSettings pages;
   std::vector<policy::Network> trusted_proxies;  ///< peers whose X-Forwarded-For is believed; none by default
-  std::vector<NamedFile> policy;                 ///< at least one
-  std::vector<NamedFile> shadow_policy;          ///< decides beside it and changes no answer; empty: none
-  std::vector<NamedFile> policy_tests;           ///< suites that the policy must pass; none by default
+  std::vector<ForwardAuthSettings> forward_auth;  ///< the first that fits an address holds; none by default
+  std::vector<NamedFile> policy;                  ///< at least one
+  std::vector<NamedFile> shadow_policy;           ///< decides beside it and changes no answer; empty: none
+  std::vector<NamedFile> policy_tests;            ///< suites that the policy must pass; none by default
   std::vector<RouteSettings>
       routes;  ///< at least one, no two with a host and a path in common; the most specific match wins
   AuditSettings audit;
   LimitSettings limits;
   LogSettings log;
 };
+
+/// Every file that a reload would read: gateway.yaml itself and all that it names. Paths are absolute.
+[[nodiscard]] std::vector<std::string> files_of(const Settings& settings);
 
 /// Reads gateway.yaml: types, ranges and names are checked, `${NAME}` is replaced, files that are named must
 /// exist. Errors: all mistakes of the file at once, each with its place. Threads: any, but reads the

@@ -15,8 +15,10 @@ namespace {
 namespace yaml = policy::yaml;
 
 constexpr std::size_t name_max = 128;
+constexpr std::uint16_t no_port = 0;
 constexpr std::uint16_t http_port = 80;
 constexpr std::uint16_t https_port = 443;
+constexpr milliseconds tcp_idle{std::chrono::hours{1}};
 constexpr std::string_view own_prefix = "/.tallygate";
 
 /// The names of policy-details.md L16, since policies name routes.
@@ -91,9 +93,10 @@ struct Scheme {
   std::uint16_t port;
 };
 
-constexpr std::array<Scheme, 3> schemes{{{"http://", UpstreamProtocol::http1, http_port},
+constexpr std::array<Scheme, 4> schemes{{{"http://", UpstreamProtocol::http1, http_port},
                                          {"h2c://", UpstreamProtocol::h2c, http_port},
-                                         {"h2://", UpstreamProtocol::h2, https_port}}};
+                                         {"h2://", UpstreamProtocol::h2, https_port},
+                                         {"tcp://", UpstreamProtocol::tcp, no_port}}};
 
 std::optional<UpstreamServer> parse_server(std::string_view text) {
   const auto* const scheme = std::find_if(schemes.begin(), schemes.end(),
@@ -106,7 +109,8 @@ std::optional<UpstreamServer> parse_server(std::string_view text) {
     text.remove_suffix(1);
   }
   policy::CanonicalHost host;
-  if (policy::canonical_host(text, host) != policy::RejectCode::none || host.port == std::uint16_t{0}) {
+  if (policy::canonical_host(text, host) != policy::RejectCode::none ||
+      host.port.value_or(scheme->port) == no_port) {
     return std::nullopt;
   }
   UpstreamServer server{host.name, host.port.value_or(scheme->port), scheme->protocol};
@@ -130,7 +134,7 @@ void read_servers(SettingsMap& upstream, RouteSettings& route) {
     if (!server) {
       upstream.error(
           at, fmt::format("'{}' is no upstream server: write http://HOST or http://HOST:PORT, without a "
-                          "path; h2c:// and h2:// are HTTP/2",
+                          "path; h2c:// and h2:// are HTTP/2, tcp://HOST:PORT is no HTTP at all",
                           text));
     } else if (std::any_of(route.servers.begin(), route.servers.end(), [&](const auto& other) {
                  return other.host == server->host && other.port == server->port;
@@ -139,6 +143,20 @@ void read_servers(SettingsMap& upstream, RouteSettings& route) {
     } else {
       route.servers.push_back(*server);
     }
+  }
+}
+
+/// A route leads to HTTP or to something else, never to both.
+void read_tcp(SettingsMap& upstream, RouteSettings& route) {
+  const auto is_tcp = [](const UpstreamServer& server) { return server.protocol == UpstreamProtocol::tcp; };
+  route.tcp = std::any_of(route.servers.begin(), route.servers.end(), is_tcp);
+  if (!route.tcp) {
+    return;
+  }
+  route.websocket = true;
+  if (!std::all_of(route.servers.begin(), route.servers.end(), is_tcp)) {
+    upstream.error(*upstream.map().find("servers"),
+                   "tcp:// stands beside servers that speak HTTP: give it a route of its own");
   }
 }
 
@@ -164,19 +182,59 @@ void read_upstream(SettingsMap& entry, RouteSettings& route) {
   }
   SettingsMap upstream(*node, "upstream", entry.context());
   read_servers(upstream, route);
+  read_tcp(upstream, route);
   read_upstream_ca(upstream, route);
   upstream.word("balance", route.balance,
                 {{"round_robin", Balance::round_robin}, {"least_connections", Balance::least_connections}});
   upstream.duration("timeout", route.timeouts.first_byte);
   upstream.duration("connect_timeout", route.timeouts.connect);
-  upstream.duration("idle_timeout", route.timeouts.idle);
+  if (route.tcp) {
+    route.timeouts.idle = tcp_idle;  // who works in a shell thinks longer than a browser loads
+  }
+  upstream.duration("idle_timeout", route.timeouts.idle, route.tcp);
   upstream.duration("whole_timeout", route.timeouts.whole, true);
   upstream.later("health");
   upstream.finish();
 }
 
+/// A route that another proxy forwards has no server, and needs one who asks about it.
+void read_destination(SettingsMap& entry, const Settings& settings, RouteSettings& route) {
+  entry.boolean("external", route.external);
+  if (!route.external) {
+    read_upstream(entry, route);
+    return;
+  }
+  if (const auto node = entry.map().find("upstream")) {
+    entry.error(*node, "an 'external' route is forwarded by another proxy: it has no 'upstream' here");
+  }
+  if (settings.forward_auth.empty()) {
+    entry.error(
+        *entry.map().find("external"),
+        "'external' is for routes that another proxy forwards after it asked, and 'forward_auth' names none "
+        "that may ask");
+  }
+}
+
 void read_websocket(SettingsMap& entry, RouteSettings& route) {
-  entry.boolean("websocket", route.websocket);
+  const auto node = entry.map().find("websocket");
+  if (route.tcp) {
+    if (node) {
+      entry.error(
+          *node,
+          "a route to tcp:// is reached over WebSockets alone: leave 'websocket' out, and say idle_timeout");
+    }
+    return;
+  }
+  if (node && node->kind() == yaml::Kind::map) {
+    SettingsMap map(*node, "websocket", entry.context());
+    milliseconds idle = route.timeouts.idle;
+    map.duration("idle", idle, true);
+    map.finish();
+    route.websocket = true;
+    route.websocket_idle = idle;
+  } else {
+    entry.boolean("websocket", route.websocket);
+  }
   const bool http2 = std::any_of(route.servers.begin(), route.servers.end(), [](const auto& server) {
     return server.protocol != UpstreamProtocol::http1;
   });
@@ -211,7 +269,7 @@ void read_route(const yaml::Node& node, SettingsContext& context, Settings& sett
   route.timeouts = settings.limits.upstream;
   read_name(entry, settings.routes, route.name);
   read_match(entry, route);
-  read_upstream(entry, route);
+  read_destination(entry, settings, route);
   read_websocket(entry, route);
   read_rate(entry, "requests", route.rate);
   read_identity_headers(entry, route.identity_headers);

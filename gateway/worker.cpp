@@ -19,6 +19,8 @@ namespace asio = boost::asio;
 constexpr std::size_t buffer_bytes = std::size_t{64} * 1024;
 constexpr std::size_t buffers_kept = 128;
 constexpr net::Milliseconds pool_sweep_every{5'000};
+// What outlives its permission is cut within two seconds.
+constexpr net::Milliseconds connections_checked_every{1'000};
 
 }  // namespace
 
@@ -35,7 +37,8 @@ Worker::Worker(Persistent& persistent_state, std::shared_ptr<const Snapshot> fir
       scratch(*snapshot->program),
       shadow_scratch(snapshot->shadow ? *snapshot->shadow : *snapshot->program),
       work_(asio::make_work_guard(io_)),
-      sweep_timer_(io_) {
+      sweep_timer_(io_),
+      check_timer_(io_) {
   recorder.set_host(std::move(host));
 }
 
@@ -74,6 +77,7 @@ boost::system::result<std::uint16_t, std::string> Worker::listen(const std::stri
 void Worker::start() {
   asio::co_spawn(io_, deadlines.run(), asio::detached);
   asio::co_spawn(io_, sweep_pool(), asio::detached);
+  asio::co_spawn(io_, check_connections(), asio::detached);
   if (listener_) {
     std::function<void(asio::ip::tcp::socket)> serve = [this](asio::ip::tcp::socket socket) {
       accept(std::move(socket));
@@ -100,6 +104,7 @@ void Worker::stop() {
     work_.reset();
     deadlines.stop();
     sweep_timer_.cancel();
+    check_timer_.cancel();
     io_.stop();
   });
 }
@@ -113,6 +118,20 @@ asio::awaitable<void> Worker::sweep_pool() {
     }
     pool.sweep(net::Clock::now());
     http2_pool.sweep(net::Clock::now());
+  }
+}
+
+asio::awaitable<void> Worker::check_connections() {
+  for (;;) {
+    check_timer_.expires_after(connections_checked_every);
+    auto [error] = co_await check_timer_.async_wait(asio::as_tuple(asio::deferred));
+    if (error) {
+      co_return;
+    }
+    const auto now = std::chrono::system_clock::now();
+    for (ConnectionHook& connection : connections_) {
+      connection.check_time(now);
+    }
   }
 }
 

@@ -41,6 +41,8 @@ struct ConnectionHook
   virtual void abort() noexcept = 0;
   /// A new snapshot is in force: end what it no longer allows.
   virtual void reconsider() noexcept = 0;
+  /// Time has passed: end what no longer holds.
+  virtual void check_time(access::SystemTime now) noexcept = 0;
 };
 
 /// Threads: constructed, started and joined by the server's; everything else on its own thread.
@@ -108,10 +110,12 @@ class Worker {
  private:
   void accept(boost::asio::ip::tcp::socket socket);
   boost::asio::awaitable<void> sweep_pool();
+  boost::asio::awaitable<void> check_connections();
 
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_;
   std::optional<net::Listener> listener_;
   boost::asio::steady_timer sweep_timer_;
+  boost::asio::steady_timer check_timer_;
   std::vector<std::size_t> turns_;
   boost::intrusive::list<ConnectionHook, boost::intrusive::constant_time_size<false>> connections_;
   std::thread thread_;

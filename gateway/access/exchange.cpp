@@ -10,6 +10,8 @@ unsigned status_of(http::HeadFault fault) noexcept {
       return 431;
     case http::HeadFault::expectation:
       return 417;
+    case http::HeadFault::forward_auth_caller:
+      return 403;
     default:
       return 400;
   }
@@ -31,6 +33,12 @@ Verdict judge_decision(const Exchange& exchange) noexcept {
   }
   if (exchange.route == nullptr) {
     return refuse(404, "no-route");
+  }
+  if (exchange.route->external && !exchange.asked) {
+    return refuse(421, "external");
+  }
+  if (exchange.route->tcp && !exchange.websocket) {
+    return refuse(403, "tcp");
   }
   if (exchange.websocket && !exchange.route->websocket) {
     return refuse(403, "websocket");

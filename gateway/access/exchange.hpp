@@ -60,6 +60,7 @@ struct Exchange {
   identity::IdentityPtr identity;              ///< null: refused, or not asked yet
   std::optional<identity::RejectCode> identity_fault;
   const RouteSettings* route = nullptr;
+  bool asked = false;                        ///< another proxy asks about it, and forwards it itself
   bool websocket = false;                    ///< the request asks for a WebSocket
   bool origin_ok = false;                    ///< of a WebSocket: Origin is absent or this host
   std::optional<policy::Decision> decision;  ///< none: the policy was not asked

@@ -19,20 +19,9 @@ void append_line(std::string& out, std::string_view name, std::string_view value
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
-/// A value from outside the head: control characters, which no field may hold, become triplets.
 void append_safe_line(std::string& out, std::string_view name, std::string_view value) {
-  constexpr char hex[] = "0123456789ABCDEF";
   out.append(name).append(": ");
-  for (const char character : value) {
-    const auto byte = static_cast<unsigned char>(character);
-    if (byte < 0x20 || byte == 0x7F) {
-      out += '%';
-      out += hex[byte >> 4];
-      out += hex[byte & 15];
-    } else {
-      out += character;
-    }
-  }
+  append_safe_value(out, value);
   out.append("\r\n");
 }
 
@@ -180,6 +169,20 @@ std::string_view default_reason(unsigned status) {
 }
 
 }  // namespace
+
+void append_safe_value(std::string& out, std::string_view value) {
+  constexpr char hex[] = "0123456789ABCDEF";
+  for (const char character : value) {
+    const auto byte = static_cast<unsigned char>(character);
+    if (byte < 0x20 || byte == 0x7F) {
+      out += '%';
+      out += hex[byte >> 4];
+      out += hex[byte & 15];
+    } else {
+      out += character;
+    }
+  }
+}
 
 void append_upstream_head(std::string& out, const UpstreamHead& head) {
   out.append(head.from_client->method).append(" ");

@@ -35,6 +35,9 @@ struct UpstreamHead {
 /// Source: RFC 9110 §7.6.1; interfaces.md §3; security.md, Headers that claim something.
 void append_upstream_head(std::string& out, const UpstreamHead& head);
 
+/// Appends a value from outside the head: control characters, which no field may hold, become triplets.
+void append_safe_value(std::string& out, std::string_view value);
+
 /// How the response goes to the client.
 struct ClientHead {
   const http::ResponseHead* from_upstream = nullptr;

@@ -280,6 +280,9 @@ void AccessRecord::append_request(const Exchange& exchange) {
   if (choice.fields.trace && exchange.sent_trace) {
     append_plain(out, "trace", std::string_view(exchange.traceparent).substr(3, 32));
   }
+  if (exchange.asked) {
+    append_plain(out, "via", "forward-auth");
+  }
   out += '}';
 }
 

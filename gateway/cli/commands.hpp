@@ -21,6 +21,7 @@ void add_audit_commands(CLI::App& app, int& exit_code);
 void add_keys_commands(CLI::App& app, int& exit_code);
 void add_serve_command(CLI::App& app, int& exit_code);
 void add_demo_command(CLI::App& app, int& exit_code);
+void add_connect_command(CLI::App& app, int& exit_code);
 void add_init_command(CLI::App& app, int& exit_code);
 
 }  // namespace tallygate::cli

@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
     add_serve_command(app, exit_code);
     add_demo_command(app, exit_code);
     add_init_command(app, exit_code);
+    add_connect_command(app, exit_code);
     add_policy_commands(app, exit_code);
     add_audit_commands(app, exit_code);
     add_keys_commands(app, exit_code);

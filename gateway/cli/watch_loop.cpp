@@ -1,6 +1,6 @@
 #include "gateway/cli/watch_loop.hpp"
 
-#include "gateway/cli/file_watch.hpp"
+#include "gateway/file_watch.hpp"
 #include "gateway/cli/policy_files.hpp"
 
 #include <poll.h>

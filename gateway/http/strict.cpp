@@ -160,6 +160,10 @@ std::string_view name(HeadFault fault) noexcept {
       return "transfer-encoding";
     case HeadFault::expectation:
       return "expectation";
+    case HeadFault::forward_auth:
+      return "forward-auth";
+    case HeadFault::forward_auth_caller:
+      return "forward-auth-caller";
     case HeadFault::upgrade:
       return "upgrade";
   }

@@ -30,7 +30,9 @@ enum class HeadFault : unsigned char {
   content_length,     ///< repeated, or not a plain decimal number
   transfer_encoding,  ///< repeated, not exactly `chunked`, in HTTP/1.0, or together with Content-Length
   expectation,        ///< an Expect other than 100-continue
-  upgrade,            ///< an upgrade to anything but websocket, or a malformed one
+  forward_auth,       ///< a proxy asks about a request, and does not say which in the way it is configured to
+  forward_auth_caller,  ///< somebody asks who is no such proxy
+  upgrade,              ///< an upgrade to anything but websocket, or a malformed one
 };
 [[nodiscard]] std::string_view name(HeadFault fault) noexcept;
 

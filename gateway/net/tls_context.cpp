@@ -167,7 +167,7 @@ boost::system::result<std::shared_ptr<const TlsServer>, std::string> TlsServer::
     if (!id) {
       return id.error();
     }
-    server->clients_.push_back({clients.hosts, *id});
+    server->clients_.push_back({clients.hosts, *id, clients.ask == ServerTls::Ask::required});
   }
   ServerTls whole = settings;
   if (!whole.tickets) {
@@ -204,6 +204,10 @@ std::size_t TlsServer::policy_index(std::string_view host) const noexcept {
 
 const ClientPolicyId& TlsServer::client_policy(std::string_view host) const noexcept {
   return clients_[policy_index(host)].id;
+}
+
+bool TlsServer::requires_certificate(std::string_view host) const noexcept {
+  return clients_[policy_index(host)].required;
 }
 
 const TlsServer::Named& TlsServer::choose(std::string_view name) const noexcept {

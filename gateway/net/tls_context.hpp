@@ -67,6 +67,8 @@ class TlsServer {
   [[nodiscard]] SSL_CTX& context() const noexcept { return *contexts_.front()->context; }
   /// What is asked of the clients of a canonical host.
   [[nodiscard]] const ClientPolicyId& client_policy(std::string_view host) const noexcept;
+  /// Whether clients of a canonical host must show a certificate.
+  [[nodiscard]] bool requires_certificate(std::string_view host) const noexcept;
   [[nodiscard]] const std::vector<ServedCertificate>& certificates() const noexcept { return served_; }
 
  private:
@@ -84,6 +86,7 @@ class TlsServer {
   struct Hosts {
     std::vector<std::string> names;
     ClientPolicyId id{};
+    bool required = false;
   };
   friend struct TlsCallbacks;
 

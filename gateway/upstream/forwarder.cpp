@@ -24,6 +24,19 @@ RequestFailure request_failure(const net::error_code& error) noexcept {
   return {400, "client-closed"};
 }
 
+unsigned status_of_cut(std::string_view reason, unsigned otherwise) noexcept {
+  if (reason.empty()) {
+    return otherwise;
+  }
+  if (reason == deadline_reason) {
+    return 504;
+  }
+  if (reason == policy_changed_reason) {
+    return 403;
+  }
+  return reason == session_ended_reason || reason == credential_expired_reason ? 401 : 503;
+}
+
 const http::Trailers& trailers_to_send(const RelayRequest& request) noexcept {
   static const http::Trailers none;
   const http::Trailers& all = request.client->trailers();

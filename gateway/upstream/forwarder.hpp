@@ -81,8 +81,18 @@ class Forwarder {
   virtual void cut(std::string_view reason) noexcept = 0;
 };
 
+/// Why an exchange was cut: what let it in no longer does.
+inline constexpr std::string_view policy_changed_reason = "policy-changed";
+inline constexpr std::string_view session_ended_reason = "session-ended";
+inline constexpr std::string_view credential_expired_reason = "credential-expired";
+/// The gateway ends.
+inline constexpr std::string_view shutdown_reason = "shutdown";
 /// Why an exchange was cut that took longer than its route allows.
 inline constexpr std::string_view deadline_reason = "deadline";
+
+/// What a client is answered with whose exchange was cut for `reason` before its answer had begun;
+/// `otherwise` where it was not cut.
+[[nodiscard]] unsigned status_of_cut(std::string_view reason, unsigned otherwise) noexcept;
 
 /// Cuts an exchange that takes longer than its route allows.
 class WholeDeadline final : public net::Timed {

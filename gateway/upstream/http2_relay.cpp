@@ -213,9 +213,8 @@ void Http2Relay::cut(std::string_view reason) noexcept {
   if (cut_reason_.empty()) {
     cut_reason_ = reason;
   }
-  // A deadline before the answer began leaves the client to be told so.
-  if (outcome_.responded || reason != deadline_reason) {
-    client_.cancel();
+  if (outcome_.responded) {
+    client_.cancel();  // before its answer has begun it is told
   }
   give_up();
 }
@@ -248,7 +247,7 @@ void Http2Relay::fail(unsigned status, std::string_view why) noexcept {
   if (outcome_.status != 0) {
     return;  // the first failure is the cause
   }
-  outcome_.status = cut_reason_ == deadline_reason ? 504 : status;
+  outcome_.status = status_of_cut(cut_reason_, status);
   outcome_.ended = ended_or(why);
   outcome_.keep_alive = false;
 }

@@ -19,6 +19,7 @@ constexpr auto nothrow = asio::as_tuple(asio::deferred);
 
 constexpr std::size_t read_ahead_bytes = std::size_t{64} * 1024;
 constexpr std::size_t interim_responses_max = 8;
+constexpr net::Milliseconds farewell_limit{1'000};
 constexpr std::uint64_t yield_bytes = std::uint64_t{1024} * 1024;
 
 }  // namespace
@@ -362,12 +363,17 @@ asio::awaitable<bool> Relay::open_tunnel() {
     outcome_.ended = ended_or("client-closed");
     co_return false;
   }
-  client_.limit(request_.route->timeouts.idle);
-  upstream_->expires_in(request_.route->timeouts.idle);
+  client_.limit(tunnel_idle());
+  upstream_->expires_in(tunnel_idle());
   co_return true;
 }
 
+net::Milliseconds Relay::tunnel_idle() const noexcept {
+  return request_.route->websocket_idle.value_or(request_.route->timeouts.idle);
+}
+
 asio::awaitable<void> Relay::tunnel() {
+  tunnelling_ = true;
   Upload back(co_await asio::this_coro::executor);
   back.running = true;
   asio::co_spawn(co_await asio::this_coro::executor, pump_down(), [&back](const std::exception_ptr&) {
@@ -380,6 +386,7 @@ asio::awaitable<void> Relay::tunnel() {
   } catch (...) {
     broken = std::current_exception();
   }
+  const bool idle = client_.timed_out() || upstream_->timed_out();
   upstream_->shutdown();
   upstream_->cancel();  // no WebSocket endpoint talks on after its peer has left
   while (back.running) {
@@ -388,20 +395,20 @@ asio::awaitable<void> Relay::tunnel() {
   if (broken) {
     std::rethrow_exception(broken);
   }
-  outcome_.ended = ended_or("complete");
+  outcome_.ended = ended_or(idle || upstream_->timed_out() ? "idle" : "complete");
   outcome_.keep_alive = false;
 }
 
 asio::awaitable<void> Relay::pump_up() {
   std::uint64_t yield_at = yield_bytes;
-  for (;;) {
+  while (cut_reason_.empty()) {
     const auto data = co_await client_.receive();
     if (!data || data->empty()) {
       co_return;
     }
     // Bytes either way keep the whole tunnel alive.
-    client_.limit(request_.route->timeouts.idle);
-    upstream_->expires_in(request_.route->timeouts.idle);
+    client_.limit(tunnel_idle());
+    upstream_->expires_in(tunnel_idle());
     if (co_await upstream_->write(*data)) {
       co_return;
     }
@@ -415,7 +422,8 @@ asio::awaitable<void> Relay::pump_up() {
 
 asio::awaitable<void> Relay::pump_down() {
   std::uint64_t yield_at = yield_bytes;
-  for (;;) {
+  bool whole = true;  // what was begun to be sent has been sent
+  while (cut_reason_.empty()) {
     if (buffer_.empty()) {
       const auto got = co_await upstream_->read_some(buffer_.prepare(read_ahead_bytes));
       if (!got || *got == 0) {
@@ -424,11 +432,13 @@ asio::awaitable<void> Relay::pump_down() {
       buffer_.commit(*got);
     }
     const std::string_view data = buffer_.readable();
-    client_.limit(request_.route->timeouts.idle);
-    upstream_->expires_in(request_.route->timeouts.idle);
+    client_.limit(tunnel_idle());
+    upstream_->expires_in(tunnel_idle());
     if (co_await client_.write(data)) {
+      whole = false;
       break;
     }
+    sent_frames_.take(data);
     outcome_.bytes_out += data.size();
     buffer_.consume(data.size());
     if (outcome_.bytes_out >= yield_at) {
@@ -436,17 +446,35 @@ asio::awaitable<void> Relay::pump_down() {
       co_await asio::post(upstream_->socket().get_executor(), asio::deferred);
     }
   }
+  if (!cut_reason_.empty() && whole && sent_frames_.between()) {
+    co_await say_farewell();
+  } else {
+    client_.shutdown();
+    client_.cancel();  // a tunnel whose server has left is over for both
+  }
+}
+
+/// Tells the client why its WebSocket was cut. Its connection is ended, not given up: what it still sends
+/// must not make the kernel take the reason back.
+asio::awaitable<void> Relay::say_farewell() {
+  const auto code =
+      cut_reason_ == shutdown_reason ? http::CloseCode::going_away : http::CloseCode::policy_violation;
+  client_.limit(farewell_limit);
+  const std::string farewell = http::close_frame(code, cut_reason_);
+  if (co_await client_.write(farewell)) {
+    client_.cancel();  // it does not listen
+  }
   client_.shutdown();
-  client_.cancel();  // a tunnel whose server has left is over for both
 }
 
 void Relay::cut(std::string_view reason) noexcept {
   if (cut_reason_.empty()) {
     cut_reason_ = reason;
   }
-  // A deadline before the answer began leaves the client to be told so.
-  if (outcome_.responded || reason != deadline_reason) {
-    client_.cancel();
+  if (tunnelling_) {
+    client_.interrupt();  // it is told why, where that can be said
+  } else if (outcome_.responded) {
+    client_.cancel();  // before its answer has begun it is told
   }
   if (upstream_) {
     upstream_->cancel();
@@ -457,7 +485,7 @@ void Relay::fail(unsigned status, std::string_view why) noexcept {
   if (outcome_.status != 0) {
     return;  // the first failure is the cause
   }
-  outcome_.status = cut_reason_ == deadline_reason ? 504 : status;
+  outcome_.status = status_of_cut(cut_reason_, status);
   outcome_.ended = ended_or(why);
   outcome_.keep_alive = false;
 }

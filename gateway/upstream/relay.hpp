@@ -2,6 +2,7 @@
 /// One request on its way to a server of HTTP/1.1, and the answer on its way back.
 #include "gateway/http/body.hpp"
 #include "gateway/http/message.hpp"
+#include "gateway/http/websocket_frames.hpp"
 #include "gateway/upstream/forwarder.hpp"
 #include "gateway/upstream/pool.hpp"
 
@@ -54,6 +55,8 @@ class Relay final : public Forwarder {
   boost::asio::awaitable<void> tunnel();
   boost::asio::awaitable<void> pump_up();
   boost::asio::awaitable<void> pump_down();
+  boost::asio::awaitable<void> say_farewell();
+  [[nodiscard]] net::Milliseconds tunnel_idle() const noexcept;
   [[nodiscard]] bool answers_upgrade() const noexcept;
   void fail(unsigned status, std::string_view why) noexcept;
   void fail_request(const net::error_code& error) noexcept;
@@ -72,7 +75,9 @@ class Relay final : public Forwarder {
   http::ResponseRules rules_;
   std::size_t head_size_ = 0;
   bool reused_ = false;
-  std::string first_;  // what a connection is begun with: head and the start of the body
+  bool tunnelling_ = false;
+  http::FrameEnds sent_frames_;  // of a tunnel, to the client
+  std::string first_;            // what a connection is begun with: head and the start of the body
   net::error_code send_error_;
   std::string_view cut_reason_;
   RelayOutcome outcome_;

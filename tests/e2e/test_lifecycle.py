@@ -46,6 +46,43 @@ class Lifecycle(SiteCase):
         self.assertEqual(self.kinds(site).count("policy.load"), 2)
         self.assert_sound(site)
 
+    def test_changed_files_are_noticed_however_they_change(self):
+        """Written in place, renamed into place, and, as in a mounted secret, behind a link to a folder that is swapped."""
+        site = self.new_site()
+        for number in (1, 2):
+            (site.root / f"version{number}").mkdir()
+        (site.root / "current").symlink_to("version1")
+        site.settings["policy"] = "current/policy.yaml"
+        site.settings["reload_on_change"] = True
+        site.write()
+        rules = list(site.policy["rules"])
+
+        def policy(public):
+            site.policy["rules"] = [rule for rule in rules if public or rule["id"] != "public-pages"]
+            return json.dumps(site.policy)
+
+        def comes_into_force(status, what):
+            wait_until(lambda: self.ask(site, "GET", "/public/x").status == status, what=what)
+
+        (site.root / "version1" / "policy.yaml").write_text(policy(True))
+        with Gateway(site):
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
+            (site.root / "version1" / "policy.yaml").write_text(policy(False))
+            comes_into_force(403, "written in place")
+            (site.root / "new.yaml").write_text(policy(True))
+            os.replace(site.root / "new.yaml", site.root / "version1" / "policy.yaml")
+            comes_into_force(200, "renamed into place")
+            (site.root / "version2" / "policy.yaml").write_text(policy(False))
+            (site.root / "next").symlink_to("version2")
+            os.replace(site.root / "next", site.root / "current")
+            comes_into_force(403, "a link that was swapped")
+            (site.root / "version2" / "policy.yaml").write_text("nonsense: [")
+            wait_until(lambda: self.kinds(site).count("config.reject") == 1, what="the refusal is on record")
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 403)
+            (site.root / "version2" / "policy.yaml").write_text(policy(True))
+            comes_into_force(200, "mended")
+        self.assert_sound(site)
+
     def test_a_reload_with_an_error_changes_nothing_and_says_why(self):
         site = self.new_site()
         with Gateway(site) as gateway:

@@ -149,5 +149,26 @@ TEST(Confirm, AllowReadOnlyLetsSafeMethodsThroughAndNothingElse) {
   EXPECT_FALSE(confirm({false, 403, "default"}, false, true, "GET").forward);
 }
 
+TEST_F(VerdictTest, ARouteThatAnotherProxyForwardsIsDecidedForThatProxyAlone) {
+  route.external = true;
+  expect_refusal(421, "external");
+  exchange.asked = true;
+  EXPECT_TRUE(judge(exchange).forward);
+}
+
+TEST_F(VerdictTest, WhoMayNotAskForOthersIsForbiddenAndAQuestionThatSaysNothingIsABadRequest) {
+  exchange.head_fault = http::HeadFault::forward_auth_caller;
+  expect_refusal(403, "forward-auth-caller");
+  exchange.head_fault = http::HeadFault::forward_auth;
+  expect_refusal(400, "forward-auth");
+}
+
+TEST_F(VerdictTest, ARouteThatIsNoHttpIsReachedOverAWebSocketAlone) {
+  route.tcp = route.websocket = true;
+  expect_refusal(403, "tcp");
+  exchange.websocket = exchange.origin_ok = true;
+  EXPECT_TRUE(judge(exchange).forward);
+}
+
 }  // namespace
 }  // namespace tallygate::access

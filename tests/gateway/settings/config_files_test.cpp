@@ -43,6 +43,28 @@ Settings read(const std::string& text) {
   return settings.has_value() ? *settings : Settings{};
 }
 
+/// Every value of a key that names a file, as far as a reload reads it.
+TEST(ConfigFiles, AReloadReadsEveryFileThatIsNamed) {
+  const Settings settings = read(uncommented(content("gateway.yaml")));
+  const std::vector<std::string> files = files_of(settings);
+  const std::set<std::string> known(files.begin(), files.end());
+  EXPECT_EQ(known.size(), files.size()) << "each once";
+  std::set<std::string> named;
+  const std::regex file(R"([a-z0-9_/-]+\.(pem|der|yaml|json|secret)\b)");
+  const std::string text = uncommented(content("gateway.yaml"));
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::string said = line.starts_with("#") ? std::string() : line.substr(0, line.find(" #"));
+    for (std::sregex_iterator at(said.begin(), said.end(), file); at != std::sregex_iterator(); ++at) {
+      named.insert("/etc/tg/" + at->str());
+    }
+  }
+  for (const std::string& name : named) {
+    EXPECT_TRUE(known.contains(name)) << name;
+  }
+  EXPECT_GE(named.size(), 8U);
+}
+
 void keys_of(const policy::yaml::Node& node, std::set<std::string>& keys) {
   for (std::size_t i = 0; i < node.size(); ++i) {
     if (node.kind() == policy::yaml::Kind::map) {

@@ -1,4 +1,4 @@
-#include "gateway/cli/file_watch.hpp"
+#include "gateway/file_watch.hpp"
 
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace tallygate::cli {
+namespace tallygate {
 namespace {
 
 namespace fs = std::filesystem;
@@ -135,4 +135,4 @@ TEST_F(WatchedFiles, WakeWhoeverWaitsForThem) {
 }
 
 }  // namespace
-}  // namespace tallygate::cli
+}  // namespace tallygate

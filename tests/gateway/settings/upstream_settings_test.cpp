@@ -53,6 +53,78 @@ TEST(UpstreamSettings, AServerIsListedOnceWhateverItSpeaks) {
   EXPECT_THAT(mistake(R"({servers: ["http://u:81", "h2c://u:81"]})"), HasSubstr("is listed twice"));
 }
 
+policy::yaml::Result<Settings> read_asked(const std::string& route, const std::string& callers) {
+  SettingsEnvironment environment;
+  environment.folder = "/etc/tg";
+  environment.variable = [](const std::string&) { return std::nullopt; };
+  environment.readable = [](const std::filesystem::path&) { return std::error_code(); };
+  return read_settings(
+      "version: 1\n" + callers + "routes:\n  - name: a\n    match: {host: a.example}\n" + route,
+      "gateway.yaml", environment);
+}
+
+std::string asked_mistake(const std::string& route, const std::string& callers) {
+  const auto settings = read_asked(route, callers);
+  return settings.has_value() ? "no mistake" : policy::yaml::to_string(settings.error());
+}
+
+TEST(ForwardAuthSettings, ARouteThatAnotherProxyForwardsHasNoServer) {
+  const auto settings = read_asked("    external: true\n", R"(forward_auth:
+  - {from: [10.0.0.9, "2001:db8::/64"], caller: nginx}
+  - {from: 127.0.0.1, caller: envoy}
+)");
+  ASSERT_TRUE(settings.has_value()) << policy::yaml::to_string(settings.error());
+  EXPECT_TRUE(settings->routes.at(0).external);
+  EXPECT_TRUE(settings->routes.at(0).servers.empty());
+  ASSERT_EQ(settings->forward_auth.size(), 2U);
+  EXPECT_EQ(settings->forward_auth[0].from.size(), 2U);
+  EXPECT_EQ(settings->forward_auth[0].caller, ForwardAuthCaller::original);
+  EXPECT_EQ(settings->forward_auth[1].caller, ForwardAuthCaller::path);
+}
+
+TEST(ForwardAuthSettings, WhatFitsNobodyIsAMistakeWithItsPlace) {
+  const std::string callers = "forward_auth: [{from: 10.0.0.9, caller: caddy}]\n";
+  EXPECT_THAT(asked_mistake("    external: true\n", ""), HasSubstr("5:15: 'external' is for routes"));
+  EXPECT_THAT(asked_mistake("    external: true\n    upstream: {servers: [\"http://u\"]}\n", callers),
+              HasSubstr("it has no 'upstream' here"));
+  EXPECT_THAT(asked_mistake("    external: false\n", callers), HasSubstr("upstream"));
+  EXPECT_THAT(asked_mistake("    external: true\n", "forward_auth: [{from: 10.0.0.9/8, caller: caddy}]\n"),
+              HasSubstr("2:23: "));
+  EXPECT_THAT(asked_mistake("    external: true\n", "forward_auth: [{from: 10.0.0.9, caller: apache}]\n"),
+              HasSubstr("nginx"));
+  EXPECT_THAT(asked_mistake("    external: true\n", "forward_auth: [{caller: caddy}]\n"),
+              HasSubstr("'from'"));
+  EXPECT_THAT(asked_mistake("    external: true\n", "forward_auth: [{from: 10.0.0.9}]\n"),
+              HasSubstr("'caller'"));
+}
+
+TEST(UpstreamSettings, WhatIsNoHttpHasAPortAndARouteOfItsOwn) {
+  const RouteSettings read = route(R"({servers: ["tcp://u:5432", "tcp://[::1]:22"]})");
+  EXPECT_TRUE(read.tcp);
+  EXPECT_TRUE(read.websocket);
+  EXPECT_EQ(read.timeouts.idle, std::chrono::hours(1));
+  EXPECT_EQ(read.servers[1], (UpstreamServer{"::1", 22, UpstreamProtocol::tcp}));
+  EXPECT_EQ(route(R"({servers: ["tcp://u:5432"], idle_timeout: none})").timeouts.idle,
+            std::chrono::seconds(0));
+  EXPECT_THAT(mistake(R"({servers: ["tcp://u"]})"), HasSubstr("tcp://HOST:PORT"));
+  EXPECT_THAT(mistake(R"({servers: ["tcp://u:1", "http://v"]})"), HasSubstr("a route of its own"));
+  EXPECT_THAT(mistake(R"({servers: ["tcp://u:1"]})", "    websocket: true\n"),
+              HasSubstr("leave 'websocket' out"));
+  EXPECT_THAT(mistake(R"({servers: ["http://u"], idle_timeout: none})"), HasSubstr("idle_timeout"));
+}
+
+TEST(UpstreamSettings, AWebSocketMayBeSilentForATimeOfItsOwn) {
+  const RouteSettings plain = route(R"({servers: ["http://u"]})", "    websocket: true\n");
+  EXPECT_TRUE(plain.websocket);
+  EXPECT_EQ(plain.websocket_idle, std::nullopt);
+  const RouteSettings own = route(R"({servers: ["http://u"]})", "    websocket: {idle: 2h}\n");
+  EXPECT_TRUE(own.websocket);
+  EXPECT_EQ(own.websocket_idle, std::chrono::hours(2));
+  EXPECT_EQ(route(R"({servers: ["http://u"]})", "    websocket: {idle: none}\n").websocket_idle,
+            std::chrono::seconds(0));
+  EXPECT_THAT(mistake(R"({servers: ["http://u"]})", "    websocket: {ilde: 2h}\n"), HasSubstr("idle"));
+}
+
 TEST(UpstreamSettings, WebSocketsAreForHttp1) {
   EXPECT_THAT(mistake(R"({servers: ["http://u", "h2c://v"]})", "    websocket: true\n"),
               HasSubstr("WebSockets are passed on over http:// only"));

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace tallygate::cli {
+namespace tallygate {
 
 /// Watches the places that decide what a path leads to: every folder on the way to it, and where a symbolic
 /// link stands on the way also those on the way to its target. So it sees a file that is written, replaced by
@@ -43,4 +43,4 @@ class FileWatch {
       names_;  ///< by watch: the names that matter in its folder
 };
 
-}  // namespace tallygate::cli
+}  // namespace tallygate

@@ -1,4 +1,4 @@
-#include "gateway/cli/file_watch.hpp"
+#include "gateway/file_watch.hpp"
 
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <utility>
 
-namespace tallygate::cli {
+namespace tallygate {
 namespace {
 
 namespace fs = std::filesystem;
@@ -138,4 +138,4 @@ bool FileWatch::take_changes() {
   }
 }
 
-}  // namespace tallygate::cli
+}  // namespace tallygate
