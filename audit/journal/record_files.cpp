@@ -1,5 +1,6 @@
 #include "audit/journal/record_files.hpp"
 
+#include "audit/journal/rollback_journal.hpp"
 #include "audit/journal/schema.hpp"
 #include "audit/journal/seal.hpp"
 
@@ -124,6 +125,9 @@ Result<void> RecordFiles::finish_newest_sealing() {
 Result<Database> RecordFiles::read(const SegmentFile& file) const {
   const auto unfinished = unsealed();
   const bool final = !unfinished || unfinished->first != file.first;
+  if (auto harmless = check_rollback_journal(file.path); !final && !harmless) {
+    return harmless.error();
+  }
   return Database::open(file.path,
                         final ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, vfs_);
 }

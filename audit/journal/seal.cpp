@@ -3,6 +3,7 @@
 #include "audit/journal/canonical_json.hpp"
 #include "audit/journal/file.hpp"
 #include "audit/journal/note.hpp"
+#include "audit/journal/rollback_journal.hpp"
 #include "audit/journal/sqlite.hpp"
 
 #include <fcntl.h>
@@ -205,6 +206,9 @@ std::optional<CompactRange> tree_after(const Seal& seal) {
 Result<Digest> seal_file(const std::filesystem::path& file, const std::string& vfs) {
   if (auto finished = finish_sealing(file); !finished) {
     return finished.error();
+  }
+  if (auto harmless = check_rollback_journal(file); !harmless) {
+    return harmless.error();
   }
   std::string state;
   std::string mode;

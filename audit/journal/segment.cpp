@@ -1,6 +1,7 @@
 #include "audit/journal/segment.hpp"
 
 #include "audit/journal/format.hpp"
+#include "audit/journal/rollback_journal.hpp"
 #include "audit/journal/schema.hpp"
 
 #include <algorithm>
@@ -148,6 +149,9 @@ Result<Segment> Segment::open(const std::filesystem::path& file, std::string_vie
   const auto before = identify(file);
   if (!before) {
     return before.error();
+  }
+  if (auto harmless = check_rollback_journal(file); !harmless) {
+    return harmless.error();
   }
   auto database = Database::open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, vfs);
   if (!database) {

@@ -7,6 +7,9 @@
 namespace tallygate::audit {
 namespace {
 
+// No value in any of our files is nearly as long, and none that a query computes may fill the memory.
+constexpr int value_bytes_max = 64 * 1024 * 1024;
+
 // What was asked of SQLite tells a person nothing: its own message and the file's name do.
 constexpr std::string_view cannot_use = "cannot be used";
 
@@ -54,6 +57,9 @@ Result<Database> Database::open(const std::filesystem::path& path, int flags, co
     }
     return failure;
   }
+  // No file of ours has a view: one that has was made to run somebody's query in the place of a table.
+  sqlite3_db_config(connection, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+  sqlite3_limit(connection, SQLITE_LIMIT_LENGTH, value_bytes_max);
   return database;
 }
 

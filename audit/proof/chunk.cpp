@@ -109,9 +109,9 @@ void ChunkScan::row(std::uint64_t seq, std::string_view body) {
   facts_.ids.push_back({entry->id, seq});
   note_subject(entry->subject);
   if (is_noted(entry->role)) {
-    facts_.noted.push_back({seq, entry->role});
+    facts_.noted.push_back({seq, entry->role, {}});
   } else if (entry->role == Role::ingested) {
-    facts_.ingested.push_back(seq);
+    facts_.ingested.push_back({seq, {}});
   }
 }
 
@@ -125,7 +125,7 @@ void ChunkScan::settled_row(std::uint64_t seq, std::string_view body) {
   const auto entry = read_entry(body);
   if (entry && entry->seq == seq && is_noted(entry->role)) {
     facts_.times_ns[static_cast<std::size_t>(seq - facts_.first)] = entry->time_ns;
-    facts_.noted.push_back({seq, entry->role});
+    facts_.noted.push_back({seq, entry->role, {}});
   }
 }
 
@@ -151,7 +151,7 @@ void ChunkScan::forget(std::uint64_t seq) {
   std::fill(facts_.times_ns.begin() + from, facts_.times_ns.end(), no_time);
   std::erase_if(facts_.ids, [seq](const IdOfEntry& id) { return id.seq >= seq; });
   std::erase_if(facts_.noted, [seq](const NotedEntry& entry) { return entry.seq >= seq; });
-  std::erase_if(facts_.ingested, [seq](std::uint64_t at) { return at >= seq; });
+  std::erase_if(facts_.ingested, [seq](const SignedEntry& entry) { return entry.seq >= seq; });
   facts_.findings.forget_from(seq);
   rows_end_ = seq;
 }
@@ -228,6 +228,12 @@ void ChunkScan::grow(Sha256& sha, ChunkFacts& facts, std::span<const std::uint64
 ChunkFacts ChunkScan::finish(Sha256& sha, std::span<const std::uint64_t> sizes, const StoredLeaf& stored_leaf,
                              const std::function<bool(std::uint64_t)>& absent) {
   lanes_.finish();
+  for (NotedEntry& entry : facts_.noted) {
+    entry.leaf = slots_[static_cast<std::size_t>(entry.seq - facts_.first)].leaf;
+  }
+  for (SignedEntry& entry : facts_.ingested) {
+    entry.leaf = slots_[static_cast<std::size_t>(entry.seq - facts_.first)].leaf;
+  }
   judge_chain(facts_);
   judge_missing(facts_, absent);
   grow(sha, facts_, sizes, stored_leaf);

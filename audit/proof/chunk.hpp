@@ -26,6 +26,13 @@ inline constexpr std::uint64_t chunk_entries = 4'096;
 struct NotedEntry {
   std::uint64_t seq = 0;
   Role role = Role::ordinary;
+  Digest leaf{};  ///< the hash of the body that the tree was built over; whatever is read again must have it
+};
+
+/// A record that a writer signed, which is read again beside the rest.
+struct SignedEntry {
+  std::uint64_t seq = 0;
+  Digest leaf{};  ///< likewise
 };
 
 /// The root of a prefix of the record, but for what lies left of the chunk.
@@ -46,7 +53,7 @@ struct ChunkFacts {
   std::vector<InnerRoot> roots;               ///< of the sizes asked for, as far as they are known
   std::vector<std::int64_t> times_ns;         ///< one an entry; no_time where it is unknown
   std::vector<NotedEntry> noted;              ///< entries whose role is not ordinary
-  std::vector<std::uint64_t> ingested;        ///< those that writers signed, which are not among them
+  std::vector<SignedEntry> ingested;          ///< those that writers signed, which are not among them
   std::vector<IdOfEntry> ids;                 ///< sorted
   std::vector<UuidBytes> subjects;            ///< whose keys entries are under; some more than once
   Findings findings;

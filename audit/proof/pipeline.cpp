@@ -65,6 +65,7 @@ Pipeline::Pipeline(const VerifyPlan& plan, std::vector<std::uint64_t> sizes, uns
 
 PipelineOutcome Pipeline::run() {
   outcome_.roots[0] = sha_.digest({});
+  submit_page_checks();
   const std::vector<std::uint64_t> chunks = chunks_of(plan_);
   std::size_t submitted = 0;
   for (std::size_t next = 0; next < chunks.size(); ++next) {
@@ -199,23 +200,63 @@ void Pipeline::scan(WorkerContext& worker, std::uint64_t first, Slot& slot) {
   slot.facts = std::move(facts);
 }
 
+void Pipeline::submit_page_checks() {
+  for (std::size_t index = 0; index < plan_.segments.size(); ++index) {
+    if (!plan_.segments[index].readable || !plan_.segments[index].last) {
+      continue;
+    }
+    workers_.submit([this, index](WorkerContext& worker) {
+      const SegmentFile& file = plan_.segments[index].file;
+      std::string fault;
+      const auto read = worker.with_segment(index, [&](SegmentReader& reader) -> Result<void> {
+        auto checked = reader.page_fault();
+        if (!checked) {
+          return checked.error();
+        }
+        fault = *std::move(checked);
+        return {};
+      });
+      CheckpointOutcome outcome;
+      if (!read) {
+        outcome.findings.add(file.first, "segment-unreadable", read.error().message);
+      } else if (!fault.empty()) {
+        outcome.findings.add(file.first, "segment-altered",
+                             file.path.filename().string() + ": its pages contradict each other: " + fault);
+      }
+      const std::lock_guard lock(mutex_);
+      checked_.push_back(std::move(outcome));
+    });
+  }
+}
+
+// The body of an entry that was noted, which must be the one that was hashed in its place.
+std::optional<std::string> Pipeline::read_again(const ChunkFacts& facts, std::uint64_t seq) {
+  std::optional<std::string> body;
+  for_segments(plan_, seq, seq + 1, [&](std::size_t segment, std::int64_t from, std::int64_t) {
+    static_cast<void>(own_.with_segment(segment, [&](SegmentReader& reader) -> Result<void> {
+      const auto read = reader.entry(from);
+      body = read ? *read : std::nullopt;
+      return {};
+    }));
+  });
+  const auto noted = std::find_if(facts.noted.begin(), facts.noted.end(),
+                                  [seq](const NotedEntry& entry) { return entry.seq == seq; });
+  if (body && (noted == facts.noted.end() || sha_.leaf(*body) != noted->leaf)) {
+    outcome_.findings.add(
+        seq, "body-changed",
+        "entry " + std::to_string(seq) + " is another one where it is looked up than in its place");
+    return std::nullopt;
+  }
+  return body;
+}
+
 void Pipeline::join(ChunkFacts facts) {
   if (left_ && left_->size() != facts.first) {
     left_ = nullptr;
   }
   outcome_.present += facts.present;
   outcome_.findings.add(std::move(facts.findings));
-  state_.take(facts, [this](std::uint64_t seq) {
-    std::optional<std::string> body;
-    for_segments(plan_, seq, seq + 1, [&](std::size_t segment, std::int64_t from, std::int64_t) {
-      static_cast<void>(own_.with_segment(segment, [&](SegmentReader& reader) -> Result<void> {
-        const auto read = reader.entry(from);
-        body = read ? *read : std::nullopt;
-        return {};
-      }));
-    });
-    return body;
-  });
+  state_.take(facts, [this, &facts](std::uint64_t seq) { return read_again(facts, seq); });
   own_.rest();
   ids_.add(facts.ids);
   subjects_.add(facts.subjects);

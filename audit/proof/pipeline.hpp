@@ -61,7 +61,11 @@ class Pipeline {
                                                         std::uint64_t end, Findings& findings);
   [[nodiscard]] std::vector<std::uint64_t> settled_sizes(const ChunkScan& scan, std::uint64_t first,
                                                          std::uint64_t end) const;
+  // SQLite walks a tree as its pages say, and what contradicts itself shows one thing to whoever reads in
+  // order and another to whoever looks an entry up. Of sealed files and stubs the hash is recorded.
+  void submit_page_checks();
   void join(ChunkFacts facts);
+  [[nodiscard]] std::optional<std::string> read_again(const ChunkFacts& facts, std::uint64_t seq);
   void check_kept(const PrefixRoots& roots, std::uint64_t first, std::uint64_t end);
   void remember_roots(const PrefixRoots& roots, std::uint64_t first, std::uint64_t end);
   void grow(const ChunkFacts& facts);
@@ -76,8 +80,10 @@ class Pipeline {
     std::vector<IdOfEntry>
         messages;  // sorted; what each signature is over, in the order of the time it names
   };
-  void submit_ingested(std::vector<std::uint64_t> seqs);
-  void check_ingested(WorkerContext& worker, const std::vector<std::uint64_t>& seqs,
+  void submit_ingested(std::vector<SignedEntry> entries);
+  void judge_ingested(WorkerContext& worker, const SignedEntry& entry, std::string_view body,
+                      const WriterKeys& writers, IngestOutcome& outcome) const;
+  void check_ingested(WorkerContext& worker, const std::vector<SignedEntry>& entries,
                       const WriterKeys& writers);
   void take(IngestOutcome outcome);
   void take_checked();

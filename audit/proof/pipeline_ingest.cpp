@@ -28,44 +28,72 @@ IdOfEntry message_id(Sha256& sha, std::string_view message, std::string_view sen
 
 }  // namespace
 
-void Pipeline::submit_ingested(std::vector<std::uint64_t> seqs) {
-  if (seqs.empty() || plan_.terms.journal.empty()) {
+void Pipeline::submit_ingested(std::vector<SignedEntry> entries) {
+  if (entries.empty() || plan_.terms.journal.empty()) {
     return;  // without a charter nobody is enrolled, and that is a finding already
   }
-  workers_.submit([this, seqs = std::move(seqs), writers = state_.writers()](WorkerContext& worker) {
-    check_ingested(worker, seqs, *writers);
+  workers_.submit([this, entries = std::move(entries), writers = state_.writers()](WorkerContext& worker) {
+    check_ingested(worker, entries, *writers);
   });
 }
 
-void Pipeline::check_ingested(WorkerContext& worker, const std::vector<std::uint64_t>& seqs,
+void Pipeline::judge_ingested(WorkerContext& worker, const SignedEntry& entry, std::string_view body,
+                              const WriterKeys& writers, IngestOutcome& outcome) const {
+  const std::string name = "entry " + std::to_string(entry.seq);
+  if (worker.sha().leaf(body) != entry.leaf) {
+    outcome.findings.add(entry.seq, "body-changed",
+                         name + " is another one where it is looked up than in its place");
+    return;
+  }
+  const auto read = read_ingested(worker.sha(), body);
+  if (!read) {
+    outcome.findings.add(entry.seq, "ingest-forged", name + " names no writer");
+    return;
+  }
+  if (const auto fault = writers.judge(*read, entry.seq, plan_.terms.journal)) {
+    outcome.findings.add(entry.seq, fault->what, fault->detail);
+    return;
+  }
+  if (const auto fault = claims_fault(*read, entry.seq)) {
+    outcome.findings.add(entry.seq, fault->what, fault->detail);
+  }
+  const std::string message = signed_bytes(plan_.terms.journal, *read);
+  outcome.messages.push_back(message_id(worker.sha(), message, read->sent, entry.seq));
+}
+
+void Pipeline::check_ingested(WorkerContext& worker, const std::vector<SignedEntry>& entries,
                               const WriterKeys& writers) {
   IngestOutcome outcome;
-  IngestOutcome part;  // of one segment, which may have to be read again
-  const auto judge = [&](std::int64_t at, std::string_view body) {
-    const auto seq = static_cast<std::uint64_t>(at);
-    if (!std::binary_search(seqs.begin(), seqs.end(), seq)) {
-      return true;
-    }
-    const auto entry = read_ingested(worker.sha(), body);
-    if (!entry) {
-      part.findings.add(seq, "ingest-forged", "entry " + std::to_string(seq) + " names no writer");
-      return true;
-    }
-    if (const auto fault = writers.judge(*entry, seq, plan_.terms.journal)) {
-      part.findings.add(seq, fault->what, fault->detail);
-      return true;
-    }
-    if (const auto fault = claims_fault(*entry, seq)) {
-      part.findings.add(seq, fault->what, fault->detail);
-    }
-    const std::string message = signed_bytes(plan_.terms.journal, *entry);
-    part.messages.push_back(message_id(worker.sha(), message, entry->sent, seq));
-    return true;
+  const auto at_or_after = [&entries](std::int64_t seq) {
+    return std::lower_bound(
+        entries.begin(), entries.end(), static_cast<std::uint64_t>(seq),
+        [](const SignedEntry& entry, std::uint64_t wanted) { return entry.seq < wanted; });
   };
   const auto look_at = [&](std::size_t segment, std::int64_t from, std::int64_t to) {
+    IngestOutcome part;  // of one segment, which may have to be read again
     const auto read = worker.with_segment(segment, [&](SegmentReader& reader) {
       part = {};
-      return reader.entries(from, to, judge);
+      auto next = at_or_after(from);
+      const auto end = at_or_after(to);
+      const auto skip_to = [&](std::uint64_t seq) {
+        for (; next != end && next->seq < seq; ++next) {
+          part.findings.add(
+              next->seq, "entry-missing",
+              "entry " + std::to_string(next->seq) + " was there, and is not where it is looked up");
+        }
+      };
+      auto done = reader.entries(from, to, [&](std::int64_t at, std::string_view body) {
+        const auto seq = static_cast<std::uint64_t>(at);
+        skip_to(seq);
+        if (next != end && next->seq == seq) {
+          judge_ingested(worker, *next++, body, writers, part);
+        }
+        return true;
+      });
+      if (done) {
+        skip_to(UINT64_MAX);
+      }
+      return done;
     });
     if (!read) {
       part.findings.add(static_cast<std::uint64_t>(from), "segment-unreadable", read.error().message);
@@ -73,7 +101,7 @@ void Pipeline::check_ingested(WorkerContext& worker, const std::vector<std::uint
     outcome.findings.add(std::move(part.findings));
     outcome.messages.insert(outcome.messages.end(), part.messages.begin(), part.messages.end());
   };
-  for_segments(plan_, seqs.front(), seqs.back() + 1, look_at);
+  for_segments(plan_, entries.front().seq, entries.back().seq + 1, look_at);
   std::sort(outcome.messages.begin(), outcome.messages.end());
   const std::lock_guard lock(mutex_);
   ingested_.push_back(std::move(outcome));

@@ -1,6 +1,7 @@
 #include "audit/proof/plan.hpp"
 
 #include "audit/journal/format.hpp"
+#include "audit/journal/rollback_journal.hpp"
 #include "audit/proof/charter_check.hpp"
 #include "audit/proof/schema_check.hpp"
 #include "audit/proof/segment_reader.hpp"
@@ -181,6 +182,9 @@ Result<void> plan_segment(VerifyPlan& plan, const SegmentFile& file, std::option
   if (const auto looked = look_into(segment, next_first, origin, findings); !looked) {
     return looked.error();
   }
+  if (const auto harmless = check_rollback_journal(file.path); !harmless && segment.last) {
+    findings.add(file.first, "segment-altered", harmless.error().message);
+  }
   std::error_code error;
   for (const char* suffix : {"-wal", "-journal"}) {
     auto beside = file.path;
@@ -237,7 +241,12 @@ void read_charter(VerifyPlan& plan, const VerifyOptions& options, std::string_vi
 // Whether a segment holds nothing yet: the one before it may be on its way to being sealed.
 bool only_begun(const SegmentFile& file) {
   auto reader = SegmentReader::open(file.path);
-  const auto extent = reader ? reader->extent() : Result<SegmentExtent>(reader.error());
+  Findings elsewhere;
+  const auto usable = reader ? check_schema(*reader, file.first, elsewhere) : Result<bool>(false);
+  if (!usable || !*usable) {
+    return false;
+  }
+  const auto extent = reader->extent();
   return extent && !extent->entry_first && !extent->checkpoint_first;
 }
 
@@ -261,7 +270,9 @@ Result<VerifyPlan> make_plan(const VerifyOptions& options, Findings& findings) {
                                 : "no segment holds entries 0 to " + std::to_string(first - 1));
     plan.absent.emplace_back(0, first);
   } else if (auto reader = SegmentReader::open(files->front().path); reader) {
-    const auto body = reader->entry(0);
+    Findings elsewhere;  // plan_segment() finds the same
+    const auto usable = check_schema(*reader, first, elsewhere);
+    const auto body = usable && *usable ? reader->entry(0) : Result<std::optional<std::string>>(std::nullopt);
     if (body && *body) {
       read_charter(plan, options, **body, findings);
     } else {

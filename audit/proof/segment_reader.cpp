@@ -16,6 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int busy_timeout_ms = 5'000;
+// No value of a segment is longer, and none that its table computes may fill the memory.
+constexpr int value_bytes_max = 1024 * 1024;
 
 // What a reader of foreign files wants of SQLite: no code of theirs runs, no page is believed blindly, no
 // write.
@@ -86,6 +88,7 @@ Result<Database> connect(const fs::path& file, SegmentAccess access, const fs::p
   sqlite3_busy_timeout(connection, busy_timeout_ms);
   sqlite3_db_config(connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_db_config(connection, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_limit(connection, SQLITE_LIMIT_LENGTH, value_bytes_max);
   if (!database->execute(settings)) {
     return database->failure("cannot be read as a segment");
   }
@@ -390,6 +393,20 @@ Result<std::optional<std::string>> SegmentReader::meta(std::string_view key) {
   }
   rows.reset();
   return value;
+}
+
+Result<std::string> SegmentReader::page_fault() {
+  std::optional<Statement> slot;
+  const auto statement = prepared(slot, "PRAGMA quick_check(1)");
+  if (!statement) {
+    return statement.error();
+  }
+  const int code = slot->step();
+  if (code != SQLITE_ROW) {
+    return database_.failure("cannot be checked");
+  }
+  const std::string said(slot->text(0));
+  return said == "ok" ? std::string() : said;
 }
 
 Result<std::int64_t> SegmentReader::data_version() {

@@ -96,6 +96,10 @@ class SegmentReader {
   /// A value of `meta`; nothing where the key is missing.
   [[nodiscard]] Result<std::optional<std::string>> meta(std::string_view key);
 
+  /// How the file's pages contradict each other, so that one way of reading shows other rows than another
+  /// does; empty where they do not. Reads all of it.
+  [[nodiscard]] Result<std::string> page_fault();
+
   /// A number that differs whenever a writer committed in between (PRAGMA data_version); of use between two
   /// calls on the same reader, and only with `shared` access.
   [[nodiscard]] Result<std::int64_t> data_version();
