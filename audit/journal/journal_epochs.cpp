@@ -62,8 +62,12 @@ Result<void> Journal::rotate_to(const GrantedKey& next, std::string_view by) {
   }
   const std::string covered = std::to_string(size() + 1);
   const std::string signature = '"' + next.grant.signature + '"';
-  const std::array<Member, 5> members = {
-      {{"by", by}, {"grant", next.grant.grant}, {"key", key}, {"signature", signature}, {"size", covered}}};
+  const std::array<Member, 6> members = {{{"after", next.after},
+                                          {"by", by},
+                                          {"grant", next.grant.grant},
+                                          {"key", key},
+                                          {"signature", signature},
+                                          {"size", covered}}};
   return hand_over(members, Turn::next, next.at);
 }
 

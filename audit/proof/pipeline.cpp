@@ -222,6 +222,7 @@ void Pipeline::join(ChunkFacts facts) {
   PrefixRoots roots(left_, std::move(facts.roots));
   remember_roots(roots, facts.first, facts.end);
   check_kept(roots, facts.first, facts.end);
+  check_granted_for();
   submit_checkpoints(facts.first, facts.end, std::move(roots));
   for (const SealClaim& claim : state_.take_seals()) {
     check_seal(claim);
@@ -278,6 +279,9 @@ void Pipeline::grow(const ChunkFacts& facts) {
     rest -= width;
   }
   left_ = std::move(grown);
+  if (facts.inner.size() == chunk_entries) {
+    chunk_roots_.push_back(facts.inner.hashes().front());
+  }
 }
 
 // Every segment but the first begins with what became of the one before: or that could be another file.

@@ -63,6 +63,9 @@ class Pipeline {
                                                          std::uint64_t end) const;
   void join(ChunkFacts facts);
   void check_kept(const PrefixRoots& roots, std::uint64_t first, std::uint64_t end);
+  void check_granted_for();
+  [[nodiscard]] std::optional<Digest> root_at(std::uint64_t size);
+  [[nodiscard]] std::vector<InnerRoot> inner_root(std::uint64_t first, std::uint64_t size);
   void remember_roots(const PrefixRoots& roots, std::uint64_t first, std::uint64_t end);
   void grow(const ChunkFacts& facts);
   void check_seal(const SealClaim& claim);
@@ -101,6 +104,7 @@ class Pipeline {
   std::map<std::uint64_t, Digest> edge_roots_;  // at the newest sizes of the chunk before
   std::shared_ptr<const CompactRange> left_ =
       std::make_shared<const CompactRange>();  // null once it is not known
+  std::vector<Digest> chunk_roots_;            // of whole chunks from the first on, as far as left_ is known
   KeyFilter subjects_;                         // whose keys entries are under
   UniqueIds ids_;
   UniqueIds messages_{messages_held_max};

@@ -45,9 +45,9 @@ struct Abandoned {
 /// segment before, and the key that a grant lets sign.
 inline constexpr std::uint64_t entries_before_recovery = 2;
 
-/// What a `journal.recover` says of the record that it goes on from.
+/// What a `journal.recover`, or a `key.rotate` by grant, says of the record that it goes on from.
 struct KeptClaim {
-  std::uint64_t seq = 0;  ///< of the journal.recover
+  std::uint64_t seq = 0;  ///< of that entry
   std::uint64_t size = 0;
   Digest root{};
 };
@@ -93,6 +93,10 @@ class RecordState {
   [[nodiscard]] std::vector<KeptClaim> take_kept() { return std::exchange(kept_, {}); }
   /// Where the root of such a record is another one: nothing was given up by that entry.
   void refuse_recovery(std::uint64_t seq);
+  /// Which records keys were granted for that took over out of turn, of the chunk taken last.
+  [[nodiscard]] std::vector<KeptClaim> take_granted_for() { return std::exchange(granted_for_, {}); }
+  /// Where the root of such a record is another one: nothing stands behind that key.
+  void refuse_rotation(std::uint64_t seq);
   /// All that was given up so far.
   [[nodiscard]] const std::vector<Abandoned>& abandoned() const noexcept { return abandoned_; }
   /// To be called after the last chunk: what depended on the entries that follow is settled.
@@ -147,6 +151,7 @@ class RecordState {
   std::vector<RetireClaim> retired_;
   std::vector<Abandoned> abandoned_;
   std::vector<KeptClaim> kept_;
+  std::vector<KeptClaim> granted_for_;
   std::uint64_t turn_begun_ = 0;  // seq after the newest entry that is no journal.seal and no key.rotate
   std::vector<SealClaim> seals_;
   Findings findings_;

@@ -245,10 +245,25 @@ void Journal::rotate(std::string_view word) {
 }
 
 void Journal::rotate_by_grant(std::string_view word, const std::string& nonce) {
+  rotate_by_grant(word, nonce, prefix(bodies.size()));
+}
+
+std::string Journal::prefix(std::uint64_t size) const {
+  const Hash root = tree_root(bodies, size);
+  return object(
+      {{"root", in_quotes(base64(std::string(root.begin(), root.end())))}, {"size", std::to_string(size)}});
+}
+
+void Journal::rotate_by_grant(std::string_view word, const std::string& nonce, const std::string& after) {
   const Key next(origin, word);
   const std::uint64_t size = bodies.size() + 1;
-  add("key.rotate",
-      grant("key.rotate", {{"key", in_quotes(next.vkey())}, {"size", std::to_string(size)}}, nonce));
+  Members parameters = {{"key", in_quotes(next.vkey())}};
+  if (!after.empty()) {
+    parameters["after"] = after;
+  }
+  Members members = grant("key.rotate", parameters, nonce);
+  members["size"] = std::to_string(size);
+  add("key.rotate", members);
   notes.push_back({size, note(size, {next})});
   keys_.push_back(next);
   key_from_.push_back(size);

@@ -62,6 +62,10 @@ class Journal {
   void rotate(std::string_view word);
   /// The same out of turn: by a grant, and without the old key, which signs up to the entry before.
   void rotate_by_grant(std::string_view word, const std::string& nonce);
+  /// The same with another value of `after`; none where it is empty, as grants of an earlier form have none.
+  void rotate_by_grant(std::string_view word, const std::string& nonce, const std::string& after);
+  /// Size and root of the tree over the first `size` entries, as entries name it.
+  [[nodiscard]] std::string prefix(std::uint64_t size) const;
   /// Takes the count from a key's signatures, from `size` on, in a batch of its own.
   void revoke(const std::string& vkey, std::uint64_t size, const std::string& nonce);
   /// Ends the segment, writes its file, begins the next with journal.seal.
