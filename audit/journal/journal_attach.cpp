@@ -227,11 +227,12 @@ Result<void> Journal::take_turn() {
   static_cast<void>(append_json_string(key, vkey()));
   const std::string covered = number(size() + (unsealed_ ? 2 : 1));
   const std::string signature = '"' + recovery.rotate->signature + '"';
-  const std::array<Member, 5> sealed = {{{"first", seal.first},
+  const std::array<Member, 6> sealed = {{{"first", seal.first},
                                          {"frontier", seal.frontier},
                                          {"last", seal.last},
                                          {"root", seal.root},
-                                         {"sha256", seal.sha256}}};
+                                         {"sha256", seal.sha256},
+                                         {"stays", seal.stays}}};
   const std::string after = checkpoint_json(*recovery.rotate_after);
   const std::array<Member, 6> rotated = {{{"after", after},
                                           {"by", recovery.by},

@@ -100,6 +100,7 @@ PipelineOutcome Pipeline::run() {
   outcome_.abandoned = state_.abandoned();
   judge_unknown_signers();
   judge_stubs();
+  judge_staying();
   judge_erased();
   judge_beginnings();
   judge_last_key();
@@ -298,6 +299,7 @@ void Pipeline::judge_beginnings() {
 
 void Pipeline::check_seal(const SealClaim& claim) {
   sealed_at_.insert(claim.seq);
+  sealed_.emplace(claim.first, claim);
   const auto segment = std::find_if(
       plan_.segments.begin(), plan_.segments.end(),
       [&claim](const PlannedSegment& s) { return s.file.first == claim.first && s.end == claim.last + 1; });

@@ -89,6 +89,8 @@ class Pipeline {
   void judge_unknown_signers();
   void judge_again(std::uint64_t size);
   void judge_stubs();
+  void judge_staying();
+  void judge_staying(const PlannedSegment& stub, const SealClaim& seal);
   void judge_erased();
   void judge_beginnings();
   void judge_last_key();
@@ -113,7 +115,8 @@ class Pipeline {
   PipelineOutcome outcome_;
   std::map<std::string, ProvenCheckpoint> proven_;  // by vkey
 
-  std::set<std::uint64_t> sealed_at_;  // seqs of well-formed journal.seal entries
+  std::set<std::uint64_t> sealed_at_;          // seqs of well-formed journal.seal entries
+  std::map<std::uint64_t, SealClaim> sealed_;  // what they say, by the first entry of the segment
 
   // Shared with the workers.
   std::mutex mutex_;

@@ -2,6 +2,7 @@
 
 #include "audit/journal/canonical_json.hpp"
 #include "audit/journal/note.hpp"
+#include "audit/journal/seal.hpp"
 #include "audit/proof/key_entries.hpp"
 
 #include <algorithm>
@@ -281,14 +282,18 @@ void RecordState::seal(std::uint64_t seq, std::int64_t time_ns, const std::strin
   const auto last = member_size(body, "last");
   const auto root = digest_of(member_text(body, "root"));
   const auto sha256 = digest_of(member_text(body, "sha256"));
-  if (!first || !last || !root || !sha256 || *last + 1 != seq || *first > *last) {
-    findings_.add(
-        seq, "seal-invalid",
-        "entry " + std::to_string(seq) + " does not name the segment before it (first, last, root, sha256)");
+  std::array<WantedMember, 1> stays = {WantedMember{"stays", {}}};
+  static_cast<void>(check_canonical_object(body, stays));
+  const auto staying = parse_stays(stays[0].json);
+  const bool says_what_stays = staying.has_value() == !stays[0].json.empty();
+  if (!first || !last || !root || !sha256 || *last + 1 != seq || *first > *last || !says_what_stays) {
+    findings_.add(seq, "seal-invalid",
+                  "entry " + std::to_string(seq) +
+                      " does not name the segment before it (first, last, root, sha256, stays)");
     return;
   }
   sealed_ns_[*last] = time_ns;
-  seals_.push_back({seq, *first, *last, *root, *sha256});
+  seals_.push_back({seq, *first, *last, *root, *sha256, staying});
 }
 
 void RecordState::remark(std::string text) {

@@ -2,6 +2,7 @@
 /// The part of a verification that must go through the record in order: clock, heartbeats, keys, grants,
 /// seals.
 
+#include "audit/journal/staying.hpp"
 #include "audit/proof/chunk.hpp"
 #include "audit/proof/erased_keys.hpp"
 #include "audit/proof/findings.hpp"
@@ -30,6 +31,7 @@ struct SealClaim {
   std::uint64_t last = 0;
   Digest root{};
   Digest sha256{};
+  std::optional<Stays> stays{};  ///< which bodies a stub of it keeps; seals of earlier versions do not say
 };
 
 /// A fork that a grant of the provisioning key gave up (journal.md §8): what was signed of it is no
@@ -102,6 +104,8 @@ class RecordState {
   /// To be called after the last chunk: what depended on the entries that follow is settled.
   void finish();
   [[nodiscard]] Findings take_findings() { return std::exchange(findings_, {}); }
+  /// Adds one, up to a number that no sound record needs.
+  void remark(std::string text);
   [[nodiscard]] std::vector<std::string> take_remarks() { return std::exchange(remarks_, {}); }
   /// Time of the newest entry read; no_time before the first.
   [[nodiscard]] std::int64_t last_time_ns() const noexcept { return last_ns_; }
@@ -122,7 +126,6 @@ class RecordState {
   void recover(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void give_up(std::uint64_t seq, const std::string& body);
   void fault_recovery(std::uint64_t seq, const char* why);
-  void remark(std::string text);
   void release(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void retire(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   [[nodiscard]] std::vector<UuidBytes> erased_by(std::uint64_t seq, const std::string& body);

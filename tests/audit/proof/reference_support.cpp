@@ -287,15 +287,33 @@ Members Journal::grant(const std::string& kind, Members parameters, const std::s
   return parameters;
 }
 
-void Journal::seal() {
+bool stays(const std::string& body) {
+  for (const char* kind : {"journal.", "key.", "policy.", "writer."}) {
+    if (body.find(R"("kind":")" + std::string(kind)) != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Journal::seal(bool says_what_stays) {
   const std::uint64_t end = bodies.size();
   write_segment(segment_first_, end, "sealed");
-  const Hash root = tree_root(bodies, end);
-  add("journal.seal",
-      {{"first", std::to_string(segment_first_)},
-       {"last", std::to_string(end - 1)},
-       {"root", in_quotes(base64(std::string_view(reinterpret_cast<const char*>(root.data()), root.size())))},
-       {"sha256", in_quotes(hex(sha256(read_file(segment_file(segment_first_)))))}});
+  const auto in_base64 = [](const Hash& hash) {
+    return in_quotes(base64(std::string(hash.begin(), hash.end())));
+  };
+  std::vector<std::string> staying;
+  std::copy_if(bodies.begin() + static_cast<std::ptrdiff_t>(segment_first_), bodies.end(),
+               std::back_inserter(staying), stays);
+  Members members = {{"first", std::to_string(segment_first_)},
+                     {"last", std::to_string(end - 1)},
+                     {"root", in_base64(tree_root(bodies, end))},
+                     {"sha256", in_quotes(hex(sha256(read_file(segment_file(segment_first_)))))}};
+  if (says_what_stays) {
+    members["stays"] = object(
+        {{"count", std::to_string(staying.size())}, {"root", in_base64(tree_root(staying, staying.size()))}});
+  }
+  add("journal.seal", members);
   checkpoint();
   segment_first_ = end;
 }

@@ -68,8 +68,9 @@ class Journal {
   [[nodiscard]] std::string prefix(std::uint64_t size) const;
   /// Takes the count from a key's signatures, from `size` on, in a batch of its own.
   void revoke(const std::string& vkey, std::uint64_t size, const std::string& nonce);
-  /// Ends the segment, writes its file, begins the next with journal.seal.
-  void seal();
+  /// Ends the segment, writes its file, begins the next with journal.seal. Seals of earlier versions did not
+  /// say which bodies stay where it is retired.
+  void seal(bool says_what_stays = true);
   /// A grant of the provisioning key as two members.
   [[nodiscard]] Members grant(const std::string& kind, Members parameters, const std::string& nonce,
                               const std::string& expires = "2030-01-01T00:00:00.000000000Z") const;
@@ -104,6 +105,9 @@ class Journal {
   std::vector<std::uint64_t> key_from_ = {1};  // smallest size of each key
   std::uint64_t segment_first_ = 0;
 };
+
+/// Whether that body stays where its segment is retired.
+bool stays(const std::string& body);
 
 /// Runs SQL on a file, failing the test where SQLite does.
 void sql(const std::filesystem::path& file, const std::string& script);
