@@ -282,8 +282,8 @@ class Entries:
     def __init__(self):
         self.leaves = {}
         self.ranges = []   # [first, last, time of the first, time of the last], of numbers that follow each other
-        self.retired = []  # (first, last, the entry that says so)
-        self.erased = {}   # by key, (the entry that says that it was destroyed, last, time)
+        self.retired = []  # (first, last, the entry that says so, whether it says that they were archived)
+        self.erased = []   # (key, the entry that says that it was destroyed, time)
         self.under = {}    # by key, [(entry, time, of somebody who was known)]
         self.sha256 = hashlib.sha256()
         with open(HERE / "entries.jsonl", "rb") as file:
@@ -306,23 +306,24 @@ class Entries:
         else:
             self.ranges.append([seq, seq, time, time])
         if entry["kind"] == "journal.retire":
-            self.retired.append((entry["first"], entry["last"], seq))
+            self.retired.append((entry["first"], entry["last"], seq, "archive" in entry))
             keys = entry.get("erased", [])
             need(not keys or "archive" not in entry, f"entry {seq} destroys keys of what it archived")
             for key in keys:
-                self.erased.setdefault(key, (seq, entry["last"], time))
+                self.erased.append((key, seq, time))
         if "sealed" in entry:
             self.under.setdefault(entry["sealed"]["subject"], []).append((seq, time, is_of_somebody_known(entry)))
         self.leaves[seq] = leaf_hash(body)
 
     def check_erased(self):
         """A retirement may destroy keys of people who were not known, under which no entry is left, and no others."""
-        for key, (told, last, when) in self.erased.items():
+        for key, told, when in self.erased:
             for seq, time, known in self.under.get(key, []):
                 need(not known, f"entry {told} destroys the key of somebody who was known, as entry {seq} shows")
-                retired = seq <= last or any(one[0] <= seq <= one[1] for one in self.retired)
-                late = seq > told and seconds_between(when, time) > ON_ITS_WAY
-                need(retired or seq > told and not late, f"entry {told} destroys a key that entry {seq} is under")
+                retired = any(first <= seq <= last and by <= told and not archived
+                              for first, last, by, archived in self.retired)
+                on_its_way = seq > told and seconds_between(when, time) <= ON_ITS_WAY
+                need(retired or on_its_way, f"entry {told} destroys a key that entry {seq} is under")
 
     def gaps(self, size):
         """(first, last, time of the entry before, of the one after) of what is not here of a record of that size."""
@@ -338,7 +339,7 @@ class Entries:
 def why_not_here(gap, since, until, retired):
     """Why entries need not be here, in words; nothing where they may have been left out on purpose."""
     first, last, before, later = gap
-    for from_seq, to_seq, told in retired:
+    for from_seq, to_seq, told, _ in retired:
         if from_seq <= first and last <= to_seq:
             return f"whose bodies were retired, as entry {told} says"
     if since and later and later < since and (before is None or before < since):
