@@ -3,6 +3,7 @@
 #include "audit/proof/entry_proof.hpp"
 #include "audit/proof/paths.hpp"
 #include "audit/proof/tlog_proof.hpp"
+#include "audit/search/proof_size.hpp"
 #include "audit/search/prover.hpp"
 #include "audit/search/settled.hpp"
 
@@ -51,8 +52,9 @@ Result<std::string> make_proof(Prover& prover, TreeIndex& index, const NodeSourc
   if (!after) {
     return after;
   }
-  return format_tlog_proof(
-      {*lines + *after + body, seq, std::move(*path), keys.signed_by_chain(note, key, key)});
+  return short_enough(format_tlog_proof({*lines + *after + body, seq, std::move(*path),
+                                         keys.signed_by_chain(note, key, key)}),
+                      *lines);
 }
 
 Result<std::optional<std::string>> prove_once(const std::filesystem::path& journal, std::uint64_t seq) {

@@ -5,6 +5,7 @@
 #include "audit/journal/tree.hpp"
 #include "audit/proof/entry_proof.hpp"
 #include "audit/proof/proof_lines.hpp"
+#include "audit/search/proof_size.hpp"
 #include "audit/search/prove.hpp"
 #include "tests/audit/proof/reference_support.hpp"
 
@@ -356,6 +357,19 @@ TEST_F(KeyChains, ARevocationThatWasNotGrantedTakesNothingAway) {
   journal_.add("key.revoke", {{"key", "\"" + journal_.key().vkey() + "\""}, {"size", "5"}});
   journal_.checkpoint();
   EXPECT_EQ(why_not(proof_of(7)), "it holds");
+}
+
+TEST_F(KeyChains, AProofThatWouldBeTooLongIsNoSignOfTampering) {
+  const TlogProof proof = twice_rotated();
+  const std::string lines = proof.extra.substr(0, key_lines_size(proof.extra));
+  const std::string text = format_tlog_proof(proof);
+  EXPECT_EQ(short_enough(text, lines, text.size()).value(), text);
+  const auto refused = short_enough(text, lines, text.size() - 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, FailureKind::missing);
+  EXPECT_THAT(refused.error().message,
+              HasSubstr("2 rotations of the signing key. Nothing is wrong with the record"));
+  EXPECT_THAT(refused.error().message, HasSubstr("tallygate keys rotate --prepare"));
 }
 
 TEST_F(KeyChains, WhatTheIndexForgotOfTheKeysIsReadAgain) {
