@@ -1,6 +1,7 @@
 #include "audit/proof/pipeline.hpp"
 
 #include "audit/journal/seal.hpp"
+#include "audit/proof/stored_leaves.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -181,19 +182,10 @@ void Pipeline::scan(WorkerContext& worker, std::uint64_t first, Slot& slot) {
     sizes = settled_sizes(scan, first, end);
   }
   add_recovery_sizes(scan, first, end, sizes);
-  const auto stored_leaf = [&](std::uint64_t seq) {
-    std::optional<Digest> leaf;
-    for_segments(plan_, seq, seq + 1, [&](std::size_t segment, std::int64_t from, std::int64_t) {
-      static_cast<void>(worker.with_segment(segment, [&](SegmentReader& reader) -> Result<void> {
-        const auto stored = reader.stored_leaf(from);
-        leaf = stored ? *stored : std::nullopt;
-        return {};
-      }));
-    });
-    return leaf;
-  };
-  ChunkFacts facts = scan.finish(worker.sha(), sizes, stored_leaf,
-                                 [this](std::uint64_t seq) { return plan_.is_absent(seq); });
+  StoredLeaves leaves(worker, first, end);
+  ChunkFacts facts = scan.finish(
+      worker.sha(), sizes, [&leaves](std::uint64_t seq) { return leaves.at(seq); },
+      [this](std::uint64_t seq) { return plan_.is_absent(seq); });
   findings.add(std::move(facts.findings));
   facts.findings = std::move(findings);
   const std::lock_guard lock(mutex_);
