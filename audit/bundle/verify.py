@@ -141,6 +141,35 @@ def root_by_path(index, size, leaf, path):
     return value
 
 
+def need_beginning(older, newer, path):
+    """RFC 9162 §2.1.4.2: that a tree, (size, root), is the beginning of another one."""
+    (size, root), (whole, whole_root) = older, newer
+    wrong = f"the tree of {size} entries, which came before the last key, is not the beginning of that of {whole}"
+    if size == whole:
+        need(not path and root == whole_root, wrong)
+        return
+    need(0 < size < whole, wrong)
+    hashes = path if size & (size - 1) else [root, *path]
+    need(hashes, wrong)
+    node, last = size - 1, whole - 1
+    while node & 1:
+        node >>= 1
+        last >>= 1
+    before = now = hashes[0]
+    for sibling in hashes[1:]:
+        need(last > 0, wrong)
+        if node & 1 or node == last:
+            before, now = node_hash(sibling, before), node_hash(sibling, now)
+            while node and not node & 1:
+                node >>= 1
+                last >>= 1
+        else:
+            now = node_hash(now, sibling)
+        node >>= 1
+        last >>= 1
+    need(last == 0 and before == root and now == whole_root, wrong)
+
+
 def after(start, line):
     """What follows that beginning of a line."""
     need(line.startswith(start), f"a line does not begin with {start!r}")
@@ -153,8 +182,27 @@ def unhash(text):
     return raw
 
 
-def read_rotation(line, key, charter, root_key):
-    """The next signing key: a `key.rotate` in a tree that the key so far and the next one signed."""
+class Keys:
+    """What keys.txt establishes: the charter, and the key in force."""
+
+    def __init__(self, charter):
+        self.charter = charter
+        self.key = charter["key"]
+        self.since = 1        # the smallest tree that it may sign
+        self.prefixes = []    # trees, (size, root), that no later one may begin otherwise
+        self.rotations = {}   # the hash of each key.rotate, by its number
+        self.unnamed = []     # numbers of those whose grant names no record that the key goes on from
+
+
+def read_prefix(value, index):
+    """The record that a grant is for: size and root of the tree of what lies before the key's entry."""
+    need(sorted(value) == ["root", "size"] and type(value["size"]) is int and 0 < value["size"] <= index,
+         "a rotation out of turn names no record that it comes after")
+    return value["size"], unhash(value["root"])
+
+
+def read_rotation(line, keys, root_key):
+    """Takes up the next signing key: a `key.rotate` in a tree that the key so far and the next one signed."""
     proof = unbase64(line).decode("utf-8")
     head, note = proof.split("\n\n", 1)
     fields = head.split("\n")
@@ -164,24 +212,31 @@ def read_rotation(line, key, charter, root_key):
     entry = json.loads(body)
     need(entry["kind"] == "key.rotate" and entry["seq"] == index and entry["size"] == index + 1,
          "a rotation is not what it should be")
-    signers = [key, entry["key"]]
+    signers = [keys.key, entry["key"]]
     if "grant" in entry:  # out of turn: the provisioning key allowed it, the key before need not sign
         granted = body[body.index(b'"grant":') + len(b'"grant":'):body.index(b',"id":')]
-        need(json.loads(granted) == entry["grant"] and entry["grant"]["journal"] == charter["journal"] and
+        need(json.loads(granted) == entry["grant"] and entry["grant"]["journal"] == keys.charter["journal"] and
              entry["grant"]["kind"] == "key.rotate" and entry["grant"]["key"] == entry["key"] and
+             entry["grant"].get("after") == entry.get("after") and
              good_signature(root_key, b"tallygate grant v1\n" + granted, unbase64(entry["signature"])),
              "a rotation out of turn was not granted")
         signers = [entry["key"]]
-    size, root, _ = read_note(note, signers, charter["origin"])
+        if "after" in entry:
+            keys.prefixes.append(read_prefix(entry["after"], index))
+        else:
+            keys.unnamed.append(index)
+    size, root, _ = read_note(note, signers, keys.charter["origin"])
     path = [unhash(hash_line) for hash_line in fields[3:]]
     need(size == index + 1 and root_by_path(index, size, leaf_hash(body), path) == root,
          "a rotation is not in the tree that was signed")
-    return entry["key"], size
+    need(size > keys.since, "the rotations are out of order")
+    keys.prefixes.append((size, root))
+    keys.rotations[index] = leaf_hash(body)
+    keys.key, keys.since = entry["key"], size
 
 
 def read_keys(root_key):
-    """Charter, the key in force and the smallest tree it may sign; each established by the one before, the first by
-    the provisioning key."""
+    """Charter and keys; each key established by the one before, the first by the provisioning key."""
     lines = lines_of("keys.txt")
     first = lines[0]
     charter_text = first[len('{"charter":'):first.rindex(',"signature":"')]
@@ -192,12 +247,21 @@ def read_keys(root_key):
     need(good_signature(root_key, b"tallygate charter v1\n" + charter_text.encode(), unbase64(whole["signature"])),
          "the charter is not signed by this provisioning key")
     need(key_of(charter["root"])[2] == root_key, "the charter names another provisioning key")
-    key, since = charter["key"], 1
+    keys = Keys(charter)
     for line in lines[1:]:
-        key, size = read_rotation(after("key ", line), key, charter, root_key)
-        need(size > since, "the rotations are out of order")
-        since = size
-    return charter, key, since
+        read_rotation(after("key ", line), keys, root_key)
+    return keys
+
+
+def check_keys(keys, entries, size, root):
+    """The last key signed no other record than those before it: all their trees are the beginning of this one, and
+    each change of keys that is here is the one that was proven."""
+    lines = lines_of("consistency.txt")
+    need(len(lines) == len(keys.prefixes), "consistency.txt does not have a line for each tree that the keys rest on")
+    for tree, line in zip(keys.prefixes, lines):
+        need_beginning(tree, (size, root), [unhash(one) for one in line.split(" ")] if line else [])
+    for index, leaf in keys.rotations.items():
+        need(entries.leaves.get(index, leaf) == leaf, f"entry {index} is not the change of keys that was proven")
 
 
 def is_of_somebody_known(entry):
@@ -218,8 +282,8 @@ class Entries:
     def __init__(self):
         self.leaves = {}
         self.ranges = []   # [first, last, time of the first, time of the last], of numbers that follow each other
-        self.retired = []  # (first, last, the entry that says so)
-        self.erased = {}   # by key, (the entry that says that it was destroyed, last, time)
+        self.retired = []  # (first, last, the entry that says so, whether it says that they were archived)
+        self.erased = []   # (key, the entry that says that it was destroyed, time)
         self.under = {}    # by key, [(entry, time, of somebody who was known)]
         self.sha256 = hashlib.sha256()
         with open(HERE / "entries.jsonl", "rb") as file:
@@ -242,23 +306,24 @@ class Entries:
         else:
             self.ranges.append([seq, seq, time, time])
         if entry["kind"] == "journal.retire":
-            self.retired.append((entry["first"], entry["last"], seq))
+            self.retired.append((entry["first"], entry["last"], seq, "archive" in entry))
             keys = entry.get("erased", [])
             need(not keys or "archive" not in entry, f"entry {seq} destroys keys of what it archived")
             for key in keys:
-                self.erased.setdefault(key, (seq, entry["last"], time))
+                self.erased.append((key, seq, time))
         if "sealed" in entry:
             self.under.setdefault(entry["sealed"]["subject"], []).append((seq, time, is_of_somebody_known(entry)))
         self.leaves[seq] = leaf_hash(body)
 
     def check_erased(self):
         """A retirement may destroy keys of people who were not known, under which no entry is left, and no others."""
-        for key, (told, last, when) in self.erased.items():
+        for key, told, when in self.erased:
             for seq, time, known in self.under.get(key, []):
                 need(not known, f"entry {told} destroys the key of somebody who was known, as entry {seq} shows")
-                retired = seq <= last or any(one[0] <= seq <= one[1] for one in self.retired)
-                late = seq > told and seconds_between(when, time) > ON_ITS_WAY
-                need(retired or seq > told and not late, f"entry {told} destroys a key that entry {seq} is under")
+                retired = any(first <= seq <= last and by <= told and not archived
+                              for first, last, by, archived in self.retired)
+                on_its_way = seq > told and seconds_between(when, time) <= ON_ITS_WAY
+                need(retired or on_its_way, f"entry {told} destroys a key that entry {seq} is under")
 
     def gaps(self, size):
         """(first, last, time of the entry before, of the one after) of what is not here of a record of that size."""
@@ -274,7 +339,7 @@ class Entries:
 def why_not_here(gap, since, until, retired):
     """Why entries need not be here, in words; nothing where they may have been left out on purpose."""
     first, last, before, later = gap
-    for from_seq, to_seq, told in retired:
+    for from_seq, to_seq, told, _ in retired:
         if from_seq <= first and last <= to_seq:
             return f"whose bodies were retired, as entry {told} says"
     if since and later and later < since and (before is None or before < since):
@@ -350,18 +415,23 @@ def tell_what_is_here(entries, size, since, until):
 
 def check(root_key):
     """Raises one of BROKEN where anything does not hold. Says the rest; gives whether it is complete."""
-    charter, key, since = read_keys(root_key)
+    keys = read_keys(root_key)
+    charter, key = keys.charter, keys.key
     note = (HERE / "checkpoint").read_bytes().decode("utf-8")
     size, signed_root, others = read_note(note, [key], charter["origin"], others_allowed=True)
-    need(size >= since, "the checkpoint is of a time before its key")
+    need(size >= keys.since, "the checkpoint is of a time before its key")
     entries = Entries()
     need(tree_root(entries.leaves, size) == signed_root, "the entries are not those whose tree was signed")
+    check_keys(keys, entries, size, signed_root)
     entries.check_erased()
     asked = check_description(entries, charter["origin"], size, signed_root, key)
     whose = f"{charter['origin']} (journal {charter['journal']})"
     print(f"{len(entries.leaves)} entries of {whose} are as they were recorded,")
     print(f"in the tree of {size} entries with root {base64.b64encode(signed_root).decode()}")
     print(f"signed by {key}")
+    for index in keys.unnamed:
+        print(f"NOTE: the grant of the key of entry {index} does not say after which record it took over: of what was "
+              "recorded before, that key alone says that it is as it was")
     if others:
         print(f"and by {others} more, whom this program does not know: what they signed was not looked at")
     return tell_what_is_here(entries, size, *asked)

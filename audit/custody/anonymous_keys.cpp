@@ -1,6 +1,6 @@
 #include "audit/custody/anonymous_keys.hpp"
 
-#include "audit/custody/stub.hpp"
+#include "audit/journal/staying.hpp"
 #include "audit/sealing/people.hpp"
 #include "audit/search/reader.hpp"
 

@@ -77,6 +77,7 @@ class Custodian {
   };
   Result<boost::json::object> rotate(const boost::json::object& request, const std::string& by);
   Result<boost::json::object> prepare();
+  [[nodiscard]] Result<void> allow_rotation(const boost::json::object& granted) const;
   [[nodiscard]] Result<std::string> rotate_now(Journal& journal, const boost::json::object& granted,
                                                const std::string& by) const;
   Result<boost::json::object> seal(const std::string& by);

@@ -2,6 +2,7 @@
 
 #include "audit/custody/canonical_value.hpp"
 #include "audit/custody/custodian.hpp"
+#include "audit/custody/rotation_grant.hpp"
 #include "audit/custody/scan.hpp"
 #include "audit/proof/key_entries.hpp"
 
@@ -76,20 +77,6 @@ std::optional<std::uint64_t> taken_over_by(const KeyRecord& record, const json::
   return std::nullopt;
 }
 
-// What an entry carries of a grant for the next key: the grant, its signature, and the key that it names.
-Result<json::object> members_of_rotation(const json::object& granted) {
-  const auto* terms = granted.if_contains("grant");
-  const auto* signature = granted.if_contains("signature");
-  if (terms == nullptr || !terms->is_object() || signature == nullptr || !signature->is_string()) {
-    return invalid("a key takes over out of turn by a grant of the kind key.rotate");
-  }
-  const std::string key(member_text(terms->get_object(), "key"));
-  if (!parse_vkey(key)) {
-    return invalid("the grant names no key to take over: it must be of the kind key.rotate");
-  }
-  return json::object{{"grant", *terms}, {"key", key}, {"signature", *signature}};
-}
-
 enum class Successor {
   none,     // the key in force goes on
   in_turn,  // it hands over to another, and may
@@ -112,9 +99,22 @@ Result<Successor> successor(const KeyRanges& keys, const std::string& vkey, std:
 
 }  // namespace
 
+// With the record as it is now: the key is to come in after it, and is good for no other.
 Result<json::object> Custodian::prepare() {
-  const auto key = perform_([](Journal& journal) { return journal.prepare_key(); });
-  return key ? Result<json::object>(json::object{{"key", *key}}) : key.error();
+  json::object after;
+  const auto key = perform_([&after](Journal& journal) {
+    after = {{"root", base64_encode(journal.root())}, {"size", journal.size()}};
+    return journal.prepare_key();
+  });
+  return key ? Result<json::object>(json::object{{"after", std::move(after)}, {"key", *key}}) : key.error();
+}
+
+// Whether the grant lets that key take over, in this record.
+Result<void> Custodian::allow_rotation(const json::object& granted) const {
+  const auto members = members_of_rotation(granted);
+  const auto good =
+      members ? check_grant(journal_, "key.rotate", *members, clock_()) : Result<void>(members.error());
+  return good ? check_reached(journal_, *members) : good;
 }
 
 // The grant was found good; whether it still is by the instant of the entry shows here.
@@ -122,11 +122,13 @@ Result<std::string> Custodian::rotate_now(Journal& journal, const json::object& 
                                           const std::string& by) const {
   const auto members = members_of_rotation(granted);
   const auto grant = members ? canonical_text(members->at("grant")) : Result<std::string>(members.error());
-  const auto at = grant ? granted_time(journal, *members) : Result<std::optional<Time>>(grant.error());
+  const auto after = grant ? canonical_text(members->at("after")) : grant;
+  const auto at = after ? granted_time(journal, *members) : Result<std::optional<Time>>(after.error());
   if (!at) {
     return at.error();
   }
   const GrantedKey next{std::string(member_text(*members, "key")),
+                        *after,
                         {*grant, std::string(member_text(*members, "signature"))},
                         at->value_or(journal.now())};
   const std::uint64_t seq = journal.size();
@@ -136,13 +138,8 @@ Result<std::string> Custodian::rotate_now(Journal& journal, const json::object& 
 
 Result<json::object> Custodian::rotate(const json::object& request, const std::string& by) {
   const bool granted = request.contains("grant");
-  if (granted) {
-    const auto members = members_of_rotation(request);
-    const auto good =
-        members ? check_grant(journal_, "key.rotate", *members, clock_()) : Result<void>(members.error());
-    if (!good) {
-      return good.error();
-    }
+  if (const auto good = granted ? allow_rotation(request) : Result<void>(); !good) {
+    return good.error();
   }
   std::string key;
   const auto seq = perform_([&](Journal& journal) -> Result<std::string> {
@@ -212,8 +209,7 @@ Result<json::object> Custodian::revoke(const json::object& request, const std::s
   // Before anything changes both grants must be good.
   auto good = allow(order, request);
   if (good && next != nullptr) {
-    const auto members = members_of_rotation(*next);
-    good = members ? check_grant(journal_, "key.rotate", *members, clock_()) : members.error();
+    good = allow_rotation(*next);
   }
   if (!good) {
     return good.error();

@@ -1,6 +1,5 @@
 #include "audit/custody/stub.hpp"
 
-#include "audit/journal/canonical_json.hpp"
 #include "audit/journal/file.hpp"
 #include "audit/journal/hash.hpp"
 #include "audit/journal/schema.hpp"
@@ -22,8 +21,6 @@ namespace tallygate::audit {
 namespace {
 
 constexpr mode_t stub_mode = 0440;
-// Those of `writer.` too: who may write, and which grants were used, is read from the record.
-constexpr std::array<std::string_view, 4> kept_kinds = {"\"journal.", "\"key.", "\"policy.", "\"writer."};
 
 std::filesystem::path fresh_name(std::filesystem::path file) {
   file += ".new";
@@ -54,6 +51,7 @@ Result<void> copy_entries(Database& from, Database& to, const Seal& seal, const 
     return !rows ? rows.error() : !leaf ? leaf.error() : entry.error();
   }
   Sha256 sha;
+  StayingBodies staying;
   std::optional<CompactRange> tree = seal.first == 0 ? CompactRange() : options.before;
   int rc = SQLITE_ROW;
   while ((rc = rows->step()) == SQLITE_ROW) {
@@ -74,6 +72,7 @@ Result<void> copy_entries(Database& from, Database& to, const Seal& seal, const 
     if (auto done = run(to, *leaf); !done) {
       return done;
     }
+    staying.add(sha, text);
     if (stays_in_stub(text)) {
       entry->bind(1, rows->integer(0));
       entry->bind(2, body);
@@ -86,7 +85,8 @@ Result<void> copy_entries(Database& from, Database& to, const Seal& seal, const 
     return from.failure("cannot read the entries");
   }
   // The hash of the file may be of another one that bore its name just before.
-  return !tree || tree->root(sha) == seal.root ? Result<void>() : altered(file);
+  const bool stays = !seal.stays || staying.told(sha) == *seal.stays;
+  return stays && (!tree || tree->root(sha) == seal.root) ? Result<void>() : altered(file);
 }
 
 Result<void> copy_rest(Database& from, Database& to) {
@@ -141,19 +141,6 @@ Result<void> write_tables(const std::filesystem::path& file, const std::filesyst
 }
 
 }  // namespace
-
-bool stays_in_stub(std::string_view body) {
-  std::array<WantedMember, 1> kind = {WantedMember{"kind", {}}};
-  if (check_canonical_object(body, kind)) {
-    return true;  // what is no entry is evidence
-  }
-  for (const std::string_view prefix : kept_kinds) {
-    if (kind[0].json.starts_with(prefix)) {
-      return true;
-    }
-  }
-  return false;
-}
 
 void drop_stub(const std::filesystem::path& file) {
   const auto fresh = fresh_name(file);

@@ -24,10 +24,10 @@ struct StubOptions {
 
 /// Writes the stub of a sealed segment beside it, as `<file>.new`, durable: all leaf hashes, all checkpoints,
 /// and the bodies of `key.*`, `journal.*`, `policy.*` and `writer.*` entries. The segment's hash is held
-/// against what `seal` recorded, and so is the root of what is read then, by the file alone: what was altered
-/// is evidence, and is not taken away. Gives the stub's SHA-256. Where it fails, or `stop` is requested
-/// meanwhile, nothing is left beside the segment. Errors: tampered (also: a WAL or rollback journal stands
-/// beside it), unreadable (also: stopped).
+/// against what `seal` recorded, and so are the root of what is read then, by the file alone, and the bodies
+/// that stay: what was altered is evidence, and is not taken away. Gives the stub's SHA-256. Where it fails,
+/// or `stop` is requested meanwhile, nothing is left beside the segment. Errors: tampered (also: a WAL or
+/// rollback journal stands beside it), unreadable (also: stopped).
 [[nodiscard]] Result<Digest> write_stub(const std::filesystem::path& file, const Seal& seal,
                                         const StubOptions& options = {});
 
@@ -37,9 +37,6 @@ struct StubOptions {
 /// stopped).
 [[nodiscard]] Result<bool> is_stub_ready(const std::filesystem::path& file, const Seal& seal,
                                          const Digest& stub, const std::stop_token& stop = {});
-
-/// Whether a stub keeps that body: by its kind, and whatever is no entry, since that is evidence. Pure.
-[[nodiscard]] bool stays_in_stub(std::string_view body);
 
 /// Removes a stub that is not to take its segment's place after all.
 void drop_stub(const std::filesystem::path& file);

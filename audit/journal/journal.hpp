@@ -51,6 +51,7 @@ struct GrantMembers {
 /// A signing key that a grant of the kind key.rotate names.
 struct GrantedKey {
   std::string vkey;
+  std::string after;  ///< the record that the grant has it go on from, RFC 8785 form
   GrantMembers grant;
   Time at{};  ///< when the grant was judged: its entry is of that instant
 };
@@ -69,6 +70,8 @@ struct Recovery {
   std::vector<VerifyKey> record_keys;
   std::optional<GrantMembers> rotate;
   std::string rotate_key;  ///< vkey that this grant names
+  /// Where the record ends after which that grant lets the key sign: this one and no other.
+  std::optional<Checkpoint> rotate_after;
   /// When the grants were judged: their entries are of that instant, so that none expires in between.
   std::optional<Time> at;
   std::string by;  ///< who does it, a JSON text
@@ -198,6 +201,8 @@ class Journal {
   /// Whether nothing failed since it was opened.
   [[nodiscard]] bool good() const { return !failed_; }
   [[nodiscard]] std::uint64_t size() const { return known_.tip.range.size(); }
+  /// Root of the tree over all that is committed.
+  [[nodiscard]] Digest root() { return known_.tip.range.root(sha_); }
   [[nodiscard]] const std::string& gateway_json() const { return gateway_json_; }
   [[nodiscard]] std::chrono::seconds heartbeat() const { return heartbeat_; }
   /// When the newest entry was recorded.
@@ -234,6 +239,7 @@ class Journal {
   Result<void> begin_segment(std::string_view by = {}, std::optional<Time> at = {});
   Result<void> take_turn();
   [[nodiscard]] Result<void> check_recovery(const Examined& examined) const;
+  [[nodiscard]] Result<void> check_granted_for(const Examined& examined) const;
   [[nodiscard]] bool recovering() const { return options_.recovery && options_.recovery->recover; }
   Result<bool> is_erased(const BegunErasure& begun);
   Result<HeadBlock> open_head(std::optional<Head>& head, std::span<const VerifyKey> keys);

@@ -33,6 +33,11 @@ std::string number(std::uint64_t value) {
   return std::to_string(value);
 }
 
+// As an entry names it.
+std::string checkpoint_json(const Checkpoint& one) {
+  return R"({"root":")" + base64_encode(one.root) + R"(","size":)" + number(one.size) + "}";
+}
+
 }  // namespace
 
 // A head that is lost is made anew where a grant says so: then nothing tells what was acknowledged.
@@ -74,6 +79,9 @@ Result<Journal::Attached> Journal::attach(const std::optional<Known>& known) {
   }
   if (auto turn = check_turn(examined->note); !turn) {
     return with_way_out(turn.error(), options_);
+  }
+  if (auto meant = check_granted_for(*examined); !meant) {
+    return meant.error();
   }
   if (auto meant = check_recovery(*examined); !meant) {
     return meant.error();
@@ -149,6 +157,27 @@ Result<void> Journal::check_turn(std::string_view newest_note) const {
   return {};
 }
 
+// No key of the keyring can have signed anything since the grant was made: the record is still the one that
+// it names.
+Result<void> Journal::check_granted_for(const Examined& examined) const {
+  if (!options_.recovery || !options_.recovery->rotate) {
+    return {};
+  }
+  const auto& after = options_.recovery->rotate_after;
+  const std::uint64_t size = examined.tip.range.size();
+  if (!after) {
+    return fail(FailureKind::invalid,
+                "the grant of the new key does not say after which record it takes over (after=SIZE:ROOT)");
+  }
+  if (after->size != size || after->root != examined.root) {
+    return fail(FailureKind::tampered, "the grant of the new key is for a record of " + number(after->size) +
+                                           " entries with the root " + base64_encode(after->root) +
+                                           ", and this one has " + number(size) + " with the root " +
+                                           base64_encode(examined.root) + ": it needs a new grant");
+  }
+  return {};
+}
+
 // A grant is good for the loss that it was made for: for this record as it is, and where something is lost.
 Result<void> Journal::check_recovery(const Examined& examined) const {
   if (!recovering()) {
@@ -198,12 +227,15 @@ Result<void> Journal::take_turn() {
   static_cast<void>(append_json_string(key, vkey()));
   const std::string covered = number(size() + (unsealed_ ? 2 : 1));
   const std::string signature = '"' + recovery.rotate->signature + '"';
-  const std::array<Member, 5> sealed = {{{"first", seal.first},
+  const std::array<Member, 6> sealed = {{{"first", seal.first},
                                          {"frontier", seal.frontier},
                                          {"last", seal.last},
                                          {"root", seal.root},
-                                         {"sha256", seal.sha256}}};
-  const std::array<Member, 5> rotated = {{{"by", recovery.by},
+                                         {"sha256", seal.sha256},
+                                         {"stays", seal.stays}}};
+  const std::string after = checkpoint_json(*recovery.rotate_after);
+  const std::array<Member, 6> rotated = {{{"after", after},
+                                          {"by", recovery.by},
                                           {"grant", recovery.rotate->grant},
                                           {"key", key},
                                           {"signature", signature},
@@ -220,17 +252,14 @@ Result<void> Journal::take_turn() {
 // What was given up, as the grant names it.
 Result<void> Journal::record_grant() {
   const Recovery& recovery = *options_.recovery;
-  const auto checkpoint = [](const Checkpoint& one) {
-    return R"({"root":")" + base64_encode(one.root) + R"(","size":)" + number(one.size) + "}";
-  };
   const bool abandons = !recovery.abandoned.empty();
-  const std::string abandoned = abandons ? checkpoint(recovery.abandoned.front()) : std::string();
+  const std::string abandoned = abandons ? checkpoint_json(recovery.abandoned.front()) : std::string();
   std::string also;
   for (std::size_t i = 1; i < recovery.abandoned.size(); ++i) {
-    also += (i == 1 ? "[" : ",") + checkpoint(recovery.abandoned[i]);
+    also += (i == 1 ? "[" : ",") + checkpoint_json(recovery.abandoned[i]);
   }
   also += also.empty() ? "" : "]";
-  const std::string kept = checkpoint(*recovery.kept);
+  const std::string kept = checkpoint_json(*recovery.kept);
   const std::string signature = '"' + recovery.recover->signature + '"';
   const std::array<Member, 8> all = {{{"abandoned", abandoned},
                                       {"action", abandons ? "\"abandon\"" : "\"adopt\""},

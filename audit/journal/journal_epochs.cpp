@@ -62,8 +62,12 @@ Result<void> Journal::rotate_to(const GrantedKey& next, std::string_view by) {
   }
   const std::string covered = std::to_string(size() + 1);
   const std::string signature = '"' + next.grant.signature + '"';
-  const std::array<Member, 5> members = {
-      {{"by", by}, {"grant", next.grant.grant}, {"key", key}, {"signature", signature}, {"size", covered}}};
+  const std::array<Member, 6> members = {{{"after", next.after},
+                                          {"by", by},
+                                          {"grant", next.grant.grant},
+                                          {"key", key},
+                                          {"signature", signature},
+                                          {"size", covered}}};
   return hand_over(members, Turn::next, next.at);
 }
 
@@ -124,16 +128,18 @@ Result<void> Journal::seal(std::string_view by) {
 // The file of the segment before is made final; gives what its journal.seal is to say.
 Result<SealMembers> Journal::finish_unsealed() {
   const auto sha256 = seal_file(unsealed_->path, options_.vfs);
-  if (!sha256) {
+  const auto stays = sha256 ? read_staying(unsealed_->path, options_.vfs) : Result<Stays>(sha256.error());
+  if (!stays) {
     failed_ = true;
-    return sha256.error();
+    return stays.error();
   }
   const CompactRange& tree = known_.tip.range;
   return seal_members({unsealed_->first,
                        segment_first_ - 1,
                        tree.root(sha_),
                        *sha256,
-                       {tree.hashes().begin(), tree.hashes().end()}});
+                       {tree.hashes().begin(), tree.hashes().end()},
+                       *stays});
 }
 
 // The first entry of a segment says what became of the one before.
@@ -146,12 +152,13 @@ Result<void> Journal::begin_segment(std::string_view by, std::optional<Time> at)
     return finished.error();
   }
   const SealMembers& json = *finished;
-  const std::array<Member, 6> members = {{{"by", by},
+  const std::array<Member, 7> members = {{{"by", by},
                                           {"first", json.first},
                                           {"frontier", json.frontier},
                                           {"last", json.last},
                                           {"root", json.root},
-                                          {"sha256", json.sha256}}};
+                                          {"sha256", json.sha256},
+                                          {"stays", json.stays}}};
   auto recorded = append_own("journal.seal", std::span(members).subspan(by.empty() ? 1 : 0), at);
   if (recorded) {
     unsealed_.reset();

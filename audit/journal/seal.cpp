@@ -176,15 +176,33 @@ SealMembers seal_members(const Seal& seal) {
     frontier.append(hash.begin(), hash.end());
   }
   const std::span bytes(reinterpret_cast<const std::uint8_t*>(frontier.data()), frontier.size());
-  return {std::to_string(seal.first), quoted(base64_encode(bytes)), std::to_string(seal.last),
-          quoted(base64_encode(seal.root)), quoted(to_hex(seal.sha256))};
+  const Stays stays = seal.stays.value_or(Stays{});
+  return {
+      std::to_string(seal.first),
+      quoted(base64_encode(bytes)),
+      std::to_string(seal.last),
+      quoted(base64_encode(seal.root)),
+      quoted(to_hex(seal.sha256)),
+      R"({"count":)" + std::to_string(stays.count) + R"(,"root":)" + quoted(base64_encode(stays.root)) + "}"};
+}
+
+std::optional<Stays> parse_stays(std::string_view json) {
+  std::array<WantedMember, 2> members = {WantedMember{"count", {}}, WantedMember{"root", {}}};
+  if (json.empty() || check_canonical_object(json, members)) {
+    return std::nullopt;
+  }
+  const auto count = json_integer(members[0].json);
+  const auto root = digest_from_base64(json_string(members[1].json).value_or(std::string()));
+  return count && *count >= 0 && root ? std::optional(Stays{static_cast<std::uint64_t>(*count), *root})
+                                      : std::nullopt;
 }
 
 std::optional<Seal> parse_seal(std::string_view body) {
-  std::array<WantedMember, 6> members = {WantedMember{"first", {}}, WantedMember{"frontier", {}},
+  std::array<WantedMember, 7> members = {WantedMember{"first", {}}, WantedMember{"frontier", {}},
                                          WantedMember{"kind", {}},  WantedMember{"last", {}},
-                                         WantedMember{"root", {}},  WantedMember{"sha256", {}}};
-  const auto& [first, frontier, kind, last, root, sha256] = members;
+                                         WantedMember{"root", {}},  WantedMember{"sha256", {}},
+                                         WantedMember{"stays", {}}};
+  const auto& [first, frontier, kind, last, root, sha256, stays] = members;
   if (check_canonical_object(body, members) || kind.json != "\"journal.seal\"") {
     return std::nullopt;
   }
@@ -196,7 +214,7 @@ std::optional<Seal> parse_seal(std::string_view body) {
     return std::nullopt;
   }
   return Seal{static_cast<std::uint64_t>(*from), static_cast<std::uint64_t>(*to), *root_hash, *file_hash,
-              split(json_string(frontier.json))};
+              split(json_string(frontier.json)), parse_stays(stays.json)};
 }
 
 std::optional<CompactRange> tree_after(const Seal& seal) {

@@ -4,6 +4,7 @@
 
 #include "audit/journal/failure.hpp"
 #include "audit/journal/hash.hpp"
+#include "audit/journal/staying.hpp"
 #include "audit/journal/tree.hpp"
 
 #include <cstdint>
@@ -24,19 +25,24 @@ struct Seal {
   Digest root{};                 ///< of all entries up to `last`
   Digest sha256{};               ///< of the file
   std::vector<Digest> frontier;  ///< CompactRange::hashes() at last + 1
+  /// Which of its bodies stay where it is retired; nothing where an earlier version sealed it.
+  std::optional<Stays> stays{};
 
   friend bool operator==(const Seal&, const Seal&) = default;
 };
 
 /// The values of the members of a `journal.seal`, in the order of RFC 8785: first, frontier, last, root,
-/// sha256.
+/// sha256, stays. `seal` says which bodies stay.
 struct SealMembers {
-  std::string first, frontier, last, root, sha256;
+  std::string first, frontier, last, root, sha256, stays;
 };
 [[nodiscard]] SealMembers seal_members(const Seal& seal);
 
+/// Reads the value of `stays`; nothing where it is anything else.
+[[nodiscard]] std::optional<Stays> parse_stays(std::string_view json);
+
 /// Reads a `journal.seal`; nothing where `body` is another entry or is not well-formed. A missing or unfit
-/// frontier is left empty.
+/// frontier is left empty, and so is `stays`.
 [[nodiscard]] std::optional<Seal> parse_seal(std::string_view body);
 
 /// The tree at the end of the sealed segment, as its frontier has it; nothing where it does not fit.

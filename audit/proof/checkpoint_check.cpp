@@ -65,7 +65,7 @@ void CheckpointCheck::row(Sha256& sha, std::uint64_t size, std::string_view byte
     return;
   }
   if (root && *root != checkpoint->root && verdict.faults.empty()) {
-    fault(size, "root-mismatch", "the root it signs is not that of the entries, " + base64_encode(*root));
+    fault(size, "root-mismatch", "the root it signs is not that of the entries, " + base64_encode(*root), {});
     return;
   }
   if (!verdict.faults.empty()) {
@@ -84,30 +84,37 @@ void CheckpointCheck::row(Sha256& sha, std::uint64_t size, std::string_view byte
   }
 }
 
-void CheckpointCheck::fault(std::uint64_t size, const char* what, const std::string& detail) {
-  if (run_what_ != nullptr && std::strcmp(run_what_, what) == 0) {
-    run_last_ = size;
-    ++run_length_;
+void CheckpointCheck::fault(std::uint64_t size, const char* what, const std::string& detail,
+                            std::string_view cause) {
+  if (run_what_ == nullptr || std::strcmp(run_what_, what) != 0 || run_cause_ != cause) {
+    end_run();
+    run_what_ = what;
+    run_cause_ = cause;
+  }
+  if (++run_length_ <= findings_told_singly_max) {
+    outcome_.findings.add(size == 0 ? 0 : size - 1, what, name_of(size) + ": " + detail);
     return;
   }
-  end_run();
-  run_what_ = what;
-  run_detail_ = name_of(size) + ": " + detail;
-  run_first_ = run_last_ = size;
-  run_length_ = 1;
+  if (++rest_length_ == 1) {
+    rest_first_ = size;
+    rest_detail_ = name_of(size) + ": " + detail;
+  }
+  rest_last_ = size;
 }
 
 void CheckpointCheck::end_run() {
-  if (run_what_ == nullptr) {
-    return;
+  if (rest_length_ > 1) {
+    rest_detail_ += "; the same holds for " + std::to_string(rest_length_ - 1) + " after it, up to size " +
+                    std::to_string(rest_last_);
   }
-  if (run_length_ > 1) {
-    run_detail_ += "; the same holds for " + std::to_string(run_length_ - 1) + " after it, up to size " +
-                   std::to_string(run_last_);
+  if (rest_length_ > 0) {
+    outcome_.findings.add_run(rest_first_ - 1, run_what_, std::move(rest_detail_), rest_length_);
   }
-  outcome_.findings.add(run_first_ == 0 ? 0 : run_first_ - 1, run_what_, std::move(run_detail_));
   run_what_ = nullptr;
-  run_detail_.clear();
+  run_cause_.clear();
+  run_length_ = 0;
+  rest_detail_.clear();
+  rest_length_ = 0;
 }
 
 CheckpointOutcome CheckpointCheck::finish(std::span<const RequiredCheckpoint> required) {

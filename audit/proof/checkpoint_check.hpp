@@ -63,19 +63,25 @@ class CheckpointCheck {
   [[nodiscard]] CheckpointOutcome finish(std::span<const RequiredCheckpoint> required);
 
  private:
-  void fault(std::uint64_t size, const char* what, const std::string& detail);
+  void fault(std::uint64_t size, const char* what, const std::string& detail, std::string_view cause);
+  void fault(std::uint64_t size, const char* what, const std::string& detail) {
+    fault(size, what, detail, detail);
+  }
   void end_run();
 
   std::string origin_;
   PrefixRoots roots_;
   std::shared_ptr<const KeyRanges> keys_;
   CheckpointOutcome outcome_;
-  // Checkpoints that are wrong in the same way one after another are told once.
+  // Checkpoints that are wrong in the same way one after another: the first few are told one by one, the rest
+  // together.
   const char* run_what_ = nullptr;
-  std::string run_detail_;
-  std::uint64_t run_first_ = 0;
-  std::uint64_t run_last_ = 0;
+  std::string run_cause_;
   std::uint64_t run_length_ = 0;
+  std::string rest_detail_;
+  std::uint64_t rest_first_ = 0;
+  std::uint64_t rest_last_ = 0;
+  std::uint64_t rest_length_ = 0;
 };
 
 }  // namespace tallygate::audit

@@ -13,8 +13,6 @@ namespace {
 constexpr std::string_view magic = "tallygate consistency-proof v1";
 constexpr std::string_view extra_word = "extra ";
 constexpr std::string_view old_word = "old ";
-// One more than a path to a leaf: the older root's own subtree may stand before it.
-constexpr std::size_t path_max = proof_path_max + 1;
 
 Failure no(std::string why) {
   return fail(FailureKind::invalid, std::move(why));
@@ -65,7 +63,7 @@ Result<ConsistencyProof> parse_consistency_proof(std::string_view bytes) {
   if (!older) {
     return older.error();
   }
-  auto path = lines.path(path_max);
+  auto path = lines.path(consistency_path_max);
   if (!path) {
     return path.error();
   }

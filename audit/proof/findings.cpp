@@ -9,22 +9,15 @@
 #include <utility>
 
 namespace tallygate::audit {
-namespace {
-
-// Runs up to this long are told one by one.
-constexpr std::size_t run_told_singly_max = 8;
-
-}  // namespace
-
 bool Findings::lengthens_run(std::uint64_t seq, std::string_view what) const {
-  if (kept_.size() < run_told_singly_max || kept_.back().what != what ||
+  if (kept_.size() < findings_told_singly_max || kept_.back().what != what || !kept_.back().adjacent ||
       kept_.back().seq + kept_.back().count != seq) {
     return false;
   }
   if (kept_.back().count > 1) {
     return true;
   }
-  for (std::size_t i = 0; i < run_told_singly_max; ++i) {
+  for (std::size_t i = 0; i < findings_told_singly_max; ++i) {
     const Finding& before = kept_[kept_.size() - 1 - i];
     if (before.what != what || before.seq + i + 1 != seq) {
       return false;
@@ -46,6 +39,14 @@ void Findings::add(std::uint64_t seq, const char* what, std::string detail) {
   kept_.push_back({seq, what, std::move(detail), 1});
 }
 
+void Findings::add_run(std::uint64_t seq, const char* what, std::string detail, std::uint64_t count) {
+  if (kept_.size() >= findings_max) {
+    unlisted_ += count;
+    return;
+  }
+  kept_.push_back({seq, what, std::move(detail), count, false});
+}
+
 void Findings::add(Findings&& other) {
   unlisted_ += other.unlisted_;
   for (Finding& finding : other.kept_) {
@@ -62,7 +63,7 @@ void Findings::add(Findings&& other) {
 void Findings::forget_from(std::uint64_t seq) {
   std::erase_if(kept_, [seq](const Finding& finding) { return finding.seq >= seq; });
   for (Finding& finding : kept_) {
-    finding.count = std::min(finding.count, seq - finding.seq);
+    finding.count = finding.adjacent ? std::min(finding.count, seq - finding.seq) : finding.count;
   }
 }
 
@@ -71,7 +72,7 @@ std::vector<Finding> Findings::take() {
     return std::tie(a.seq, a.what, a.detail) < std::tie(b.seq, b.what, b.detail);
   });
   for (Finding& finding : kept_) {
-    if (finding.count > 1) {
+    if (finding.count > 1 && finding.adjacent) {
       finding.detail += "; so are the " + std::to_string(finding.count - 1) + " entries that follow, up to " +
                         std::to_string(finding.seq + finding.count - 1);
     }
@@ -90,8 +91,8 @@ std::string to_json(const VerifyReport& report) {
   document["root"] = report.root ? base64_encode(*report.root) : std::string();
   boost::json::array findings;
   for (const Finding& finding : report.findings) {
-    findings.push_back(
-        boost::json::object{{"seq", finding.seq}, {"what", finding.what}, {"detail", finding.detail}});
+    findings.push_back(boost::json::object{
+        {"seq", finding.seq}, {"what", finding.what}, {"detail", finding.detail}, {"count", finding.count}});
   }
   document["findings"] = std::move(findings);
   boost::json::array anchors;

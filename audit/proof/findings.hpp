@@ -15,12 +15,18 @@ namespace tallygate::audit {
 /// more.
 inline constexpr std::size_t findings_max = 10'000;
 
+/// Findings of one kind that follow each other are told one by one up to here; the rest of them is one
+/// finding with their number.
+inline constexpr std::size_t findings_told_singly_max = 8;
+
 /// Something that a whole record cannot have.
 struct Finding {
-  std::uint64_t seq = 0;    ///< the entry it is about; of a checkpoint or an anchor, the last entry it covers
-  std::string what;         ///< its kind, in words that scripts may rely on: "body-changed"
-  std::string detail;       ///< one sentence for people
-  std::uint64_t count = 1;  ///< how many entries, from `seq` on, it stands for
+  std::uint64_t seq = 0;  ///< the entry it is about; of a checkpoint or an anchor, the last entry it covers
+  std::string what;       ///< its kind, in words that scripts may rely on: "body-changed"
+  std::string detail;     ///< one sentence for people
+  std::uint64_t count =
+      1;                 ///< how many findings of its kind it stands for, from `seq` on: `detail` says which
+  bool adjacent = true;  ///< they are about entries one after another, and told so by Findings
 
   friend bool operator==(const Finding&, const Finding&) = default;
 };
@@ -61,6 +67,9 @@ class Findings {
  public:
   /// Adds one. A finding that continues the last one of its kind by one seq lengthens a run: see take().
   void add(std::uint64_t seq, const char* what, std::string detail);
+
+  /// Adds one that stands for `count`, as its detail says.
+  void add_run(std::uint64_t seq, const char* what, std::string detail, std::uint64_t count);
 
   /// Adds all of `other`.
   void add(Findings&& other);

@@ -20,9 +20,10 @@ constexpr std::pair<std::string_view, std::string_view> settled_parameters[] = {
     {"journal.recover", "also"},  {"journal.recover", "kept"},
     {"journal.release", "hold"},  {"journal.retire", "first"},
     {"journal.retire", "last"},   {"key.revoke", "key"},
-    {"key.revoke", "size"},       {"key.rotate", "key"},
-    {"writer.enrol", "key"},      {"writer.enrol", "role"},
-    {"writer.enrol", "writer"},   {"writer.revoke", "writer"}};
+    {"key.revoke", "size"},       {"key.rotate", "after"},
+    {"key.rotate", "key"},        {"writer.enrol", "key"},
+    {"writer.enrol", "role"},     {"writer.enrol", "writer"},
+    {"writer.revoke", "writer"}};
 constexpr std::string_view own_members[] = {"expires", "journal", "kind", "nonce"};
 
 GrantFault forged(std::string detail) {
@@ -88,7 +89,8 @@ boost::system::result<void, GrantFault> GrantBook::use(std::string_view body, st
   }
   for (const auto& [act, name] : settled_parameters) {
     // What may be missing from an act may be missing from its grant, and only then.
-    const bool needed = act == kind && (act != "journal.recover" || entry.get_object().contains(name));
+    const bool optional = act == "journal.recover" || name == "after";
+    const bool needed = act == kind && (!optional || entry.get_object().contains(name));
     if (needed && !parts.contains(name)) {
       return forged("the grant does not settle " + std::string(name));
     }

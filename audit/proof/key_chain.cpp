@@ -5,6 +5,7 @@
 #include "audit/proof/entry_facts.hpp"
 #include "audit/proof/grant_check.hpp"
 #include "audit/proof/key_entries.hpp"
+#include "audit/proof/proof_lines.hpp"
 
 #include <array>
 #include <span>
@@ -76,13 +77,17 @@ Result<void> take_rotation(KeyChain& chain, GrantBook& grants, std::string_view 
   if (!rotation.key || rotation.key->name != chain.charter.charter.origin || rotation.size != seq + 1) {
     return no_rotation(seq, "it does not name a key of the journal and the size " + std::to_string(seq + 1));
   }
+  if (!rotation.is_sound()) {
+    return no_rotation(seq, "it does not name what is before it that its grant is for");
+  }
   if (rotation.carries_grant) {
     if (const auto granted = grants.use(body, "key.rotate", facts->time_ns); !granted) {
       return no_rotation(seq, granted.error().detail);
     }
   }
+  const std::optional<Prefix> after = rotation.carries_grant ? rotation.after : std::nullopt;
   if (*rotation.size <= chain.keys.ranges().back().from ||
-      !chain.keys.rotate(std::move(*rotation.key), *rotation.size, rotation.carries_grant)) {
+      !chain.keys.rotate(std::move(*rotation.key), *rotation.size, rotation.carries_grant, after)) {
     return no_rotation(seq, "it comes after a later one, or brings back a key that served before");
   }
   const auto at = read_signed_checkpoint(proof->checkpoint, chain);
@@ -94,6 +99,10 @@ Result<void> take_rotation(KeyChain& chain, GrantBook& grants, std::string_view 
       !verify_inclusion(sha, seq, seq + 1, sha.leaf(body), proof->path, at->checkpoint.root)) {
     return no_rotation(seq, "the entry is not the last one in the tree that its checkpoint signs");
   }
+  if (after) {
+    chain.prefixes.push_back(*after);
+  }
+  chain.prefixes.push_back({at->checkpoint.size, at->checkpoint.root});
   return {};
 }
 
@@ -165,7 +174,27 @@ Result<SignedCheckpoint> read_signed_checkpoint(std::string_view bytes, const Ke
   if (!verdict.unknown_ids.empty() || !verdict.signer) {
     return no("the checkpoint is signed by a key that nothing establishes");
   }
-  return SignedCheckpoint{std::move(*checkpoint), chain.keys.ranges()[*verdict.signer].key.vkey()};
+  return SignedCheckpoint{std::move(*checkpoint), chain.keys.ranges()[*verdict.signer].key.vkey(),
+                          *verdict.signer};
+}
+
+Result<void> check_prefixes(const KeyChain& chain, const Checkpoint& checkpoint, std::string_view lines) {
+  ProofLines rest(lines);
+  Sha256 sha;
+  for (const auto& [size, root] : chain.prefixes) {
+    const auto line = rest.next();
+    const auto path = line ? parse_hashes(*line) : std::nullopt;
+    if (!path) {
+      return rest.wrong("expected the hashes that lead from the tree of " + std::to_string(size) +
+                        " entries");
+    }
+    if (!verify_consistency(sha, size, checkpoint.size, root, checkpoint.root, *path)) {
+      return no("the tree of " + std::to_string(size) +
+                " entries, which came before the last key, is not the beginning of the one of " +
+                std::to_string(checkpoint.size));
+    }
+  }
+  return rest.rest().empty() ? Result<void>() : no("more is proven than the trees that the keys rest on");
 }
 
 }  // namespace tallygate::audit

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tallygate::audit {
 
@@ -19,6 +20,9 @@ namespace tallygate::audit {
 struct KeyChain {
   CharterEntry charter;
   KeyRanges keys;
+  /// Of each rotation the tree that ends with it, and before that the one that its grant names: none that the
+  /// last key signs may begin otherwise.
+  std::vector<Prefix> prefixes{};
 };
 
 /// The first line, which the charter makes: {"charter":…,"signature":…}, canonical JSON, and an end of line.
@@ -41,12 +45,19 @@ struct KeyChain {
 /// A checkpoint and the key that stands behind it.
 struct SignedCheckpoint {
   Checkpoint checkpoint;
-  std::string signed_by;  ///< vkey
+  std::string signed_by;   ///< vkey
+  std::size_t signer = 0;  ///< which of KeyChain::keys that is
 };
 
 /// Reads a checkpoint note of the journal that the key in force at its size signed. Signature lines of
 /// other names (witnesses) are not looked at; one of the journal's own name by an unknown key is an error.
 /// Errors: invalid.
 [[nodiscard]] Result<SignedCheckpoint> read_signed_checkpoint(std::string_view note, const KeyChain& chain);
+
+/// Whether all of the chain's prefixes are beginnings of that tree (RFC 9162 §2.1.4.2): `lines` has a proof
+/// of each, a line with its hashes as hashes_text() writes them. Without that the last key could sign another
+/// record of a time before its own. Pure. Errors: invalid.
+[[nodiscard]] Result<void> check_prefixes(const KeyChain& chain, const Checkpoint& checkpoint,
+                                          std::string_view lines);
 
 }  // namespace tallygate::audit

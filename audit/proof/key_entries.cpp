@@ -3,6 +3,7 @@
 #include "audit/journal/canonical_json.hpp"
 #include "audit/proof/entry_facts.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -16,14 +17,35 @@ std::optional<std::uint64_t> size_of(std::string_view json) {
 
 }  // namespace
 
+std::optional<Prefix> read_prefix(std::string_view json) {
+  std::array members = {WantedMember{"root", {}}, WantedMember{"size", {}}};
+  if (json.empty() || check_canonical_object(json, members)) {
+    return std::nullopt;
+  }
+  const auto size = size_of(members[1].json);
+  const auto raw = base64_decode(json_string(members[0].json).value_or(std::string()));
+  Prefix prefix{size.value_or(0), {}};
+  if (prefix.size == 0 || !raw || raw->size() != prefix.root.size()) {
+    return std::nullopt;
+  }
+  std::copy(raw->begin(), raw->end(), prefix.root.begin());
+  return prefix;
+}
+
 RotationEntry read_rotation(std::string_view body) {
-  std::array members = {WantedMember{"grant", {}}, WantedMember{"key", {}}, WantedMember{"size", {}}};
+  std::array members = {WantedMember{"after", {}}, WantedMember{"grant", {}}, WantedMember{"key", {}},
+                        WantedMember{"size", {}}};
   if (check_canonical_object(body, members)) {
     return {};
   }
-  const auto& [grant, key, size] = members;
+  const auto& [after, grant, key, size] = members;
   auto vkey = parse_vkey(json_string(key.json).value_or(std::string()));
-  return {vkey ? std::optional(std::move(*vkey)) : std::nullopt, size_of(size.json), !grant.json.empty()};
+  RotationEntry entry{vkey ? std::optional(std::move(*vkey)) : std::nullopt, size_of(size.json),
+                      !grant.json.empty(), !after.json.empty(), read_prefix(after.json)};
+  if (entry.after && (!entry.size || entry.after->size >= *entry.size)) {
+    entry.after.reset();
+  }
+  return entry;
 }
 
 RevocationEntry read_revocation(std::string_view body) {
@@ -48,11 +70,12 @@ KeyChange take_key_entry(std::uint64_t seq, std::string_view body, const std::st
   }
   auto rotation = read_rotation(body);
   if (facts->role != Role::rotate || !rotation.key || rotation.key->name != origin ||
-      rotation.size != seq + 1) {
+      rotation.size != seq + 1 || !rotation.is_sound()) {
     return KeyChange::none;
   }
   const bool granted = rotation.carries_grant && grants.use(body, "key.rotate", facts->time_ns);
-  if (!keys.rotate(std::move(*rotation.key), *rotation.size, granted)) {
+  if (!keys.rotate(std::move(*rotation.key), *rotation.size, granted,
+                   granted ? rotation.after : std::nullopt)) {
     return KeyChange::none;
   }
   return granted ? KeyChange::rotated_by_grant : KeyChange::rotated;

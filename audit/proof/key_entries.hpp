@@ -17,6 +17,11 @@ struct RotationEntry {
   std::optional<VerifyKey> key;       ///< the next signing key
   std::optional<std::uint64_t> size;  ///< of the checkpoint that both keys sign
   bool carries_grant = false;         ///< out of turn, by leave of the provisioning key
+  bool says_after = false;            ///< and for one record only
+  std::optional<Prefix> after;        ///< the beginning of that record, no longer than what lies before it
+
+  /// Whether the grant is of the form that names a record, or of the earlier one that names none.
+  [[nodiscard]] bool is_sound() const { return !carries_grant || says_after == after.has_value(); }
 };
 
 /// A `key.revoke`.
@@ -24,6 +29,10 @@ struct RevocationEntry {
   std::string vkey;                   ///< of the key that no longer counts
   std::optional<std::uint64_t> size;  ///< from which on it does not
 };
+
+/// Reads `{"root":…,"size":…}` in canonical form: the root in base64, a size from 1 on. Nothing where it is
+/// another value.
+[[nodiscard]] std::optional<Prefix> read_prefix(std::string_view json);
 
 /// Reads the members of an entry that is known to be of the kind.
 [[nodiscard]] RotationEntry read_rotation(std::string_view body);

@@ -4,7 +4,7 @@
 
 namespace tallygate::audit {
 
-bool KeyRanges::rotate(VerifyKey next, std::uint64_t size, bool granted) {
+bool KeyRanges::rotate(VerifyKey next, std::uint64_t size, bool granted, std::optional<Prefix> after) {
   const bool served = std::any_of(ranges_.begin(), ranges_.end(),
                                   [&next](const KeyRange& range) { return range.key.key == next.key; });
   if (served || ranges_.empty()) {
@@ -14,8 +14,16 @@ bool KeyRanges::rotate(VerifyKey next, std::uint64_t size, bool granted) {
   ranges_.back().until = granted ? size - 1 : size;
   ranges_.push_back({std::move(next), size});
   ranges_.back().granted = granted;
+  ranges_.back().after = after;
   establish();
   return true;
+}
+
+void KeyRanges::disown(std::uint64_t size) {
+  for (std::size_t i = 1; i < ranges_.size(); ++i) {
+    ranges_[i].granted = ranges_[i].granted && ranges_[i].from != size;
+  }
+  establish();
 }
 
 bool KeyRanges::revoke(const std::string& vkey, std::uint64_t size, std::uint64_t seq) {

@@ -12,6 +12,13 @@
 
 namespace tallygate::audit {
 
+/// The beginning of a record: how many entries, and the root of their tree.
+struct Prefix {
+  std::uint64_t size = 0;
+  Digest root{};
+  friend bool operator==(const Prefix&, const Prefix&) = default;
+};
+
 /// A signing key and the sizes of the checkpoints that are its to sign.
 struct KeyRange {
   static constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
@@ -22,6 +29,9 @@ struct KeyRange {
   std::uint64_t revoked_from = never;  ///< from this size on it does not count
   std::uint64_t revoked_at = never;    ///< seq of the revocation, which may come later
   bool granted = false;                ///< it took over out of turn, by a grant
+  /// Which record that grant had it go on from; nothing where it is in turn, or the grant of an earlier form
+  /// does not say.
+  std::optional<Prefix> after{};
   /// Whether the provisioning key stands behind it: the charter or a grant names it, or such a key handed
   /// over to it while its own signatures still counted. Who stole a key can hand over to another one, and
   /// show no more than that.
@@ -57,8 +67,13 @@ class KeyRanges {
   explicit KeyRanges(VerifyKey first) { ranges_.push_back({std::move(first)}); }
 
   /// A rotation at `size`: the checkpoint of that size is signed by the key so far (unless `granted`) and by
-  /// `next`, larger ones by `next` only. A key that served before is refused: false, and nothing changes.
-  [[nodiscard]] bool rotate(VerifyKey next, std::uint64_t size, bool granted);
+  /// `next`, larger ones by `next` only. `after` is what the grant says. A key that served before is refused:
+  /// false, and nothing changes.
+  [[nodiscard]] bool rotate(VerifyKey next, std::uint64_t size, bool granted,
+                            std::optional<Prefix> after = {});
+
+  /// The grant by which a key took over at `size` was for another record: nothing stands behind that key.
+  void disown(std::uint64_t size);
 
   /// From checkpoints of `size` on, signatures of the key with this vkey do not count, by the entry `seq`;
   /// those that cover that entry must have another. False where there is no such key.

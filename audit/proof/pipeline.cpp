@@ -1,6 +1,7 @@
 #include "audit/proof/pipeline.hpp"
 
 #include "audit/journal/seal.hpp"
+#include "audit/proof/stored_leaves.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -101,6 +102,7 @@ PipelineOutcome Pipeline::run() {
   outcome_.abandoned = state_.abandoned();
   judge_unknown_signers();
   judge_stubs();
+  judge_staying();
   judge_erased();
   judge_beginnings();
   judge_last_key();
@@ -181,19 +183,10 @@ void Pipeline::scan(WorkerContext& worker, std::uint64_t first, Slot& slot) {
     sizes = settled_sizes(scan, first, end);
   }
   add_recovery_sizes(scan, first, end, sizes);
-  const auto stored_leaf = [&](std::uint64_t seq) {
-    std::optional<Digest> leaf;
-    for_segments(plan_, seq, seq + 1, [&](std::size_t segment, std::int64_t from, std::int64_t) {
-      static_cast<void>(worker.with_segment(segment, [&](SegmentReader& reader) -> Result<void> {
-        const auto stored = reader.stored_leaf(from);
-        leaf = stored ? *stored : std::nullopt;
-        return {};
-      }));
-    });
-    return leaf;
-  };
-  ChunkFacts facts = scan.finish(worker.sha(), sizes, stored_leaf,
-                                 [this](std::uint64_t seq) { return plan_.is_absent(seq); });
+  StoredLeaves leaves(worker, first, end);
+  ChunkFacts facts = scan.finish(
+      worker.sha(), sizes, [&leaves](std::uint64_t seq) { return leaves.at(seq); },
+      [this](std::uint64_t seq) { return plan_.is_absent(seq); });
   findings.add(std::move(facts.findings));
   facts.findings = std::move(findings);
   const std::lock_guard lock(mutex_);
@@ -263,6 +256,7 @@ void Pipeline::join(ChunkFacts facts) {
   PrefixRoots roots(left_, std::move(facts.roots));
   remember_roots(roots, facts.first, facts.end);
   check_kept(roots, facts.first, facts.end);
+  check_granted_for();
   submit_checkpoints(facts.first, facts.end, std::move(roots));
   for (const SealClaim& claim : state_.take_seals()) {
     check_seal(claim);
@@ -319,6 +313,9 @@ void Pipeline::grow(const ChunkFacts& facts) {
     rest -= width;
   }
   left_ = std::move(grown);
+  if (facts.inner.size() == chunk_entries) {
+    chunk_roots_.push_back(facts.inner.hashes().front());
+  }
 }
 
 // Every segment but the first begins with what became of the one before: or that could be another file.
@@ -335,6 +332,7 @@ void Pipeline::judge_beginnings() {
 
 void Pipeline::check_seal(const SealClaim& claim) {
   sealed_at_.insert(claim.seq);
+  sealed_.emplace(claim.first, claim);
   const auto segment = std::find_if(
       plan_.segments.begin(), plan_.segments.end(),
       [&claim](const PlannedSegment& s) { return s.file.first == claim.first && s.end == claim.last + 1; });

@@ -67,6 +67,9 @@ class Pipeline {
   void join(ChunkFacts facts);
   [[nodiscard]] std::optional<std::string> read_again(const ChunkFacts& facts, std::uint64_t seq);
   void check_kept(const PrefixRoots& roots, std::uint64_t first, std::uint64_t end);
+  void check_granted_for();
+  [[nodiscard]] std::optional<Digest> root_at(std::uint64_t size);
+  [[nodiscard]] std::vector<InnerRoot> inner_root(std::uint64_t first, std::uint64_t size);
   void remember_roots(const PrefixRoots& roots, std::uint64_t first, std::uint64_t end);
   void grow(const ChunkFacts& facts);
   void check_seal(const SealClaim& claim);
@@ -92,6 +95,8 @@ class Pipeline {
   void judge_unknown_signers();
   void judge_again(std::uint64_t size);
   void judge_stubs();
+  void judge_staying();
+  void judge_staying(const PlannedSegment& stub, const SealClaim& seal);
   void judge_erased();
   void judge_beginnings();
   void judge_last_key();
@@ -107,6 +112,7 @@ class Pipeline {
   std::map<std::uint64_t, Digest> edge_roots_;  // at the newest sizes of the chunk before
   std::shared_ptr<const CompactRange> left_ =
       std::make_shared<const CompactRange>();  // null once it is not known
+  std::vector<Digest> chunk_roots_;            // of whole chunks from the first on, as far as left_ is known
   KeyFilter subjects_;                         // whose keys entries are under
   UniqueIds ids_;
   UniqueIds messages_{messages_held_max};
@@ -115,7 +121,8 @@ class Pipeline {
   PipelineOutcome outcome_;
   std::map<std::string, ProvenCheckpoint> proven_;  // by vkey
 
-  std::set<std::uint64_t> sealed_at_;  // seqs of well-formed journal.seal entries
+  std::set<std::uint64_t> sealed_at_;          // seqs of well-formed journal.seal entries
+  std::map<std::uint64_t, SealClaim> sealed_;  // what they say, by the first entry of the segment
 
   // Shared with the workers.
   std::mutex mutex_;

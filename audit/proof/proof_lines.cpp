@@ -64,6 +64,30 @@ void append_payload(std::string& out, std::string_view word, std::string_view by
   out += '\n';
 }
 
+std::string hashes_text(const std::vector<Digest>& hashes) {
+  std::string text;
+  for (const Digest& hash : hashes) {
+    text += text.empty() ? "" : " ";
+    text += base64_encode(hash);
+  }
+  return text;
+}
+
+std::optional<std::vector<Digest>> parse_hashes(std::string_view text) {
+  std::vector<Digest> hashes;
+  while (!text.empty()) {
+    const std::size_t space = text.find(' ');
+    const auto hash = parse_hash(text.substr(0, space));
+    const bool is_last = space == std::string_view::npos;
+    if (!hash || hashes.size() == consistency_path_max || (!is_last && space + 1 == text.size())) {
+      return std::nullopt;
+    }
+    hashes.push_back(*hash);
+    text.remove_prefix(is_last ? text.size() : space + 1);
+  }
+  return hashes;
+}
+
 void append_path(std::string& out, const std::vector<Digest>& path) {
   for (const Digest& hash : path) {
     out += base64_encode(hash);

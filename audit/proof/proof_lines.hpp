@@ -14,6 +14,8 @@ namespace tallygate::audit {
 
 /// Hashes of a path at most: a tree of 2^63 leaves has no more levels.
 inline constexpr std::size_t proof_path_max = 63;
+/// The same of a proof of consistency: the older root's own subtree may stand before them.
+inline constexpr std::size_t consistency_path_max = proof_path_max + 1;
 
 /// Takes lines off the front of a text, and counts them for messages. The text must outlive this.
 class ProofLines {
@@ -42,6 +44,11 @@ class ProofLines {
 
 /// `word`, the base64 of `bytes`, an end of line.
 void append_payload(std::string& out, std::string_view word, std::string_view bytes);
+
+/// Hashes in base64 with a space between two: what a line of proof holds that stands among other text.
+[[nodiscard]] std::string hashes_text(const std::vector<Digest>& hashes);
+/// Reads that; nothing where it is anything else, or more hashes than a tree has levels.
+[[nodiscard]] std::optional<std::vector<Digest>> parse_hashes(std::string_view text);
 
 /// A hash a line, and the empty line.
 void append_path(std::string& out, const std::vector<Digest>& path);

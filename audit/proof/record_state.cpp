@@ -2,6 +2,7 @@
 
 #include "audit/journal/canonical_json.hpp"
 #include "audit/journal/note.hpp"
+#include "audit/journal/seal.hpp"
 #include "audit/proof/key_entries.hpp"
 
 #include <algorithm>
@@ -219,22 +220,47 @@ void RecordState::act(std::uint64_t seq, std::int64_t time_ns, const std::string
 }
 
 void RecordState::rotate(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
-  const auto& [key, size, carries_grant] = read_rotation(body);
-  if (!key || key->name != terms_.origin || size != seq + 1) {
+  const RotationEntry rotation = read_rotation(body);
+  const auto& key = rotation.key;
+  if (!key || key->name != terms_.origin || rotation.size != seq + 1) {
     findings_.add(seq, "rotation-invalid",
                   "entry " + std::to_string(seq) + " does not name a key of the journal and the size " +
                       std::to_string(seq + 1));
     return;
   }
-  const bool out_of_turn = carries_grant && granted(seq, time_ns, body);
+  if (!rotation.is_sound()) {
+    findings_.add(seq, "rotation-invalid",
+                  "entry " + std::to_string(seq) +
+                      " does not name the size and root, of what is before it, that its grant is for");
+    return;
+  }
+  const bool out_of_turn = rotation.carries_grant && granted(seq, time_ns, body);
   KeyRanges next = *keys_;
-  if (!next.rotate(*key, *size, out_of_turn)) {
+  if (!next.rotate(*key, seq + 1, out_of_turn, out_of_turn ? rotation.after : std::nullopt)) {
     findings_.add(seq, "rotation-invalid",
                   "entry " + std::to_string(seq) + " brings back a key that served before");
     return;
   }
   keys_ = std::make_shared<const KeyRanges>(std::move(next));
-  required_.push_back({*size, "the signing key changes there"});
+  required_.push_back({seq + 1, "the signing key changes there"});
+  if (out_of_turn && rotation.after) {
+    granted_for_.push_back({seq, rotation.after->size, rotation.after->root});
+  } else if (out_of_turn) {
+    remark(
+        "the key of entry " + std::to_string(seq) +
+        " took over by a grant that does not say after which record, as an earlier version made them: that "
+        "what was recorded before is what it was, that key alone vouches for");
+  }
+}
+
+// A grant that names the key alone would let whoever has that key make all of the record anew.
+void RecordState::refuse_rotation(std::uint64_t seq) {
+  findings_.add(seq, "rotation-invalid",
+                "entry " + std::to_string(seq) +
+                    " lets a key take over after another record than the one that its grant names");
+  KeyRanges next = *keys_;
+  next.disown(seq + 1);
+  keys_ = std::make_shared<const KeyRanges>(std::move(next));
 }
 
 void RecordState::revoke(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
@@ -256,14 +282,18 @@ void RecordState::seal(std::uint64_t seq, std::int64_t time_ns, const std::strin
   const auto last = member_size(body, "last");
   const auto root = digest_of(member_text(body, "root"));
   const auto sha256 = digest_of(member_text(body, "sha256"));
-  if (!first || !last || !root || !sha256 || *last + 1 != seq || *first > *last) {
-    findings_.add(
-        seq, "seal-invalid",
-        "entry " + std::to_string(seq) + " does not name the segment before it (first, last, root, sha256)");
+  std::array<WantedMember, 1> stays = {WantedMember{"stays", {}}};
+  static_cast<void>(check_canonical_object(body, stays));
+  const auto staying = parse_stays(stays[0].json);
+  const bool says_what_stays = staying.has_value() == !stays[0].json.empty();
+  if (!first || !last || !root || !sha256 || *last + 1 != seq || *first > *last || !says_what_stays) {
+    findings_.add(seq, "seal-invalid",
+                  "entry " + std::to_string(seq) +
+                      " does not name the segment before it (first, last, root, sha256, stays)");
     return;
   }
   sealed_ns_[*last] = time_ns;
-  seals_.push_back({seq, *first, *last, *root, *sha256});
+  seals_.push_back({seq, *first, *last, *root, *sha256, staying});
 }
 
 void RecordState::remark(std::string text) {

@@ -2,6 +2,7 @@
 /// The part of a verification that must go through the record in order: clock, heartbeats, keys, grants,
 /// seals.
 
+#include "audit/journal/staying.hpp"
 #include "audit/proof/chunk.hpp"
 #include "audit/proof/erased_keys.hpp"
 #include "audit/proof/findings.hpp"
@@ -30,6 +31,7 @@ struct SealClaim {
   std::uint64_t last = 0;
   Digest root{};
   Digest sha256{};
+  std::optional<Stays> stays{};  ///< which bodies a stub of it keeps; seals of earlier versions do not say
 };
 
 /// A fork that a grant of the provisioning key gave up (journal.md §8): what was signed of it is no
@@ -45,9 +47,9 @@ struct Abandoned {
 /// segment before, and the key that a grant lets sign.
 inline constexpr std::uint64_t entries_before_recovery = 2;
 
-/// What a `journal.recover` says of the record that it goes on from.
+/// What a `journal.recover`, or a `key.rotate` by grant, says of the record that it goes on from.
 struct KeptClaim {
-  std::uint64_t seq = 0;  ///< of the journal.recover
+  std::uint64_t seq = 0;  ///< of that entry
   std::uint64_t size = 0;
   Digest root{};
 };
@@ -93,11 +95,17 @@ class RecordState {
   [[nodiscard]] std::vector<KeptClaim> take_kept() { return std::exchange(kept_, {}); }
   /// Where the root of such a record is another one: nothing was given up by that entry.
   void refuse_recovery(std::uint64_t seq);
+  /// Which records keys were granted for that took over out of turn, of the chunk taken last.
+  [[nodiscard]] std::vector<KeptClaim> take_granted_for() { return std::exchange(granted_for_, {}); }
+  /// Where the root of such a record is another one: nothing stands behind that key.
+  void refuse_rotation(std::uint64_t seq);
   /// All that was given up so far.
   [[nodiscard]] const std::vector<Abandoned>& abandoned() const noexcept { return abandoned_; }
   /// To be called after the last chunk: what depended on the entries that follow is settled.
   void finish();
   [[nodiscard]] Findings take_findings() { return std::exchange(findings_, {}); }
+  /// Adds one, up to a number that no sound record needs.
+  void remark(std::string text);
   [[nodiscard]] std::vector<std::string> take_remarks() { return std::exchange(remarks_, {}); }
   /// Time of the newest entry read; no_time before the first.
   [[nodiscard]] std::int64_t last_time_ns() const noexcept { return last_ns_; }
@@ -118,7 +126,6 @@ class RecordState {
   void recover(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void give_up(std::uint64_t seq, const std::string& body);
   void fault_recovery(std::uint64_t seq, const char* why);
-  void remark(std::string text);
   void release(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void retire(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   [[nodiscard]] std::vector<UuidBytes> erased_by(std::uint64_t seq, const std::string& body);
@@ -147,6 +154,7 @@ class RecordState {
   std::vector<RetireClaim> retired_;
   std::vector<Abandoned> abandoned_;
   std::vector<KeptClaim> kept_;
+  std::vector<KeptClaim> granted_for_;
   std::uint64_t turn_begun_ = 0;  // seq after the newest entry that is no journal.seal and no key.rotate
   std::vector<SealClaim> seals_;
   Findings findings_;

@@ -35,7 +35,7 @@ std::string in_words(const std::vector<Finding>& findings) {
     text.append(text.empty() ? "" : ", ").append(one.what).append(" at entry ");
     text += std::to_string(one.seq);
     if (one.count > 1) {
-      text += " (" + std::to_string(one.count) + " entries)";
+      text += " (" + std::to_string(one.count) + " of them)";
     }
   }
   if (findings.size() > told_max) {

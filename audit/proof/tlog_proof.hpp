@@ -11,8 +11,9 @@
 
 namespace tallygate::audit {
 
-/// Bytes of a proof file that are read at most: two entries, 63 hashes, a checkpoint and some 6,000 rotations
-/// of the signing key, sixteen years of daily ones, stay below.
+/// Bytes of a proof file that are read at most: two entries, 63 hashes, a checkpoint and 6,000 rotations of
+/// the signing key, sixteen years of daily ones, stay below (2,700 bytes each at most, under a name of 40).
+/// Where there are more, a key that a grant names begins anew.
 inline constexpr std::size_t tlog_proof_bytes_max = std::size_t{16} * 1024 * 1024;
 
 /// What a proof file says. Whether it is true is another matter.

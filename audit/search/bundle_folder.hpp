@@ -10,8 +10,9 @@
 namespace tallygate::audit {
 
 /// What is in a bundle. The checkpoint comes last: without it nothing in the folder proves anything.
-inline constexpr std::array<const char*, 7> bundle_files = {
-    "entries.jsonl", "path.txt", "keys.txt", "bundle.json", "README.md", "verify.py", "checkpoint"};
+inline constexpr std::array<const char*, 8> bundle_files = {"entries.jsonl",   "path.txt",    "keys.txt",
+                                                            "consistency.txt", "bundle.json", "README.md",
+                                                            "verify.py",       "checkpoint"};
 
 /// A folder that is made beside its name, as NAME.partial, and renamed when it is whole; removed again unless
 /// it is shown. A lock on it tells one that is being made from one that was broken off. One thread.

@@ -7,6 +7,7 @@
 #include "audit/journal/time_text.hpp"
 #include "audit/proof/key_chain.hpp"
 #include "audit/proof/paths.hpp"
+#include "audit/proof/proof_lines.hpp"
 #include "audit/search/bundle_folder.hpp"
 #include "audit/search/export_choice.hpp"
 #include "audit/search/prover.hpp"
@@ -98,9 +99,11 @@ std::string lines_of(const std::vector<Digest>& hashes) {
   return text;
 }
 
-// What the prover makes as one text is taken apart again: path, keys and checkpoint, each with its length
-// before it.
-std::string packed(const std::array<std::string, 3>& parts) {
+// Path, keys, their consistency, and the checkpoint.
+using ProofParts = std::array<std::string, 4>;
+
+// What the prover makes as one text is taken apart again: each part has its length before it.
+std::string packed(const ProofParts& parts) {
   std::string all;
   for (const std::string& part : parts) {
     all += std::to_string(part.size()) + "\n" + part;
@@ -108,8 +111,8 @@ std::string packed(const std::array<std::string, 3>& parts) {
   return all;
 }
 
-std::array<std::string, 3> unpacked(std::string_view all) {
-  std::array<std::string, 3> parts;
+ProofParts unpacked(std::string_view all) {
+  ProofParts parts;
   for (std::string& part : parts) {
     const std::size_t line = all.find('\n');
     const auto size = static_cast<std::size_t>(std::stoull(std::string(all.substr(0, line))));
@@ -140,7 +143,16 @@ Result<std::string> make_proof(Prover& prover, TreeIndex& index, const NodeSourc
   if (!lines) {
     return lines.error();
   }
-  return packed({lines_of(*path), std::move(*lines), keys.signed_by_chain(note, key, key)});
+  std::string consistency;
+  for (const std::uint64_t before : keys.prefix_sizes(key, key)) {
+    const auto one = consistency_from(sha, nodes, before, checkpoint.size);
+    if (!one) {
+      return one.error();
+    }
+    consistency += hashes_text(*one) + "\n";
+  }
+  return packed(
+      {lines_of(*path), std::move(*lines), std::move(consistency), keys.signed_by_chain(note, key, key)});
 }
 
 // Puts the tree together from the bundle's own parts, as its reader will.
@@ -185,13 +197,14 @@ Result<void> check_root(Prover& prover, const Written& written, const std::strin
 
 Result<SignedCheckpoint> check_proof(Prover& prover, const Written& written, const std::string& proof,
                                      const RootKey& root) {
-  const auto [path, keys, note] = unpacked(proof);
+  const auto [path, keys, consistency, note] = unpacked(proof);
   const auto chain = read_key_chain(keys, root);
   auto checkpoint = chain ? read_signed_checkpoint(note, *chain) : Result<SignedCheckpoint>(chain.error());
   if (!checkpoint) {
     return checkpoint.error();
   }
-  const auto holds = check_root(prover, written, path, checkpoint->checkpoint);
+  const auto follows = check_prefixes(*chain, checkpoint->checkpoint, consistency);
+  const auto holds = follows ? check_root(prover, written, path, checkpoint->checkpoint) : follows;
   return holds ? std::move(checkpoint) : Result<SignedCheckpoint>(holds.error());
 }
 
@@ -242,12 +255,13 @@ struct Unproven {
 };
 
 Result<void> write_parts(const ExportRequest& request, const std::filesystem::path& folder,
-                         const std::array<std::string, 3>& proof, const std::string& description) {
+                         const ProofParts& proof, const std::string& description) {
   if (auto go_on = at_step(request, ExportStep::files); !go_on) {
     return go_on;
   }
-  const std::array<std::pair<const char*, std::string_view>, 5> files = {{{"path.txt", proof[0]},
+  const std::array<std::pair<const char*, std::string_view>, 6> files = {{{"path.txt", proof[0]},
                                                                           {"keys.txt", proof[1]},
+                                                                          {"consistency.txt", proof[2]},
                                                                           {"bundle.json", description},
                                                                           {"README.md", bundle_readme()},
                                                                           {"verify.py", bundle_verifier()}}};
@@ -296,7 +310,7 @@ Result<Unproven> write_bundle(const ExportRequest& request, const std::filesyste
   if (auto done = write_parts(request, folder, parts, describe(request, *written, *checkpoint)); !done) {
     return done.error();
   }
-  return Unproven{std::move(written->report), std::move(parts[2])};
+  return Unproven{std::move(written->report), std::move(parts.back())};
 }
 
 // Begun again where a segment was retired meanwhile: then its bodies are gone, and the entry that says so is

@@ -46,14 +46,14 @@ struct ExportRequest {
   std::function<Result<void>(ExportStep)> at_step = {};
 };
 
-/// Writes the folder: entries.jsonl, checkpoint, path.txt, keys.txt, bundle.json, README.md, verify.py;
-/// README.md says what each is, for its owner and the owner's group alone. It is made as FOLDER.partial and
-/// renamed: it appears whole, or not at all. What is broken off proves nothing, since the checkpoint is
-/// written last, after `before_shown`; the next export of that name removes it. The checkpoint is the first
-/// over the entries by a key that counts. The record is read as of one moment: where a segment is retired
-/// meanwhile all of it is read again, settled_readings_max times at most. Memory does not grow with the
-/// number of entries, but by their gaps. On any error the folder is removed again. Errors: exists (the
-/// folder), missing (no entry in that time, no checkpoint over them), tampered, unreadable, and those of
+/// Writes the folder: entries.jsonl, checkpoint, path.txt, keys.txt, consistency.txt, bundle.json, README.md,
+/// verify.py; README.md says what each is, for its owner and the owner's group alone. It is made as
+/// FOLDER.partial and renamed: it appears whole, or not at all. What is broken off proves nothing, since the
+/// checkpoint is written last, after `before_shown`; the next export of that name removes it. The checkpoint
+/// is the first over the entries by a key that counts. The record is read as of one moment: where a segment
+/// is retired meanwhile all of it is read again, settled_readings_max times at most. Memory does not grow
+/// with the number of entries, but by their gaps. On any error the folder is removed again. Errors: exists
+/// (the folder), missing (no entry in that time, no checkpoint over them), tampered, unreadable, and those of
 /// `before_shown`.
 [[nodiscard]] Result<ExportReport> export_bundle(const ExportRequest& request);
 

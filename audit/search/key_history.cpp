@@ -210,6 +210,18 @@ std::string KeyHistory::signed_by_chain(std::string_view bytes, std::size_t firs
   });
 }
 
+std::vector<std::uint64_t> KeyHistory::prefix_sizes(std::size_t first, std::size_t last) const {
+  std::vector<std::uint64_t> sizes;
+  for (const std::size_t rotation : chain(first, last)) {
+    const auto& after = ranges()[rotation + 1].after;
+    if (after) {
+      sizes.push_back(after->size);
+    }
+    sizes.push_back(rotations_[rotation].seq + 1);
+  }
+  return sizes;
+}
+
 Result<std::string> KeyHistory::lines(JournalReader& reader, TreeIndex& index, std::size_t first,
                                       std::size_t last) const {
   std::string text = charter_line_;

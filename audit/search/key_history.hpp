@@ -51,6 +51,9 @@ class KeyHistory {
   /// key for: each of their bytes would be one that does not count.
   [[nodiscard]] std::string signed_by_chain(std::string_view note, std::size_t first, std::size_t last) const;
 
+  /// Sizes of KeyChain::prefixes of the same keys.
+  [[nodiscard]] std::vector<std::uint64_t> prefix_sizes(std::size_t first, std::size_t last) const;
+
   /// The lines of read_key_chain() that establish the keys `first` and `last` of ranges(), first ≤ last.
   /// Errors: missing (a checkpoint of a rotation), unreadable.
   [[nodiscard]] Result<std::string> lines(JournalReader& reader, TreeIndex& index, std::size_t first,

@@ -3,6 +3,7 @@
 #include "audit/proof/entry_proof.hpp"
 #include "audit/proof/paths.hpp"
 #include "audit/proof/tlog_proof.hpp"
+#include "audit/search/proof_size.hpp"
 #include "audit/search/prover.hpp"
 #include "audit/search/settled.hpp"
 
@@ -10,6 +11,17 @@
 
 namespace tallygate::audit {
 namespace {
+
+// Of an entry from before the key's time: that the tree goes on from the one that the key's grant names.
+Result<std::string> after_grant(const NodeSource& nodes, const KeyRange& key, std::uint64_t seq,
+                                std::uint64_t size) {
+  if (seq >= key.from || !key.after) {
+    return std::string();
+  }
+  Sha256 sha;
+  const auto path = consistency_from(sha, nodes, key.after->size, size);
+  return path ? Result<std::string>(after_line(*path)) : path.error();
+}
 
 // The signed tree that needs the fewest rotations, and the path to the entry in it.
 Result<std::string> make_proof(Prover& prover, TreeIndex& index, const NodeSource& nodes,
@@ -36,7 +48,13 @@ Result<std::string> make_proof(Prover& prover, TreeIndex& index, const NodeSourc
   if (!lines) {
     return lines.error();
   }
-  return format_tlog_proof({*lines + body, seq, std::move(*path), keys.signed_by_chain(note, key, key)});
+  auto after = after_grant(nodes, keys.ranges()[key], seq, checkpoint.size);
+  if (!after) {
+    return after;
+  }
+  return short_enough(format_tlog_proof({*lines + *after + body, seq, std::move(*path),
+                                         keys.signed_by_chain(note, key, key)}),
+                      *lines);
 }
 
 Result<std::optional<std::string>> prove_once(const std::filesystem::path& journal, std::uint64_t seq) {

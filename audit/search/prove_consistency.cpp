@@ -2,6 +2,7 @@
 
 #include "audit/proof/consistency_proof.hpp"
 #include "audit/proof/paths.hpp"
+#include "audit/search/proof_size.hpp"
 #include "audit/search/prover.hpp"
 #include "audit/search/settled.hpp"
 
@@ -68,13 +69,14 @@ Result<std::string> make_proof(Prover& prover, TreeIndex& index, const NodeSourc
   if (!path) {
     return path.error();
   }
-  auto lines = keys.lines(prover.reader(), index, older->key, newer->key);
+  const auto lines = keys.lines(prover.reader(), index, older->key, newer->key);
   if (!lines) {
     return lines.error();
   }
-  return format_consistency_proof(
-      {std::move(*lines), keys.signed_by_chain(older->note, older->key, newer->key), std::move(*path),
-       keys.signed_by_chain(newer->note, older->key, newer->key)});
+  return short_enough(
+      format_consistency_proof({*lines, keys.signed_by_chain(older->note, older->key, newer->key),
+                                std::move(*path), keys.signed_by_chain(newer->note, older->key, newer->key)}),
+      *lines);
 }
 
 Result<std::string> prove(Prover& prover, const CheckpointChoice& older, const CheckpointChoice& newer) {

@@ -40,6 +40,9 @@ void print_json(const Result<audit::ProvenEntry>& proven) {
                                           {"root", audit::base64_encode(proven->root)},
                                           {"signed_by", proven->signed_by},
                                           {"rotations", proven->rotations}};
+    if (!proven->remark.empty()) {
+      document["remark"] = proven->remark;
+    }
   } else {
     document["why"] = proven.error().message;
   }
@@ -55,6 +58,9 @@ void print_proven(const audit::ProvenEntry& proven) {
   if (proven.rotations > 0) {
     fmt::print("which the provisioning key establishes through {} rotation{} of the signing key\n",
                proven.rotations, proven.rotations == 1 ? "" : "s");
+  }
+  if (!proven.remark.empty()) {
+    fmt::print("note: {}\n", proven.remark);
   }
 }
 

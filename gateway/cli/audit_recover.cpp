@@ -228,6 +228,7 @@ Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const aud
     if (const auto* key = grant->terms.if_contains("key");
         key != nullptr && key->is_string() && kind == "key.rotate") {
       recovery.rotate_key = std::string(key->get_string());
+      recovery.rotate_after = checkpoint_in(grant->terms.if_contains("after"));
     }
     (kind == "key.rotate" ? recovery.rotate : recovery.recover) = {grant->json, grant->signature};
   }

@@ -43,7 +43,7 @@ struct GrantKind {
 // What each act's grant settles; an entry may say more, never other than this.
 const std::array<GrantKind, 8>& grant_kinds() {
   static const std::array<GrantKind, 8> kinds = {{{"journal.recover", {"kept"}, {"abandoned"}},
-                                                  {"key.rotate", {"key"}, {}},
+                                                  {"key.rotate", {"after", "key"}, {}},
                                                   {"key.revoke", {"key", "size"}, {}},
                                                   {"journal.release", {"hold"}, {}},
                                                   {"journal.retire", {"first", "last"}, {}},
@@ -61,13 +61,18 @@ struct RotateArguments {
 };
 
 // Says what is to be done next, where the provisioning key is.
-void tell_prepared(const std::string& key, const std::string& journal) {
+void tell_prepared(const json::object& answer, const std::string& journal) {
+  const auto key = json::value_to<std::string>(answer.at("key"));
+  const json::object& after = answer.at("after").as_object();
+  const std::string reached =
+      json::serialize(after.at("size")) + ":" + json::value_to<std::string>(after.at("root"));
   fmt::print(
       "{}\n\nThis key waits until the provisioning key names it. Where that key is:\n\n"
-      "  tallygate keys grant key.rotate {} --id {} --key PROVISIONING_KEY -o next.grant\n\n"
+      "  tallygate keys grant key.rotate {} {} --id {} --key PROVISIONING_KEY -o next.grant\n\n"
       "Then it takes over by: tallygate keys rotate --grant next.grant\n"
       "or, where a key is to be revoked: tallygate keys revoke VKEY --size N --grant F --next next.grant\n",
-      audit::inert_text(key), audit::inert_text("key=" + key), audit::inert_text(journal));
+      audit::inert_text(key), audit::inert_text("key=" + key), audit::inert_text("after=" + reached),
+      audit::inert_text(journal));
 }
 
 int rotate(const RotateArguments& arguments) {
@@ -90,7 +95,7 @@ int rotate(const RotateArguments& arguments) {
     fmt::print("{}\n", json::serialize(*answer));
   } else if (arguments.prepare) {
     const auto charter = audit::read_own_charter(options->journal);
-    tell_prepared(key, charter ? charter->journal : "UUID");
+    tell_prepared(*answer, charter ? charter->journal : "UUID");
   } else {
     fmt::print("a new signing key is in force, entry {}; the old private key is destroyed\n{}\n",
                json::serialize(answer->at("seq")), audit::inert_text(key));
@@ -120,14 +125,16 @@ Result<json::value> checkpoint_of(const std::string& name, const std::string& te
   const std::string root = colon == std::string::npos ? "" : text.substr(colon + 1);
   const auto raw = audit::base64_decode(root);
   if (!is_number(size) || !raw || raw->size() != sizeof(audit::Digest)) {
-    return fail(FailureKind::invalid,
-                name + " must be SIZE:ROOT, a root in base64, as tallygate audit recover shows it");
+    return fail(FailureKind::invalid, name + " must be SIZE:ROOT, a root in base64, as tallygate " +
+                                          (name == "after" ? "keys rotate --prepare" : "audit recover") +
+                                          " shows it");
   }
   return json::value(json::object{{"size", std::stoull(size)}, {"root", root}});
 }
 
-// Puts one parameter among the others: `size=17` is a number, `kept=17:ROOT` a checkpoint, `abandoned` one or
-// several, of which the first stands under that name and the rest under `also`; all else is text.
+// Puts one parameter among the others: `size=17` is a number, `kept=17:ROOT` and `after` a checkpoint,
+// `abandoned` one or several, of which the first stands under that name and the rest under `also`; all else
+// is text.
 Result<void> put_parameter(json::object& parameters, const std::string& name, const std::string& text) {
   if (text.empty()) {
     return fail(FailureKind::invalid, name + " must not be empty");
@@ -147,7 +154,7 @@ Result<void> put_parameter(json::object& parameters, const std::string& name, co
                 "subject must be the UUID by which entries call the person: tallygate "
                 "audit erase NAME shows it, where the journal is");
   }
-  if (name != "abandoned" && name != "kept") {
+  if (name != "abandoned" && name != "kept" && name != "after") {
     parameters[name] = text;
     return {};
   }

@@ -75,8 +75,9 @@ std::string way_on(const audit::Diagnosis& diagnosis, const std::string& id, con
     given += " --grant recover.grant";
   }
   if (needs_turn(diagnosis)) {
-    grants += fmt::format("  tallygate keys grant key.rotate key={} --id {} --key ROOT.pem -o rotate.grant\n",
-                          shell_quoted(diagnosis.newest_key), id);
+    grants += fmt::format(
+        "  tallygate keys grant key.rotate key={} after={} --id {} --key ROOT.pem -o rotate.grant\n",
+        shell_quoted(diagnosis.newest_key), checkpoint(diagnosis.size, diagnosis.root), id);
     given += " --grant rotate.grant";
   }
   if (grants.empty()) {

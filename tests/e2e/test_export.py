@@ -222,14 +222,19 @@ class Export(SiteCase):
         def under(key, roles):
             return {"kind": "access.allow", "sealed": {"subject": key}, "decision": {"roles": roles}}
 
-        nobody, known = under("a", ["anonymous"]), under("a", ["authenticated"])
+        nobody, known, other = under("a", ["anonymous"]), under("a", ["authenticated"]), under("b", ["anonymous"])
         retire = {"kind": "journal.retire", "first": 0, "last": 0, "erased": ["a"]}
         check((0, nobody), (1, retire))
         check((0, nobody), (1, under("b", ["authenticated"])), (2, retire), (11, nobody))
         check((0, nobody), (1, nobody), (2, {**retire, "first": 1, "last": 1, "erased": []}), (2, retire))
         for wrong in ([(0, nobody), (1, nobody), (2, retire)], [(0, known), (1, retire)], [(0, retire), (1, known)],
                       [(0, retire), (11, nobody)], [(0, nobody), (1, {**retire, "archive": {}})],
-                      [(0, {**nobody, "kind": "session.start"}), (1, retire)]):
+                      [(0, {**nobody, "kind": "session.start"}), (1, retire)],
+                      # Before what was retired, retired only later, and retired into an archive, which keeps its keys.
+                      [(0, nobody), (1, other), (2, {**retire, "first": 1, "last": 1})],
+                      [(0, nobody), (1, other), (2, {**retire, "first": 1, "last": 1}), (3, {**retire, "erased": []})],
+                      [(0, nobody), (1, other), (2, {**retire, "erased": [], "archive": {}}),
+                       (3, {**retire, "first": 1, "last": 1})]):
             with self.assertRaises(verifier.Wrong):
                 check(*wrong)
 

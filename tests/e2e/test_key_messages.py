@@ -71,11 +71,13 @@ class KeyMessages(LossCase):
                       env=WITH_PASSPHRASE)
             return file
 
-        prepared = self.done("keys", "rotate", "--prepare", "-c", site.config).split("\n")[0]
+        told = self.done("keys", "rotate", "--prepare", "-c", site.config)
+        prepared = told.split("\n")[0]
+        after = re.search(r"after=[0-9]+:[^ ]+", told)[0]
         listed = self.done("keys", "list", "-c", site.config)
         vkey = re.findall(r"^\s+(\S+\+[0-9a-f]{8}\+\S+)$", listed, re.MULTILINE)[-1]
         revoke = ("keys", "revoke", vkey, "--size", 5, "-c", site.config, "--grant",
-                  granted("key.revoke", f"key={vkey}", "size=5"), "--next", granted("key.rotate", f"key={prepared}"))
+                  granted("key.revoke", f"key={vkey}", "size=5"), "--next", granted("key.rotate", f"key={prepared}", after))
         seq = re.search(r"entry (\d+)", self.done(*revoke)).group(1)
         again = self.done(*revoke)
         self.assertIn(f"by entry {seq}: there is nothing to do", again)

@@ -53,7 +53,15 @@ class Revocation : public ::testing::Test {
     request["size"] = size;
     return request;
   }
-  std::string prepared() { return json::value_to<std::string>(ask({{"act", "prepare"}}).value().at("key")); }
+  std::string prepared() {
+    const auto answer = ask({{"act", "prepare"}}).value();
+    after_ = answer.at("after").as_object();
+    return json::value_to<std::string>(answer.at("key"));
+  }
+  // A grant for that key, after the record as it was when one was prepared last.
+  json::object take_over(const std::string& key) {
+    return granted("key.rotate", {{"after", after_}, {"key", key}});
+  }
   std::vector<std::string> findings() {
     VerifyOptions options{home_.journal(), load_root_key(home_.root().vkey()).value(), {}, {}, {}, {}, 0, {}};
     options.head = home_.head();
@@ -75,6 +83,7 @@ class Revocation : public ::testing::Test {
 
   Home home_;
   std::unique_ptr<Journal> journal_;
+  json::object after_;
 };
 
 TEST_F(Revocation, OfTheKeyInForceNeedsANewOneThatAGrantNamesAndThenAllCanBeProven) {
@@ -88,7 +97,7 @@ TEST_F(Revocation, OfTheKeyInForceNeedsANewOneThatAGrantNamesAndThenAllCanBeProv
 
   const std::string next = prepared();
   json::object request = revocation(stolen, 5);
-  request["next"] = granted("key.rotate", {{"key", next}});
+  request["next"] = take_over(next);
   const auto done = ask(request);
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_EQ(journal_->vkey(), next);
@@ -106,7 +115,7 @@ TEST_F(Revocation, OfAPastKeyBeforeItHandedOverNeedsOneToo) {
   ASSERT_TRUE(append(*journal_, 3));
   EXPECT_THAT(ask(revocation(stolen, 5)).error().message, HasSubstr("--next"));
   json::object request = revocation(stolen, 5);
-  request["next"] = granted("key.rotate", {{"key", prepared()}});
+  request["next"] = take_over(prepared());
   const auto done = ask(request);
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_THAT(findings(), IsEmpty());
@@ -120,7 +129,7 @@ TEST_F(Revocation, WhereTheKeyInForceRestsOnNothingRevokedNoOtherIsNeeded) {
   const std::uint64_t handed_over = journal_->size();
   const std::string second = journal_->vkey();
   json::object request = revocation(first, handed_over + 1);
-  request["next"] = granted("key.rotate", {{"key", prepared()}});
+  request["next"] = take_over(prepared());
   EXPECT_THAT(ask(request).error().message, HasSubstr("leave --next out"));
   const auto done = ask(revocation(first, handed_over + 1));
   ASSERT_TRUE(done) << done.error().message;
@@ -132,7 +141,7 @@ TEST_F(Revocation, ThatIsAskedForAgainIsToldToBeDoneAndByWhichEntry) {
   ASSERT_TRUE(append(*journal_, 10));
   const std::string stolen = journal_->vkey();
   json::object request = revocation(stolen, 5);
-  request["next"] = granted("key.rotate", {{"key", prepared()}});
+  request["next"] = take_over(prepared());
   const auto done = ask(request);
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_FALSE(done->contains("already"));
@@ -154,7 +163,7 @@ TEST_F(Revocation, IsGoneOnWithWhereACrashCameAfterTheNewKeyTookOver) {
   const std::string stolen = journal_->vkey();
   const std::string next = prepared();
   json::object request = revocation(stolen, 5);
-  request["next"] = granted("key.rotate", {{"key", next}});
+  request["next"] = take_over(next);
   json::object first_half = request.at("next").as_object();
   first_half["act"] = "rotate";
   const auto took_over = ask(first_half);
@@ -180,7 +189,7 @@ TEST_F(Revocation, APreparedKeyWaitsThroughRotationsAndStartsUntilItsGrantCame) 
   ASSERT_TRUE(ask({{"act", "rotate"}}));
   open();
   ASSERT_TRUE(append(*journal_, 2));
-  json::object request = granted("key.rotate", {{"key", next}});
+  json::object request = take_over(next);
   request["act"] = "rotate";
   ASSERT_TRUE(ask(request));
   EXPECT_EQ(journal_->vkey(), next);
@@ -195,15 +204,40 @@ TEST_F(Revocation, APreparedKeyWaitsThroughRotationsAndStartsUntilItsGrantCame) 
 TEST_F(Revocation, AKeyThatIsPreparedAnewTakesThePlaceOfTheOneThatWaited) {
   const std::string first = prepared();
   const std::string second = prepared();
-  json::object request = granted("key.rotate", {{"key", first}});
+  json::object request = take_over(first);
   request["act"] = "rotate";
   const auto refused = ask(request);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, FailureKind::missing);
   EXPECT_TRUE(journal_->good());
-  request = granted("key.rotate", {{"key", second}});
+  request = take_over(second);
   request["act"] = "rotate";
   EXPECT_TRUE(ask(request));
+}
+
+TEST_F(Revocation, AGrantThatDoesNotSayAfterWhichRecordOrNamesAnotherIsRefused) {
+  ASSERT_TRUE(append(*journal_, 10));
+  const std::string next = prepared();
+  json::object elsewhere = after_;
+  elsewhere["root"] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+  json::object between = after_;
+  between["size"] = after_.at("size").to_number<std::uint64_t>() - 1;
+  const std::uint64_t before = journal_->size();
+  for (const json::object& parameters :
+       {json::object{{"key", next}}, json::object{{"after", elsewhere}, {"key", next}},
+        json::object{{"after", between}, {"key", next}}}) {
+    json::object request = granted("key.rotate", parameters);
+    request["act"] = "rotate";
+    const auto refused = ask(request);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("after"));
+  }
+  EXPECT_EQ(journal_->size(), before) << "nothing was recorded";
+  ASSERT_TRUE(append(*journal_, 10));
+  json::object request = take_over(next);
+  request["act"] = "rotate";
+  ASSERT_TRUE(ask(request)) << "the record has gone on since, from there";
+  EXPECT_THAT(findings(), IsEmpty());
 }
 
 TEST_F(Revocation, ACrashWhileTheNamedKeyTakesOverCostsNoGrant) {
@@ -217,7 +251,7 @@ TEST_F(Revocation, ACrashWhileTheNamedKeyTakesOverCostsNoGrant) {
   }
   open();
   EXPECT_EQ(journal_->vkey(), first);
-  json::object request = granted("key.rotate", {{"key", next}});
+  json::object request = take_over(next);
   request["act"] = "rotate";
   ASSERT_TRUE(ask(request));
   EXPECT_EQ(journal_->vkey(), next);

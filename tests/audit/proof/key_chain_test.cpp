@@ -4,12 +4,16 @@
 
 #include "audit/journal/tree.hpp"
 #include "audit/proof/entry_proof.hpp"
+#include "audit/proof/proof_lines.hpp"
+#include "audit/search/proof_size.hpp"
 #include "audit/search/prove.hpp"
 #include "tests/audit/proof/reference_support.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,6 +68,34 @@ class KeyChains : public testing::Test {
     journal_.rotate("third");
     journal_.requests(9);
     return parse_tlog_proof(proof_of(journal_.bodies.size() - 1)).value();
+  }
+
+  // The proof of entry `seq` in another record, with a checkpoint of this key over all of it, and what else
+  // the proof carries as it is; `after` instead of what leads from a grant's record, where it is given.
+  static std::string forged(TlogProof proof, const Journal& record, std::uint64_t seq, const Key& key,
+                            const std::optional<std::string>& after = {}) {
+    Sha256 sha;
+    std::vector<Digest> leaves;
+    for (const std::string& body : record.bodies) {
+      leaves.push_back(sha.leaf(body));
+    }
+    std::string_view rest = std::string_view(proof.extra).substr(key_lines_size(proof.extra));
+    const std::string line(rest.starts_with("after ") ? rest.substr(0, rest.find('\n') + 1)
+                                                      : std::string_view());
+    proof.extra =
+        proof.extra.substr(0, key_lines_size(proof.extra)) + after.value_or(line) + record.bodies[seq];
+    proof.index = seq;
+    proof.path = inclusion_proof(sha, leaves, seq);
+    proof.checkpoint = record.note(record.bodies.size(), {key});
+    return format_tlog_proof(proof);
+  }
+  // The record with another entry `seq`, and chained anew from there.
+  Journal with_another(std::uint64_t seq) {
+    Journal other = journal_;
+    std::string& body = other.bodies[seq];
+    body.replace(body.find("\"gateway\":\"gw-1\""), 16, "\"gateway\":\"gw-2\"");
+    other.rewrite_from(seq, other.key());
+    return other;
   }
 
   Folder folder_;
@@ -161,6 +193,104 @@ TEST_F(KeyChains, AnOldKeyDoesNotSignWhatComesAfterItsTurn) {
   EXPECT_THAT(why_not(format_tlog_proof(proof)), HasSubstr("turn"));
 }
 
+TEST_F(KeyChains, AKeyHasNoSayAboutWhatWasRecordedBeforeItsTurn) {
+  const TlogProof proof = twice_rotated();
+  const auto chain = rotations(proof);
+  const Key third(journal_.origin, "third");
+  // Not even about the entries by which keys change, and not where it tells the truth: nobody can tell which.
+  for (const std::uint64_t seq : {std::uint64_t{0}, std::uint64_t{5}, chain[0].index, chain[1].index}) {
+    EXPECT_THAT(why_not(forged(proof, with_another(seq), seq, third)), HasSubstr("has no say")) << seq;
+    EXPECT_THAT(why_not(forged(proof, journal_, seq, third)), HasSubstr("has no say")) << seq;
+  }
+  EXPECT_EQ(why_not(forged(proof, journal_, chain[1].index + 1, third)), "it holds");
+}
+
+TEST_F(KeyChains, AGrantedKeyVouchesForTheRecordThatItsGrantNamesAndForNoOther) {
+  journal_.requests(8);
+  const std::string vkey = journal_.key().vkey();
+  journal_.rotate("second");
+  journal_.requests(8);
+  const std::uint64_t reached = journal_.bodies.size();
+  journal_.requests(3);
+  journal_.revoke(vkey, 7, "n1");
+  journal_.rotate_by_grant("third", "n2", journal_.prefix(reached));
+  journal_.requests(4);
+  const Key third(journal_.origin, "third");
+  const std::string text = proof_of(12);
+  EXPECT_EQ(check_entry_proof(text, root())->remark, "");
+  const TlogProof proof = parse_tlog_proof(text).value();
+  EXPECT_EQ(why_not(forged(proof, journal_, 12, third)),
+            "the record that the key's grant names is not the beginning of the one that is signed")
+      << "the hashes lead to another size";
+  const auto beginning = [&](const Journal& record) {
+    Sha256 sha;
+    std::vector<Digest> leaves;
+    for (const std::string& body : record.bodies) {
+      leaves.push_back(sha.leaf(body));
+    }
+    return after_line(consistency_proof(sha, leaves, reached));
+  };
+  EXPECT_EQ(why_not(forged(proof, journal_, 12, third, beginning(journal_))), "it holds");
+  const Journal other = with_another(5);
+  for (const std::uint64_t seq : {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{12}}) {
+    EXPECT_THAT(why_not(forged(proof, other, seq, third, beginning(other))),
+                HasSubstr("is not the beginning"));
+    EXPECT_THAT(why_not(forged(proof, other, seq, third, "")), HasSubstr("does not show"));
+  }
+  // Of what came after that record, and of its own time, it says what it says.
+  EXPECT_THAT(check_entry_proof(proof_of(reached + 1), root())->remark, HasSubstr("alone vouches"));
+  const TlogProof own = parse_tlog_proof(proof_of(journal_.bodies.size() - 1)).value();
+  EXPECT_EQ(why_not(forged(own, journal_, journal_.bodies.size() - 1, third)), "it holds");
+  EXPECT_THAT(why_not(forged(own, journal_, journal_.bodies.size() - 1, third, beginning(journal_))),
+              HasSubstr("rests on none"));
+}
+
+TEST_F(KeyChains, AGrantOfAnEarlierFormProvesWhatItDidAndThatIsSaid) {
+  journal_.requests(8);
+  const std::string vkey = journal_.key().vkey();
+  journal_.rotate_by_grant("second", "n1", "");
+  journal_.revoke(vkey, 7, "n2");
+  journal_.requests(4);
+  EXPECT_THAT(check_entry_proof(proof_of(8), root())->remark, HasSubstr("does not say after which record"));
+  EXPECT_EQ(check_entry_proof(proof_of(journal_.bodies.size() - 1), root())->remark, "");
+}
+
+TEST_F(KeyChains, TheTreesThatKeysRestOnAreTheBeginningOfWhatTheLastOneSigns) {
+  journal_.requests(9);
+  journal_.rotate("second");
+  journal_.requests(9);
+  journal_.rotate_by_grant("third", "n1", journal_.prefix(journal_.bodies.size()));
+  journal_.requests(9);
+  journal_.rotate("fourth");
+  journal_.requests(9);
+  const TlogProof proof = parse_tlog_proof(proof_of(journal_.bodies.size() - 1)).value();
+  const auto chain = read_key_chain(proof.extra.substr(0, key_lines_size(proof.extra)), root()).value();
+  std::vector<std::uint64_t> sizes;
+  for (const Prefix& one : chain.prefixes) {
+    sizes.push_back(one.size);
+  }
+  EXPECT_THAT(sizes, testing::ElementsAre(21, 22, 32)) << "of the grant, of its entry, and of the one after";
+  const auto judge = [&](const Journal& record, std::size_t lines_left) {
+    Sha256 sha;
+    std::vector<Digest> leaves;
+    for (const std::string& body : record.bodies) {
+      leaves.push_back(sha.leaf(body));
+    }
+    std::string lines;
+    for (std::size_t i = 0; i < lines_left; ++i) {
+      lines += hashes_text(consistency_proof(sha, leaves, sizes[std::min(i, sizes.size() - 1)])) + "\n";
+    }
+    const Checkpoint checkpoint{record.origin, leaves.size(), tree_root(sha, leaves), {}};
+    const auto judged = check_prefixes(chain, checkpoint, lines);
+    return judged ? std::string("they are") : judged.error().message;
+  };
+  EXPECT_EQ(judge(journal_, 3), "they are");
+  EXPECT_THAT(judge(journal_, 2), HasSubstr("tree of 32 entries"));
+  EXPECT_THAT(judge(journal_, 4), HasSubstr("more is proven"));
+  EXPECT_THAT(judge(with_another(5), 3), HasSubstr("tree of 21 entries"));
+  EXPECT_THAT(judge(with_another(25), 3), HasSubstr("tree of 32 entries"));
+}
+
 TEST_F(KeyChains, AGrantedRotationStandsByItself) {
   journal_.requests(9);
   journal_.rotate("second");
@@ -227,6 +357,19 @@ TEST_F(KeyChains, ARevocationThatWasNotGrantedTakesNothingAway) {
   journal_.add("key.revoke", {{"key", "\"" + journal_.key().vkey() + "\""}, {"size", "5"}});
   journal_.checkpoint();
   EXPECT_EQ(why_not(proof_of(7)), "it holds");
+}
+
+TEST_F(KeyChains, AProofThatWouldBeTooLongIsNoSignOfTampering) {
+  const TlogProof proof = twice_rotated();
+  const std::string lines = proof.extra.substr(0, key_lines_size(proof.extra));
+  const std::string text = format_tlog_proof(proof);
+  EXPECT_EQ(short_enough(text, lines, text.size()).value(), text);
+  const auto refused = short_enough(text, lines, text.size() - 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, FailureKind::missing);
+  EXPECT_THAT(refused.error().message,
+              HasSubstr("2 rotations of the signing key. Nothing is wrong with the record"));
+  EXPECT_THAT(refused.error().message, HasSubstr("tallygate keys rotate --prepare"));
 }
 
 TEST_F(KeyChains, WhatTheIndexForgotOfTheKeysIsReadAgain) {

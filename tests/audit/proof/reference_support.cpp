@@ -245,10 +245,25 @@ void Journal::rotate(std::string_view word) {
 }
 
 void Journal::rotate_by_grant(std::string_view word, const std::string& nonce) {
+  rotate_by_grant(word, nonce, prefix(bodies.size()));
+}
+
+std::string Journal::prefix(std::uint64_t size) const {
+  const Hash root = tree_root(bodies, size);
+  return object(
+      {{"root", in_quotes(base64(std::string(root.begin(), root.end())))}, {"size", std::to_string(size)}});
+}
+
+void Journal::rotate_by_grant(std::string_view word, const std::string& nonce, const std::string& after) {
   const Key next(origin, word);
   const std::uint64_t size = bodies.size() + 1;
-  add("key.rotate",
-      grant("key.rotate", {{"key", in_quotes(next.vkey())}, {"size", std::to_string(size)}}, nonce));
+  Members parameters = {{"key", in_quotes(next.vkey())}};
+  if (!after.empty()) {
+    parameters["after"] = after;
+  }
+  Members members = grant("key.rotate", parameters, nonce);
+  members["size"] = std::to_string(size);
+  add("key.rotate", members);
   notes.push_back({size, note(size, {next})});
   keys_.push_back(next);
   key_from_.push_back(size);
@@ -272,15 +287,33 @@ Members Journal::grant(const std::string& kind, Members parameters, const std::s
   return parameters;
 }
 
-void Journal::seal() {
+bool stays(const std::string& body) {
+  for (const char* kind : {"journal.", "key.", "policy.", "writer."}) {
+    if (body.find(R"("kind":")" + std::string(kind)) != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Journal::seal(bool says_what_stays) {
   const std::uint64_t end = bodies.size();
   write_segment(segment_first_, end, "sealed");
-  const Hash root = tree_root(bodies, end);
-  add("journal.seal",
-      {{"first", std::to_string(segment_first_)},
-       {"last", std::to_string(end - 1)},
-       {"root", in_quotes(base64(std::string_view(reinterpret_cast<const char*>(root.data()), root.size())))},
-       {"sha256", in_quotes(hex(sha256(read_file(segment_file(segment_first_)))))}});
+  const auto in_base64 = [](const Hash& hash) {
+    return in_quotes(base64(std::string(hash.begin(), hash.end())));
+  };
+  std::vector<std::string> staying;
+  std::copy_if(bodies.begin() + static_cast<std::ptrdiff_t>(segment_first_), bodies.end(),
+               std::back_inserter(staying), stays);
+  Members members = {{"first", std::to_string(segment_first_)},
+                     {"last", std::to_string(end - 1)},
+                     {"root", in_base64(tree_root(bodies, end))},
+                     {"sha256", in_quotes(hex(sha256(read_file(segment_file(segment_first_)))))}};
+  if (says_what_stays) {
+    members["stays"] = object(
+        {{"count", std::to_string(staying.size())}, {"root", in_base64(tree_root(staying, staying.size()))}});
+  }
+  add("journal.seal", members);
   checkpoint();
   segment_first_ = end;
 }

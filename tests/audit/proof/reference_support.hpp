@@ -62,10 +62,15 @@ class Journal {
   void rotate(std::string_view word);
   /// The same out of turn: by a grant, and without the old key, which signs up to the entry before.
   void rotate_by_grant(std::string_view word, const std::string& nonce);
+  /// The same with another value of `after`; none where it is empty, as grants of an earlier form have none.
+  void rotate_by_grant(std::string_view word, const std::string& nonce, const std::string& after);
+  /// Size and root of the tree over the first `size` entries, as entries name it.
+  [[nodiscard]] std::string prefix(std::uint64_t size) const;
   /// Takes the count from a key's signatures, from `size` on, in a batch of its own.
   void revoke(const std::string& vkey, std::uint64_t size, const std::string& nonce);
-  /// Ends the segment, writes its file, begins the next with journal.seal.
-  void seal();
+  /// Ends the segment, writes its file, begins the next with journal.seal. Seals of earlier versions did not
+  /// say which bodies stay where it is retired.
+  void seal(bool says_what_stays = true);
   /// A grant of the provisioning key as two members.
   [[nodiscard]] Members grant(const std::string& kind, Members parameters, const std::string& nonce,
                               const std::string& expires = "2030-01-01T00:00:00.000000000Z") const;
@@ -100,6 +105,9 @@ class Journal {
   std::vector<std::uint64_t> key_from_ = {1};  // smallest size of each key
   std::uint64_t segment_first_ = 0;
 };
+
+/// Whether that body stays where its segment is retired.
+bool stays(const std::string& body);
 
 /// Runs SQL on a file, failing the test where SQLite does.
 void sql(const std::filesystem::path& file, const std::string& script);
