@@ -22,6 +22,23 @@ constexpr net::Milliseconds pool_sweep_every{5'000};
 // What outlives its permission is cut within two seconds.
 constexpr net::Milliseconds connections_checked_every{1'000};
 
+/// The servers that a snapshot sends requests to over HTTP/2.
+std::vector<upstream::Http2Pool::Key> http2_servers(const Snapshot& snapshot) {
+  std::vector<upstream::Http2Pool::Key> servers;
+  const std::span<const RouteSettings> routes = snapshot.routes.all();
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    for (std::size_t j = 0; j < routes[i].servers.size(); ++j) {
+      const UpstreamProtocol protocol = routes[i].servers[j].protocol;
+      if (protocol != UpstreamProtocol::http1) {
+        const net::TlsClient* trust =
+            protocol == UpstreamProtocol::h2 ? snapshot.upstream_trust[i].get() : nullptr;
+        servers.push_back({snapshot.servers[i][j].get(), trust, protocol});
+      }
+    }
+  }
+  return servers;
+}
+
 }  // namespace
 
 Worker::Worker(Persistent& persistent_state, std::shared_ptr<const Snapshot> first,
@@ -143,6 +160,7 @@ void Worker::set_snapshot(std::shared_ptr<const Snapshot> next) {
     }
     recorder.set_limit(next->settings.limits.timeouts.record);
     snapshot = std::move(next);
+    http2_pool.keep_only(http2_servers(*snapshot));
     for (ConnectionHook& connection : connections_) {
       connection.reconsider();
     }

@@ -66,7 +66,10 @@ int Frames::Callbacks::on_begin_frame(nghttp2_session* /*session*/, const nghttp
     default:
       self(user).spend_frame();  // of heads as well: what becomes a message earns it back
   }
-  return 0;
+  return head->type != NGHTTP2_HEADERS ? 0 : guarded([&] {
+    self(user).headers_came(head->stream_id);
+    return 0;
+  });
 }
 
 int Frames::Callbacks::on_begin_headers(nghttp2_session* /*session*/, const nghttp2_frame* frame,

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint64_t frames_a_response_earns = 16;
 constexpr std::size_t interim_max = 8;
+constexpr std::size_t resets_in_row_max = 16;  // before a connection is taken to be broken
 
 /// Whether a field is new in each request, or a secret: the first would only push useful entries out of the
 /// server's table, and the second is in no table that others' requests share (RFC 7541 §7.1.3). The
@@ -148,8 +149,24 @@ void ClientFraming::body_went(Channel& channel) {
 void ClientFraming::closed(Channel& channel, std::uint32_t code) {
   ClientStream& stream = of(channel);
   stream.code = code;
+  if (stream.ended) {
+    resets_in_row_ = 0;
+  }
   events_.on_answer(stream);
   events_.on_sent(stream);  // whoever waits for the server's window waits in vain
+}
+
+/// A server that resets streams without end may be well but for this connection, which others share.
+void ClientFraming::was_reset(const Channel* channel, std::uint32_t /*code*/, bool sent) {
+  if (sent) {
+    return;
+  }
+  if (channel == nullptr) {
+    return spend_frame();  // of a stream that is over: nobody needs to hear of it again and again
+  }
+  if (!channel->ended && ++resets_in_row_ >= resets_in_row_max && !going_) {
+    goaway_came();
+  }
 }
 
 void ClientFraming::settings_came() {

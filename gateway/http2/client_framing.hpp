@@ -42,7 +42,7 @@ class ClientEvents {
   virtual void on_sent(ClientStream& stream) = 0;
   /// The server has told its settings, or has changed them.
   virtual void on_settings() = 0;
-  /// The server wants no further streams.
+  /// No further streams: the server wants none, or has reset so many that another connection is better.
   virtual void on_goaway() = 0;
 };
 
@@ -69,7 +69,7 @@ class ClientFraming final : public Frames {
   void body_came(Channel& channel) override;
   void body_went(Channel& channel) override;
   void closed(Channel& channel, std::uint32_t code) override;
-  void was_reset(const Channel* /*channel*/, std::uint32_t /*code*/, bool /*sent*/) override {}
+  void was_reset(const Channel* channel, std::uint32_t code, bool sent) override;
   void settings_came() override;
   void goaway_came() override;
 
@@ -77,6 +77,7 @@ class ClientFraming final : public Frames {
   net::BufferPool& buffers_;
   std::vector<std::unique_ptr<ClientStream>> streams_;  // all; in use or not
   std::vector<ClientStream*> free_;
+  std::size_t resets_in_row_ = 0;  // by the server, with no answer between them
   bool greeted_ = false;
   bool going_ = false;
 };

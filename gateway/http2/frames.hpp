@@ -57,6 +57,8 @@ class Frames {
 
   // What the two sides do each in their own way. Called within feed() and pull().
 
+  /// A HEADERS frame begins, whatever will become of it.
+  virtual void headers_came(std::int32_t /*id*/) {}
   /// A header block begins. `opens`: on a stream that the peer opens with it. Answers with take_head() or
   /// take_trailers(), or leaves the block unread.
   virtual void begin_block(std::int32_t id, bool opens) = 0;
@@ -86,6 +88,8 @@ class Frames {
   [[nodiscard]] bool failed() const noexcept { return failed_; }
   [[nodiscard]] bool reading(const Channel& channel) const noexcept { return block_of_ == &channel; }
   [[nodiscard]] net::Clock::time_point now() const noexcept { return now_; }
+  /// A frame came that moved nothing; too many end the connection.
+  void spend_frame();
   /// A message came that is worth so many frames which move nothing.
   void earn_frames(std::uint64_t frames) noexcept { idle_frames_.earn(frames); }
   [[nodiscard]] bool anybody_reading() const noexcept { return block_of_ != nullptr; }
@@ -99,7 +103,6 @@ class Frames {
   void end_trailers(Channel& channel, bool ended);
   void end_body(Channel& channel);
   void take_data(Channel& channel, std::string_view bytes);
-  void spend_frame();
   [[nodiscard]] bool sends_too_little() const noexcept;
 
   Limits limits_;

@@ -2,6 +2,7 @@
 
 #include "gateway/http2/callbacks.hpp"
 
+#include <algorithm>
 #include <array>
 #include <new>
 #include <utility>
@@ -10,6 +11,8 @@ namespace tallygate::http2 {
 namespace {
 
 constexpr std::uint64_t frames_a_request_earns = 16;
+constexpr std::size_t skipped_kept =
+    16;  // stretches of numbers; those before are taken for streams that ended
 
 /// Whether it is for something the client did that a stream was given up.
 bool is_of_client(std::uint32_t code) noexcept {
@@ -53,6 +56,28 @@ Stream& Framing::open(std::int32_t id) {
   stream.block.clear();
   stream.head_bytes = 0;
   return stream;
+}
+
+/// A number that was passed over ends the connection; nghttp2 would drop the block, as one of a stream that
+/// has ended.
+void Framing::headers_came(std::int32_t id) {
+  if (id % 2 == 0) {
+    return;  // no client's: the library sees to it
+  }
+  if (id <= newest_) {
+    if (std::any_of(skipped_.begin(), skipped_.end(),
+                    [id](const Skipped& gap) { return gap.first <= id && id <= gap.last; })) {
+      fail(Code::protocol_error);
+    }
+    return;
+  }
+  if (id > newest_ + 2) {
+    if (skipped_.size() == skipped_kept) {
+      skipped_.erase(skipped_.begin());
+    }
+    skipped_.push_back({newest_ + 2, id - 2});
+  }
+  newest_ = id;
 }
 
 void Framing::begin_block(std::int32_t id, bool opens) {

@@ -48,6 +48,13 @@ class Framing final : public Frames {
   void announce_end();
 
  private:
+  /// Numbers that a client has passed over, which opens none of their streams any more (RFC 9113 §5.1.1).
+  struct Skipped {
+    std::int32_t first = 0;
+    std::int32_t last = 0;
+  };
+
+  void headers_came(std::int32_t id) override;
   void begin_block(std::int32_t id, bool opens) override;
   void end_head(Channel& channel, bool ended) override;
   void body_came(Channel& channel) override;
@@ -62,6 +69,8 @@ class Framing final : public Frames {
   std::vector<std::unique_ptr<Stream>> streams_;  // all; in use or not
   std::vector<Stream*> free_;
   std::size_t head_bytes_ = 0;  // of the streams that are in use
+  std::int32_t newest_ = -1;    // number of a client's stream
+  std::vector<Skipped> skipped_;
   Allowance resets_;
 };
 

@@ -21,6 +21,12 @@ constexpr OpenFailure no_streams{503, "upstream-busy"};
 constexpr std::size_t opened_max = 2;         // for one request, of which others may take what was opened
 constexpr std::size_t connections_max = 128;  // to one server, of one thread
 
+/// What is left of the time for connecting, which all steps share: one tick at least, since none is no limit.
+net::Milliseconds left_until(net::Clock::time_point last) noexcept {
+  const auto left = std::chrono::duration_cast<net::Milliseconds>(last - net::coarse_now());
+  return std::max(left, net::Milliseconds{1});
+}
+
 OpenFailure refuse(ServerState& state, OpenFailure failure, std::string why) {
   state.connect_failures.fetch_add(1, std::memory_order_relaxed);
   state.failed(net::Clock::now());
@@ -30,6 +36,33 @@ OpenFailure refuse(ServerState& state, OpenFailure failure, std::string why) {
 
 }  // namespace
 
+/// One who waits for a connection, for as long as it may.
+class Http2Pool::Waiting final : public net::Timed {
+ public:
+  Waiting(asio::io_context& io, net::Deadlines& deadlines, std::shared_ptr<Opening> opening)
+      : ready_(io), opening_(std::move(opening)) {
+    deadlines.add(*this);
+    opening_->waiting.push_back(&ready_);
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() override { std::erase(opening_->waiting, &ready_); }
+
+  asio::awaitable<void> wait() { return ready_.wait(); }
+  [[nodiscard]] bool late() const noexcept { return late_; }
+
+ private:
+  void on_expired() noexcept override {
+    late_ = true;
+    expires_in(net::Milliseconds{0});
+    ready_.wake();
+  }
+
+  net::Wakeup ready_;
+  std::shared_ptr<Opening> opening_;
+  bool late_ = false;
+};
+
 asio::awaitable<Http2Pool::Leased> Http2Pool::lease(Target target) {
   const Key key{target.state, target.trust.get(), target.server->protocol};
   const auto last = net::coarse_now() + target.connect;
@@ -37,37 +70,19 @@ asio::awaitable<Http2Pool::Leased> Http2Pool::lease(Target target) {
     if (auto connection = find(key)) {
       co_return connection;
     }
-    if (net::coarse_now() >= last) {
-      co_return too_late;  // one connection after the other was opened, and others took them all
-    }
-    if (const auto under_way = opening(key)) {
-      co_await wait_for(under_way);
-      if (under_way->failure) {
-        co_return *under_way->failure;
+    std::shared_ptr<Opening> under_way = opening(key);
+    if (!under_way) {
+      retire_useless(key);
+      if (opened++ == opened_max || count(key) >= connections_max) {
+        co_return refuse(*target.state, no_streams, "its connections have no room for a request");
       }
-      continue;
+      under_way = begin(target, key);
     }
-    retire_useless(key);
-    if (opened++ == opened_max || count(key) >= connections_max) {
-      co_return refuse(*target.state, no_streams, "its connections have no room for a request");
+    if (!under_way->settled && !co_await wait_for(under_way, last)) {
+      co_return too_late;  // perhaps one connection after the other was opened, and others took them all
     }
-    const auto mine = std::make_shared<Opening>();
-    mine->key = key;
-    openings_.push_back(mine);
-    std::optional<OpenFailure> failure;
-    std::exception_ptr broken;
-    try {
-      failure = co_await open(target, key);
-    } catch (...) {
-      broken = std::current_exception();
-      failure = OpenFailure{};  // those who wait must not wait for ever
-    }
-    settle(mine, failure);
-    if (broken) {
-      std::rethrow_exception(broken);
-    }
-    if (failure) {
-      co_return *failure;
+    if (under_way->failure) {
+      co_return *under_way->failure;
     }
   }
 }
@@ -102,35 +117,60 @@ std::shared_ptr<Http2Pool::Opening> Http2Pool::opening(const Key& key) const {
   return at == openings_.end() ? nullptr : *at;
 }
 
-asio::awaitable<void> Http2Pool::wait_for(std::shared_ptr<Opening> opening) {
-  net::Wakeup ready(io_);
-  opening->waiting.push_back(&ready);
-  co_await ready.wait();
+/// Opens a connection for whoever will wait for it. The settings it goes by may be gone before it is there.
+std::shared_ptr<Http2Pool::Opening> Http2Pool::begin(const Target& target, const Key& key) {
+  const auto mine = std::make_shared<Opening>();
+  mine->key = key;
+  auto opened = open(*target.server, target, key);
+  const auto done = [this, mine](const std::exception_ptr& broken,
+                                 const std::optional<OpenFailure>& failure) {
+    settle(mine, broken ? OpenFailure{} : failure);  // those who wait must not wait for ever
+  };
+  openings_.push_back(mine);
+  try {
+    asio::co_spawn(io_, std::move(opened), done);
+  } catch (...) {
+    std::erase(openings_, mine);
+    throw;
+  }
+  return mine;
+}
+
+/// False: `last` came first.
+asio::awaitable<bool> Http2Pool::wait_for(std::shared_ptr<Opening> opening, net::Clock::time_point last) {
+  Waiting waiting(io_, tcp_.deadlines(), std::move(opening));
+  waiting.expires_at(last);
+  co_await waiting.wait();
+  co_return !waiting.late();
 }
 
 void Http2Pool::settle(const std::shared_ptr<Opening>& opening, std::optional<OpenFailure> failure) {
   opening->failure = failure;
+  opening->settled = true;
   std::erase(openings_, opening);
   for (net::Wakeup* waiting : std::exchange(opening->waiting, {})) {
     waiting->wake();
   }
 }
 
-asio::awaitable<std::optional<OpenFailure>> Http2Pool::open(Target target, Key key) {
-  auto stream = co_await tcp_.open(*target.server, *target.state, target.connect);
+asio::awaitable<std::optional<OpenFailure>> Http2Pool::open(UpstreamServer server, Target target, Key key) {
+  target.server = &server;
+  const auto last = net::coarse_now() + target.connect;
+  auto stream = co_await tcp_.open(server, *target.state, target.connect);
   if (!stream) {
     co_return stream.error() == asio::error::timed_out ? too_late : OpenFailure{};
   }
-  if (target.server->protocol == UpstreamProtocol::h2) {
-    if (const auto failure = co_await secure(**stream, target)) {
+  if (server.protocol == UpstreamProtocol::h2) {
+    if (const auto failure = co_await secure(**stream, target, last)) {
       co_return failure;
     }
   }
-  co_return co_await greet(std::move(*stream), target, key);
+  co_return co_await greet(std::move(*stream), target, key, last);
 }
 
-asio::awaitable<std::optional<OpenFailure>> Http2Pool::secure(net::Stream& stream, const Target& target) {
-  stream.expires_in(target.connect);
+asio::awaitable<std::optional<OpenFailure>> Http2Pool::secure(net::Stream& stream, const Target& target,
+                                                              net::Clock::time_point last) {
+  stream.expires_in(left_until(last));
   net::SslPointer state = target.trust->connection(target.server->host, protocol_name);
   const net::error_code error = co_await stream.connect_tls(std::move(state));
   if (error == asio::error::timed_out) {
@@ -148,12 +188,13 @@ asio::awaitable<std::optional<OpenFailure>> Http2Pool::secure(net::Stream& strea
 }
 
 asio::awaitable<std::optional<OpenFailure>> Http2Pool::greet(std::unique_ptr<net::Stream> stream,
-                                                             const Target& target, Key key) {
-  const Http2Connection::Timeouts timeouts{target.connect, target.idle};
+                                                             const Target& target, Key key,
+                                                             net::Clock::time_point last) {
+  const Http2Connection::Timeouts timeouts{left_until(last), target.idle};
   const auto connection =
       std::make_shared<Http2Connection>(io_, tcp_.deadlines(), buffers_, std::move(stream), timeouts);
   connections_.push_back({key, target.trust, connection});
-  if (draining_) {
+  if (draining_ || !wanted(key)) {
     connection->drain();
   }
   asio::co_spawn(io_, connection->run(),
@@ -181,6 +222,19 @@ void Http2Pool::sweep(net::Clock::time_point now) {
     const auto since = kept.connection->idle_since();
     if (since != net::Clock::time_point::max() && now - since >= idle_age_) {
       kept.connection->retire();
+    }
+  }
+}
+
+bool Http2Pool::wanted(const Key& key) const noexcept {
+  return !wanted_ || std::find(wanted_->begin(), wanted_->end(), key) != wanted_->end();
+}
+
+void Http2Pool::keep_only(std::vector<Key> servers) {
+  wanted_ = std::move(servers);
+  for (const Kept& kept : connections_) {
+    if (!wanted(kept.key)) {
+      kept.connection->drain();
     }
   }
 }

@@ -180,6 +180,11 @@ asio::awaitable<net::Result<std::unique_ptr<net::Stream>>> Pool::connect(Upstrea
   for (const tcp::endpoint& endpoint : endpoints) {
     net::error_code ignored;  // a socket that does not close is replaced by open() all the same
     attempt.socket.close(ignored);
+    if (server.protocol ==
+        UpstreamProtocol::http1) {  // one of HTTP/2 is always read: its windows are the bound
+      attempt.socket.open(endpoint.protocol(), ignored);
+      attempt.socket.set_option(tcp::socket::receive_buffer_size(receive_buffer_bytes), ignored);
+    }
     auto [failed] = co_await attempt.socket.async_connect(endpoint, nothrow);
     error = failed;
     if (attempt.expired) {

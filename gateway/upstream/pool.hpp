@@ -18,6 +18,11 @@
 
 namespace tallygate::upstream {
 
+/// What the system may hold of an answer that its client does not take, for each connection of HTTP/1.1 to a
+/// server: left alone, its buffers grow to some megabytes that nobody counts. The kernel doubles it for its
+/// own needs.
+inline constexpr int receive_buffer_bytes = 128 * 1024;
+
 /// What all threads know about one server; counters are relaxed. Owned by ServerStates.
 struct ServerState {
   std::string name;                     ///< "host:port"

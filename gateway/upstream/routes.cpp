@@ -31,11 +31,7 @@ boost::system::result<Routes, std::string> Routes::build(std::vector<RouteSettin
   }
   for (ByHost* hosts : {&routes.exact_, &routes.wildcard_}) {
     for (auto& [host, candidates] : *hosts) {
-      std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-        const auto left = specificity(a.pattern);
-        const auto right = specificity(b.pattern);
-        return left == right ? a.route < b.route : left > right;
-      });
+      candidates.index();
     }
   }
   return routes;
@@ -54,19 +50,56 @@ std::string Routes::add(std::size_t index) {
       if (!pattern) {
         return "route '" + route.name + "': path '" + path + "': " + pattern.error().message;
       }
-      hosts[host->name()].push_back({std::move(*pattern), index});
+      hosts[host->name()].all.push_back({std::move(*pattern), index});
     }
   }
   return {};
 }
 
-const RouteSettings* Routes::match(const Candidates& candidates, std::string_view path) const {
-  for (const Candidate& candidate : candidates) {
-    if (candidate.pattern.matches(path, Reading::narrow, false)) {
-      return &routes_[candidate.route];
+void Routes::Candidates::index() {
+  std::sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
+    const auto left = specificity(a.pattern);
+    const auto right = specificity(b.pattern);
+    return left == right ? a.route < b.route : left > right;
+  });
+  for (std::size_t at = 0; at < all.size(); ++at) {
+    std::string prefix;
+    std::size_t length = 0;
+    for (const policy::PatternSegment& segment : all[at].pattern.segments(Reading::narrow)) {
+      if (segment.any) {
+        break;
+      }
+      prefix.append("/").append(segment.text);
+      ++length;
     }
+    by_prefix[std::move(prefix)].push_back(at);
+    longest = std::max(longest, length);
   }
-  return nullptr;
+}
+
+/// The most specific one that matches: of each beginning of the path, the first, and of these the first of
+/// all.
+const RouteSettings* Routes::match(const Candidates& candidates, std::string_view path) const {
+  std::size_t best = candidates.all.size();
+  std::size_t end = 0;
+  for (std::size_t length = 0;; ++length) {
+    if (const auto found = candidates.by_prefix.find(path.substr(0, end));
+        found != candidates.by_prefix.end()) {
+      for (const std::size_t at : found->second) {
+        if (at >= best) {
+          break;
+        }
+        if (candidates.all[at].pattern.matches(path, Reading::narrow, false)) {
+          best = at;
+        }
+      }
+    }
+    if (length == candidates.longest || end == path.size()) {
+      break;
+    }
+    end = std::min(path.find('/', end + 1), path.size());
+  }
+  return best == candidates.all.size() ? nullptr : &routes_[candidates.all[best].route];
 }
 
 const RouteSettings* Routes::find(const policy::CanonicalRequest& request) const {

@@ -39,12 +39,21 @@ class Routes {
     policy::PathPattern pattern;
     std::size_t route = 0;
   };
-  using Candidates = std::vector<Candidate>;
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const noexcept {
       return std::hash<std::string_view>{}(text);
     }
+  };
+  /// What may match on one host. Only patterns that begin as the path does are compared with it, however many
+  /// routes there are.
+  struct Candidates {
+    std::vector<Candidate> all;  ///< the most specific first
+    /// Positions in `all` in order, by what stands before the first `*` of a pattern: "", "/a", "/a/b".
+    std::unordered_map<std::string, std::vector<std::size_t>, Hash, std::equal_to<>> by_prefix;
+    std::size_t longest = 0;  ///< segments in a key of these at most
+
+    void index();
   };
   using ByHost = std::unordered_map<std::string, Candidates, Hash, std::equal_to<>>;
 

@@ -23,7 +23,6 @@ import unittest
 from support import journal
 from support.attack_case import AttackCase
 from support.attacks import files, raw_bytes, rows
-from support.upstreams import wait_until
 
 ANSWERS = ("access.allow", "access.deny")
 # `OPTIONS *` is the gateway's own to answer (policy-details.md C12).
@@ -37,6 +36,7 @@ class Attacks(AttackCase):
         expect = row["expect"].split(" ")
         most = int(expect[1]) if expect[0] == "forward" else row.get("before", 0) + 1
         answers = self.exchange(raw, most)
+        self.settle()
         decisions = [entry for entry in journal.entries(self.site.journal, seen) if entry["kind"] in ANSWERS]
         ids = [answer.request_id for answer in answers]
         own = raw.decode("latin-1").startswith(OWN)
@@ -62,7 +62,6 @@ class Attacks(AttackCase):
         self.assertIn(str(answers[-1].status), statuses)
 
     def check_forward(self, row, count, answers, decisions, own):
-        wait_until(lambda: len(self.app.requests) >= int(count[0]), 5, "the request reaches the application")
         self.assertEqual(len(self.app.requests), int(count[0]), [m.first_line for m in self.app.requests])
         request = self.app.requests[0]
         if "path" in row:

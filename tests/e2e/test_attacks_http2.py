@@ -66,10 +66,12 @@ class Attacks(AttackCase):
 
     def setUp(self):
         super().setUp()
+        self.clients = []
         self.started_at = journal.size(self.site.journal)
         self.expected = 0  # decisions that this test has seen
 
     def tearDown(self):
+        self.over()
         self.assertEqual(len(self.decisions(self.started_at)), self.expected, "nothing else was decided, then or later")
 
     def decisions(self, since):
@@ -84,9 +86,17 @@ class Attacks(AttackCase):
         self.expected += count
         return found
 
+    def ended(self, since):
+        """Returns once whatever was let through has come to its end, by itself: its client is still there."""
+        def all_ended():
+            entries = journal.entries(self.site.journal, since)
+            ended = {entry["of"] for entry in entries if entry["kind"] == "access.end"}
+            return all(entry["seq"] in ended for entry in entries if entry["kind"] == "access.allow")
+        wait_until(all_ended, what="the end of each request")
+
     def connect_http2(self, greeting=None):
         client = Http2Client(self.pki, self.site.port, context=self.http2, timeout=20, greet=greeting is None)
-        self.addCleanup(client.close)
+        self.clients.append(client)
         if greeting is not None:
             client.send(greeting)
         return client
@@ -113,11 +123,24 @@ class Attacks(AttackCase):
         self.assertTrue(client.barrier(), f"the connection goes on: {client.goaways}")
         self.assertEqual(client.goaways, [])
 
+    def over(self):
+        """Closes every client, and lets all that they sent come to its end: what is asked afterwards will not change."""
+        while self.clients:
+            self.clients.pop().close()
+
+        def settled():
+            while self.app.holding:
+                self.app.release()
+            return not self.gateway.has_clients() and self.app.at_rest()
+
+        wait_until(settled, 60, "nothing is on its way")
+
     def over_http1(self, raw):
         """How HTTP/1.1 takes a row: (answers, the first decision, requests at the application)."""
         self.app.clear()
         since = journal.size(self.site.journal)
         answers = self.exchange(raw, 1)
+        self.over()
         found = self.decisions(since)
         self.expected += len(found)
         requests = list(self.app.requests)
@@ -147,7 +170,6 @@ class Attacks(AttackCase):
             self.assertIn(decision and decision["kind"], ("access.deny", None))  # HTTP/1.1 may see no end of a head
         else:
             self.alike(since, client, answer, answers[0], decision, requests[:1])
-        client.close()
         return True
 
     def refused(self, since, client, answer, statuses):
@@ -155,6 +177,7 @@ class Attacks(AttackCase):
         self.assertIn(answer.reset, (None, CODES["NO_ERROR"]))
         self.goes_on(client)
         found, = self.decided(since, 1)
+        self.over()
         self.assertEqual((found["kind"], found["id"]), ("access.deny", answer.request_id))
         self.assertEqual((self.app.requests, self.app.garbage, self.app.heads), ([], [], 0))
         return found
@@ -164,12 +187,15 @@ class Attacks(AttackCase):
         self.assertTrue(answer.reset == CODES["PROTOCOL_ERROR"] or answer.status == 400, (answer.reset, answer.heads))
         self.goes_on(client)
         self.decided(since, 1)
+        self.ended(since)
+        self.over()
         self.assertEqual((self.app.requests, self.app.garbage), ([], []))
 
     def alike(self, since, client, answer, old_answer, old_decision, old_requests):
         self.assertEqual((answer.status, answer.reset), (old_answer.status, None))
         self.goes_on(client)
         found, = self.decided(since, 1)
+        self.over()
         self.assertEqual(found["id"], answer.request_id)
         self.assertEqual(facts(found), facts(old_decision))
         self.assertEqual(self.app.garbage, [])
@@ -180,12 +206,14 @@ class Attacks(AttackCase):
         meant = 0
         for where, row in rows(name):
             with self.subTest(where, row=row):
+                self.over()  # also of a row that failed
                 meant += self.check(row)
         self.assertGreaterEqual(meant, 30)
 
     # What only HTTP/2 can say.
 
     def check_own(self, row):
+        self.over()  # also of a row that failed
         self.app.clear()
         since = journal.size(self.site.journal)
         client = self.connect_http2(bytes.fromhex(row["greeting"]) if "greeting" in row else None)
@@ -195,10 +223,6 @@ class Attacks(AttackCase):
             self.send_frames(client, row, since)
         kind, *rest = row["expect"].split(" ")
         getattr(self, f"own_{kind}")(row, rest, client, since)
-        client.close()
-        if self.app.holding:
-            self.app.release()
-            wait_until(lambda: not self.app.holding, what="the application holds nothing")
 
     def send_frames(self, client, row, since):
         for number in {one.get("stream", 0) & 0x7FFFFFFF for one in row["frames"]}:
@@ -233,6 +257,7 @@ class Attacks(AttackCase):
             if stream % 2:
                 client.answer(stream)
         self.goes_on(client)
+        self.over()
         self.assertEqual([answer.status for answer in answers], [200] * number)
         self.assertEqual({entry["kind"] for entry in self.decided(since, number)}, {"access.allow"})
         self.assertEqual((len(self.app.requests), self.app.garbage), (number, []))
@@ -260,6 +285,8 @@ class Attacks(AttackCase):
         client.until(lambda: answer.ended or answer.reset is not None)
         self.goes_on(client)
         self.decided(since, 1)
+        self.ended(since)
+        self.over()
         self.assertLessEqual(len(self.app.requests), row["whole"])
         for request in self.app.requests:
             self.assertEqual((request.body.decode("latin-1"), self.app.garbage), (row["body"], []))
@@ -281,6 +308,7 @@ class Attacks(AttackCase):
 
     def nothing_whole(self, row, since):
         self.decided(since, row.get("decisions", 0))
+        self.over()
         self.assertEqual(self.app.garbage, [])
         self.assertLessEqual(len(self.app.requests), row.get("decisions", 0))
         self.assertEqual(self.connect_http2().ask("GET", "/after").status, 200)

@@ -17,6 +17,7 @@ RECOVERY_S = 20
 
 class DiskFaults(SiteCase):
     def setUp(self):
+        self.app.rest()
         self.app.clear()
         self.answers = []
 
@@ -55,6 +56,7 @@ class DiskFaults(SiteCase):
         heads = self.app.heads
         for _ in range(20):
             self.assertEqual(self.get(site), 503)
+        self.app.rest()
         self.assertEqual(self.app.heads, heads, "nothing reached the application")
         return why
 
@@ -254,6 +256,7 @@ class DiskFaults(SiteCase):
         with gateway:
             self.assertEqual(self.ask(site, "GET", "/public/x").status, 503)
             self.assertIn("journal", wait_until(lambda: self.unready(gateway), 5, "/readyz is off"))
+        self.app.rest()
         self.assertEqual(self.app.heads, 0)
 
 

@@ -47,7 +47,13 @@ class Http2Case(ServedCase):
                 if entry["kind"] in ("access.allow", "access.deny") and entry["request"].get("path") == path]
 
     def others_are_served(self):
-        self.assertEqual(self.client().ask("GET", "/public/after").status, 200)
+        with Http2Client(self.pki, self.site.port) as client:
+            self.assertEqual(client.ask("GET", "/public/after").status, 200)
+
+    def over(self, client):
+        """Ends a client; what the application got does not change any more."""
+        client.close()
+        self.settle()
 
 
 class Requests(Http2Case):
@@ -141,8 +147,9 @@ class Requests(Http2Case):
                 entry = self.decision(self.site, answer)
                 self.assertEqual((entry["kind"], entry["decision"]["reasons"]), ("access.deny", [reason]))
                 self.assertEqual(entry["request"]["protocol"], "HTTP/2.0")
-        self.assertEqual((self.app.requests, self.app.garbage), ([], []))
         self.assertEqual(client.ask("GET", "/pages/1", self.writer()).status, 200)
+        self.over(client)
+        self.assertEqual(([request.target for request in self.app.requests], self.app.garbage), (["/pages/1"], []))
 
     def test_paths_have_the_checks_of_http_1(self):
         client = self.client()
@@ -271,18 +278,20 @@ class Bodies(Http2Case):
                 client.trailers(number, [(name, "evil")])
                 answer = client.answer(number)
                 self.assertTrue(answer.status in (None, 400), answer.status)
+                self.over(client)
                 for request in self.app.requests:
                     self.assertEqual(request.trailers, [])
 
     def test_a_body_unlike_its_length_is_an_error_of_its_stream(self):
-        client = self.client()
         for body in (b"ab", b"abcd"):
             with self.subTest(body):
                 self.app.clear()
+                client = self.client()
                 number = client.start("POST", "/echo", [*self.writer(), ("content-length", "3")], ended=False)
                 client.data(number, body, ended=True)
                 self.assertEqual(client.answer(number).reset, PROTOCOL_ERROR)
                 self.assertEqual(client.ask("GET", "/pages/1", self.writer()).status, 200)
+                self.over(client)
                 self.assertEqual([request.target for request in self.app.requests], ["/pages/1"])
 
     def test_no_body_follows_where_there_is_none(self):
@@ -395,6 +404,7 @@ class Websockets(Http2Case):
                 answer = client.answer(number)
                 self.assertEqual(answer.status, status)
                 self.assertEqual(self.decision(self.site, answer)["decision"]["reasons"], [what])
+        self.over(client)
         self.assertEqual((self.app.requests, self.app.garbage), ([], []))
 
     def test_an_application_that_opens_none_is_never_taken_for_a_tunnel(self):
@@ -402,6 +412,7 @@ class Websockets(Http2Case):
         number = self.open_websocket(client, path="/pages/1")
         client.data(number, b"GET /admin/secret HTTP/1.1\r\nHost: a\r\n\r\n")
         self.assertEqual(client.answer(number).status, 502)
+        self.over(client)
         self.assertEqual(self.app.garbage, [])
         self.assertEqual([request.target for request in self.app.requests], ["/pages/1"])
 
@@ -497,6 +508,7 @@ class Floods(Http2Case):
             return frame(HEADERS, 5, number, head) + frame(RST_STREAM, 0, number, struct.pack(">I", 8))
         before = len(self.app.requests)
         self.assertIn(self.calmed(client, piece), (ENHANCE_YOUR_CALM, None))
+        self.over(client)
         self.assertLess(len(self.app.requests) - before, 300)
 
     def test_control_frames_without_end_end_the_connection(self):

@@ -8,6 +8,7 @@ import unittest
 
 from support import journal
 from support.case import SiteCase
+from support.h2 import Http2Client
 from support.http2_app import MAX_CONCURRENT_STREAMS, Http2App, Link, server_context
 from support.pki import HOST
 from support.site import Gateway, tallygate
@@ -83,17 +84,129 @@ class SlowToGreet(UpstreamCase):
     def test_nobody_waits_longer_for_a_connection_than_one_may_take(self):
         client = self.client()
         numbers = [client.start("GET", f"/wait/{i}", self.writer()) for i in range(6)]
-        wait_until(lambda: len(self.h2.calls) == 2, what="two connections, one after the other")
-        calls = self.h2.calls
-        served = {call.path for call in calls}
-        for number in (number for i, number in enumerate(numbers) if f"/wait/{i}" not in served):
+        wait_until(lambda: self.h2.calls, what="a first connection")
+        call, = self.h2.calls
+        for number in (number for i, number in enumerate(numbers) if f"/wait/{i}" != call.path):
             self.assertEqual(client.answer(number).status, 504)
             self.assertEqual(self.end_of(client.answers[number])[1]["ended"], "connect-timeout")
-        for call in calls:
-            call.answer(b"x")
+        call.answer(b"x")
         statuses = [client.answer(number).status for number in numbers]
-        self.assertEqual((statuses.count(200), statuses.count(504)), (2, 4))
+        self.assertEqual((statuses.count(200), statuses.count(504)), (1, 5))
+        # The second one comes too late for all of them, and is there for whoever asks next.
+        wait_until(lambda: len(self.h2.links) == 2, what="a second connection")
+        self.assertEqual(client.ask("GET", "/hello", self.writer()).status, 200)
         self.assertEqual(len(self.h2.links), 2)
+
+
+class SlowInEachStep(UpstreamCase):
+    """TLS takes more than half of the time for connecting, and so does the greeting."""
+
+    timeouts = {"connect_timeout": "4s", "timeout": "60s"}
+
+    @classmethod
+    def make_app(cls):
+        class Slow(Link):
+            def serve(self):
+                threading.Event().wait(2.5)
+                super().serve()
+
+        class SlowTls:
+            def __init__(self, context):
+                self.context = context
+
+            def wrap_socket(self, sock, **options):
+                threading.Event().wait(2.5)
+                return self.context.wrap_socket(sock, **options)
+        return Http2App({"/hello": hello}, context=SlowTls(server_context(cls.pki)), link=Slow)
+
+    @classmethod
+    def server(cls):
+        return {"servers": [f"h2://localhost:{cls.h2.port}"], "ca": cls.pki.path("ca.pem")}
+
+    def test_all_steps_of_connecting_share_its_time(self):
+        answer = self.client().ask("GET", "/hello", self.writer())
+        self.assertEqual(answer.status, 504)
+        self.assertEqual(self.end_of(answer)[1]["ended"], "connect-timeout")
+
+
+class ResetsAll(UpstreamCase):
+    """A server that resets what comes on its first connection, and is well on others."""
+
+    @classmethod
+    def make_app(cls):
+        def poisoned(call):
+            if call.ended and call.link is cls.h2.links[0]:
+                call.refuse(2)
+            elif call.ended:
+                hello(call)
+        return Http2App({"/poisoned": poisoned, "/hello": hello})
+
+    def test_a_connection_on_which_all_is_reset_is_not_used_for_ever(self):
+        client = self.client()
+        # What is no GET is not sent again by itself.
+        statuses = [client.ask("POST", "/poisoned", self.writer()).status for _ in range(20)]
+        self.assertEqual(statuses, [502] * 16 + [200] * 4)
+        wait_until(lambda: self.h2.links[0].ended, what="the first connection ends")
+        self.assertEqual(len(self.h2.links), 2)
+
+
+class Reloads(SiteCase):
+    """What becomes of connections whose settings a reload replaced."""
+
+    def gateway_before(self, servers, **upstream):
+        site = self.new_site()
+        site.settings["threads"] = 1
+        route = site.settings["routes"][0]
+        route["upstream"] = {"servers": servers, **upstream}
+        del route["websocket"]
+        site.write()
+        gateway = Gateway(site)
+        self.addCleanup(gateway.kill)
+        return site, gateway
+
+    def reload(self, gateway):
+        size = gateway.log_size()
+        gateway.reload()
+        wait_until(lambda: "reloaded" in gateway.log_since(size), what="the reload")
+
+    def http2_app(self, **options):
+        app = Http2App({"/hello": hello}, **options)
+        self.addCleanup(app.stop)
+        return app
+
+    def test_a_connection_under_the_trust_of_before_ends_once_it_is_idle(self):
+        app = self.http2_app(context=server_context(self.pki))
+        site, gateway = self.gateway_before([f"h2://localhost:{app.port}"], ca=self.pki.path("ca.pem"))
+        client = Http2Client(self.pki, site.port)
+        self.addCleanup(client.close)
+        number = client.start("GET", "/wait", [site.bearer("ci")])
+        call = app.call("/wait")
+        self.reload(gateway)
+        self.assertEqual(client.ask("GET", "/hello", [site.bearer("ci")]).status, 200)
+        self.assertEqual(len(app.links), 2, "what is asked now goes by the trust of now")
+        self.assertFalse(call.link.ended, "what is under way goes on")
+        call.answer(b"x")
+        self.assertEqual(client.answer(number).status, 200)
+        wait_until(lambda: call.link.ended, what="the end of the connection of before")
+        for _ in range(3):
+            newest = app.links[-1]
+            self.reload(gateway)
+            wait_until(lambda link=newest: link.ended, what="the end of an idle connection")
+            self.assertEqual(client.ask("GET", "/hello", [site.bearer("ci")]).status, 200)
+
+    def test_a_server_in_the_clear_keeps_its_connection_as_long_as_it_is_named(self):
+        app, other = self.http2_app(), self.http2_app()
+        site, gateway = self.gateway_before([f"h2c://127.0.0.1:{app.port}"])
+        self.assertEqual(self.ask(site, "GET", "/hello", [site.bearer("ci")]).status, 200)
+        self.reload(gateway)
+        self.assertEqual(self.ask(site, "GET", "/hello", [site.bearer("ci")]).status, 200)
+        self.assertEqual(len(app.links), 1)
+        site.settings["routes"][0]["upstream"]["servers"] = [f"h2c://127.0.0.1:{other.port}"]
+        site.write()
+        self.reload(gateway)
+        wait_until(lambda: app.links[0].ended, what="the end of a connection to a server that is not named any more")
+        self.assertEqual(self.ask(site, "GET", "/hello", [site.bearer("ci")]).status, 200)
+        self.assertEqual(len(other.links), 1)
 
 
 class Strangers(SiteCase):

@@ -16,6 +16,7 @@ from support.wire import Client
 
 class Lifecycle(SiteCase):
     def setUp(self):
+        self.app.rest()
         self.app.clear()
 
     def kinds(self, site):
@@ -204,6 +205,7 @@ class Lifecycle(SiteCase):
                 answer = client.response()
                 self.assertTrue(answer is None or answer.status in (400, 408, 504), answer)
                 self.assertTrue(client.at_end())
+        self.app.rest()
         self.assertEqual([request.body for request in self.app.requests if request.target == "/echo"], [])
 
     def test_many_connections_that_say_nothing_do_not_keep_others_out(self):

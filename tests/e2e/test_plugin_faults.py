@@ -15,6 +15,7 @@ PLUGINS = Path(os.environ["PLUGIN_DIR"])
 
 class PluginFaults(SiteCase):
     def setUp(self):
+        self.app.rest()
         self.app.clear()
 
     def site_with(self, plugin):
@@ -39,6 +40,7 @@ class PluginFaults(SiteCase):
             self.assertEqual(answer.status, 503, path)
             self.assertEqual(parse_json(answer.body)["status"], 503)
             self.assertIsNotNone(answer.request_id)
+        self.app.rest()
         self.assertEqual((self.app.heads, self.app.garbage), (0, []), "nothing reached the application")
         self.assertEqual(gateway.admin("/healthz")[0], 200)
 

@@ -24,6 +24,7 @@ SUITE = {
 
 class PolicyGuard(SiteCase):
     def setUp(self):
+        self.app.rest()
         self.app.clear()
 
     def guarded_site(self):

@@ -55,6 +55,8 @@ class Protocol(ServedCase):
                         pass
                 except OSError:
                     pass  # closed while it was still sending: as it should be
+                client.close()
+                self.settle()
                 self.assertEqual([request.target for request in self.app.requests], ["/early"])
 
     def test_one_connection_carries_many_requests(self):
@@ -123,6 +125,8 @@ class Protocol(ServedCase):
                                                  chunked(b"x", trailers=[(name, "evil")])))
                 answer = client.response()
                 self.assertTrue(answer is None or answer.status in (200, 400, 502), answer)
+                client.close()
+                self.settle()
                 for request in self.app.requests:
                     self.assertEqual(request.trailers, [])
 
@@ -188,6 +192,7 @@ class Protocol(ServedCase):
         client = self.client()
         answer = client.ask("POST", "/echo", self.writer(), hidden)
         self.assertEqual(answer.body, hidden)
+        client.close()
         # A refused request whose body follows: the body must not become the next request.
         client = self.client()
         client.send(client.request_bytes("POST", "/admin/x", self.writer(), hidden))
@@ -196,6 +201,8 @@ class Protocol(ServedCase):
         second = client.response()
         if second is not None:
             self.assertEqual(second.body, b"app: GET /pages/9\n")
+        client.close()
+        self.settle()
         self.assertNotIn("/admin/secret", [request.target for request in self.app.requests])
 
     def test_an_early_answer_reaches_a_client_that_is_still_sending(self):
@@ -249,6 +256,8 @@ class Protocol(ServedCase):
                 client.send(client.request_bytes("GET", "/ws", [*self.writer(), *headers]) + hidden)
                 answer = client.response()
                 self.assertNotEqual(answer.status, 101)
+                client.close()
+                self.settle()
                 for request in self.app.requests:
                     self.assertNotIn("upgrade", self.told(request))
                     self.assertNotEqual(request.target, "/admin/secret")
@@ -257,6 +266,8 @@ class Protocol(ServedCase):
         client = self.client()
         client.send(client.request_bytes("GET", "/admin/ws", [*self.writer(), *WEBSOCKET]) + frame(1, b"x", b"abcd"))
         self.assertEqual(client.response().status, 403)
+        client.close()
+        self.settle()
         self.assertEqual((self.app.requests, self.app.garbage), ([], []))
 
     def test_a_200_to_an_upgrade_is_no_tunnel(self):
@@ -266,6 +277,8 @@ class Protocol(ServedCase):
         self.assertEqual(answer.status, 200)
         rest = client.response()
         self.assertTrue(rest is None or rest.status == 400, rest)
+        client.close()
+        self.settle()
         self.assertEqual(self.app.garbage, [])
 
 

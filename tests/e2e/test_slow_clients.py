@@ -2,7 +2,6 @@
 are cut by their limits, and neither connections nor memory grow beyond theirs."""
 
 import collections
-import re
 import subprocess
 import threading
 import unittest
@@ -65,11 +64,6 @@ class SlowClients(ServedCase):
         site.settings["limits"].update(connections_per_address=PER_ADDRESS)
         site.settings["limits"]["timeouts"].update(handshake="3s", head="3s", body_idle="3s", keep_alive="30s", whole="6s")
 
-    def metric(self, name):
-        found = re.search(rf"^{name} (\S+)$", self.gateway.admin("/metrics")[1], re.MULTILINE)
-        self.assertIsNotNone(found, name)
-        return int(float(found[1]))
-
     def unsent(self):
         """The most that the system holds for one client, since it does not take it: bytes."""
         port = f":{self.site.port:04X}"
@@ -90,7 +84,7 @@ class SlowClients(ServedCase):
 
         def over():
             nonlocal most
-            now = self.metric("tallygate_connections_open")
+            now = self.gateway.metric("tallygate_connections_open")
             most = max(most, now)
             self.most_unsent = max(self.most_unsent, self.unsent())
             return process.poll() is not None or (most > PER_ADDRESS // 2 and now <= GOOD + PROBES)
@@ -114,7 +108,7 @@ class SlowClients(ServedCase):
         self.assertLessEqual(most, PER_ADDRESS + GOOD)
         self.assertLess(self.most_unsent, UNSENT)
         self.assertLess(self.gateway.peak_rss_kib() - before, MEMORY_KIB)
-        wait_until(lambda: self.metric("tallygate_connections_open") == 0, what="no connection is left")
+        wait_until(lambda: self.gateway.metric("tallygate_connections_open") == 0, what="no connection is left")
         entries = journal.entries(self.site.journal, since)
         good = [entry for entry in entries if entry["kind"] == "access.allow" and entry["request"]["path"] == "/public/good"]
         self.assertEqual(len(good), others.served)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from support import journal
 from support.case import SiteCase
+from support.h2 import Http2Client, http2_context
 from support.pki import CLIENT_URI, HOST, openssl
 from support.site import Gateway
 from support.wire import Client, client_context
@@ -65,6 +66,26 @@ class HostTls(SiteCase):
             self.assertEqual(len(self.app.requests), 1)
         denied = [entry for entry in journal.entries(site.journal) if entry["kind"] == "access.deny"]
         self.assertEqual([entry["decision"]["reasons"] for entry in denied], [["misdirected"]] * 2)
+        self.assert_sound(site)
+
+    def test_a_connection_of_http_2_carries_no_request_for_a_host_that_asks_for_more(self):
+        # Browsers send what the certificate's names allow over one connection (RFC 9113 §9.1.1).
+        site = self.tls_site([{"host": VAULT, "client_certificates": "required"}])
+        with Gateway(site), Http2Client(self.pki, site.port) as client:
+            self.app.clear()
+            for host, status in ((VAULT, 421), (LAB, 200), (VAULT.upper(), 421), (HOST, 200)):
+                client.host = host
+                answer = client.ask("GET", "/public/x")
+                self.assertEqual(answer.status, status, host)
+            self.assertEqual(len(self.app.requests), 2)
+            context = http2_context(self.pki)
+            context.load_cert_chain(self.pki.path("client.pem"), self.pki.path("client.key"))
+            with Http2Client(self.pki, site.port, host=VAULT, context=context) as shown:
+                self.assertEqual(shown.ask("GET", "/public/x").status, 200)
+                shown.host = HOST
+                self.assertEqual(shown.ask("GET", "/public/x").status, 421)
+        denied = [entry for entry in journal.entries(site.journal) if entry["kind"] == "access.deny"]
+        self.assertEqual([entry["decision"]["reasons"] for entry in denied], [["misdirected"]] * 3)
         self.assert_sound(site)
 
     def test_a_session_is_resumed_after_a_reload_and_only_where_as_much_is_asked(self):

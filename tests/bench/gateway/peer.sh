@@ -10,6 +10,8 @@
 #   TALLYGATE_ACKNOWLEDGE  before_upstream (without it), before_response or queued
 #   TALLYGATE_END          true (without it) or false: whether the end of each request is an entry as well
 #   TALLYGATE_PUBLIC       true: everybody may do everything below /public
+#   TALLYGATE_ROUTES       routes, 1 without it: the others are for /app-N/** of the same host
+#   TALLYGATE_USERS        local accounts user-N, whose password is "benchmark"; none without it
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 binary=${TALLYGATE_BIN:-$here/../../../build/release/bin/tallygate}
@@ -19,7 +21,7 @@ rm -rf "$site"
 TALLYGATE_PASSPHRASE=benchmark "$binary" init "$site" --host localhost > "$RUN/init.out"
 
 python3 - "$site" <<'PYTHON'
-import base64, json, os, pathlib, subprocess, sys
+import base64, hashlib, json, os, pathlib, subprocess, sys
 
 site = pathlib.Path(sys.argv[1])
 env = os.environ
@@ -56,6 +58,9 @@ if env.get("TALLYGATE_PUBLIC") == "true":
 policy = {"version": 1, "policy": "benchmark", "roles": roles, "bindings": bindings, "resources": resources, "rules": rules}
 (site / "policy.yaml").write_text(json.dumps(policy))
 
+server = {"servers": [f"http://127.0.0.1:{env['UPSTREAM_PORT']}"]}
+routes = [{"name": f"app-{number}", "match": {"host": "localhost", "path": f"/app-{number}/**"}, "upstream": server}
+          for number in range(int(env.get("TALLYGATE_ROUTES", "1")) - 1)]
 settings = {
     "version": 1,
     "threads": int(env["WORKERS"]),
@@ -64,14 +69,20 @@ settings = {
     "identity": {"jwt": [{"issuer": env["JWT_ISS"], "audience": env["JWT_AUD"], "algorithms": ["RS256"],
                           "jwks": f"file:{site}/keys.json", "groups_claim": "roles"}]},
     "policy": "policy.yaml",
-    "routes": [{"name": "origin", "match": {"host": "localhost", "path": "/**"},
-                "upstream": {"servers": [f"http://127.0.0.1:{env['UPSTREAM_PORT']}"]}}],
+    "routes": [*routes, {"name": "origin", "match": {"host": "localhost", "path": "/**"}, "upstream": server}],
     "audit": {"plugin": "journal", "acknowledge": env.get("TALLYGATE_ACKNOWLEDGE", "before_upstream"),
               "journal": {"path": "journal/", "head": "head/"},
               "record": {"end": env.get("TALLYGATE_END", "true") == "true"}},
     "limits": {"connections": 20000, "connections_per_address": 20000, "idle_upstreams": 256},
     "log": {"level": "warning"},
 }
+if int(env.get("TALLYGATE_USERS", "0")):
+    salt = b"of the benchmark"
+    digest = hashlib.scrypt(b"benchmark", salt=salt, n=1024, r=8, p=1, dklen=32)
+    word = f"scrypt$1024$8$1${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
+    users = [{"name": f"user-{number}", "groups": ["reader"], "password": word} for number in range(int(env["TALLYGATE_USERS"]))]
+    (site / "users.yaml").write_text(json.dumps({"version": 1, "users": users}))
+    settings["identity"]["users"] = "users.yaml"
 (site / "gateway.yaml").write_text(json.dumps(settings, indent=1))
 PYTHON
 

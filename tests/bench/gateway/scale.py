@@ -77,12 +77,12 @@ http {{
     return subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "nginx.err")])
 
 
-def start_gateway(folder, port, upstream, admin):
+def start_gateway(folder, port, upstream, admin, changed=None):
     environment = os.environ | {
         "RUN": str(folder), "PORT": str(port), "UPSTREAM_PORT": str(upstream), "AUX_PORT": str(admin),
         "TLS_CERT": str(folder / "tls.crt"), "TLS_KEY": str(folder / "tls.key"), "JWT_PUB": str(folder / "jwt.pub"),
         "JWT_ISS": "https://idp.example", "JWT_AUD": "gateway", "WORKERS": str(os.cpu_count()),
-        "TALLYGATE_BIN": str(BINARY), "TALLYGATE_END": "false", "TALLYGATE_RULES": "103"}
+        "TALLYGATE_BIN": str(BINARY), "TALLYGATE_END": "false", "TALLYGATE_RULES": "103"} | (changed or {})
     gateway = subprocess.Popen([str(HERE / "peer.sh")], env=environment)
     deadline = time.monotonic() + 60
     while gateway.poll() is None and time.monotonic() < deadline:

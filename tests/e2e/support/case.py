@@ -11,7 +11,7 @@ from pathlib import Path
 from . import journal
 from .pki import HOST, Pki
 from .site import Gateway, Site
-from .upstreams import App, wait_until
+from .upstreams import REST_S, App, wait_until
 from .wire import Client, client_context
 
 
@@ -93,7 +93,16 @@ class ServedCase(SiteCase):
             cls.gateway.kill()
 
     def setUp(self):
+        self.settle()
         self.app.clear()
+
+    def settle(self):
+        """Returns once nothing is on its way of what clients sent that are closed; none may be open.
+
+        The gateway counts a connection until the last of its requests is over, and the application is asked after that.
+        """
+        wait_until(lambda: not self.gateway.has_clients(), REST_S, "the gateway has no clients")
+        self.app.rest()
 
     def curl(self, path, *options, host=HOST):
         """curl as a person would use it: (status, headers as text, body)."""

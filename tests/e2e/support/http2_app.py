@@ -217,8 +217,8 @@ class Http2App:
         return found()[-1]
 
     def clear(self):
-        for link in self.links:
-            link.calls = {number: call for number, call in link.calls.items() if not call.ended}
+        for link in list(self.links):
+            link.calls = {number: call for number, call in list(link.calls.items()) if not call.ended}
 
     def stop(self):
         self._listener.close()

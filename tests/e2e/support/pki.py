@@ -52,15 +52,19 @@ class Pki:
         """A certificate for a server whose names are just these: `name`.pem and `name`.key."""
         self._leaf(name, alternatives, "serverAuth", subject=subject)
 
-    def _leaf(self, name, alternatives, usage, authority="ca", subject=None):
+    def public_server(self, name):
+        """One as a public authority makes it: for months, and with a place where revocations would be published."""
+        self._leaf(name, f"DNS:{HOST}", "serverAuth", days=90, more="crlDistributionPoints=URI:http://crl.example.com/ca.crl\n")
+
+    def _leaf(self, name, alternatives, usage, authority="ca", subject=None, days=2, more=""):
         self._key(name)
         request = openssl("req", "-new", "-key", self.path(f"{name}.key"), "-subj", f"/CN={subject or f'test {name}'}")
         extensions = self.root / f"{name}.ext"
         names = f"subjectAltName={alternatives}\n" if alternatives else ""
         extensions.write_text(f"{names}extendedKeyUsage={usage}\n"
-                              "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n")
+                              f"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n{more}")
         openssl("x509", "-req", "-CA", self.path(f"{authority}.pem"), "-CAkey", self.path(f"{authority}.key"),
-                "-days", "2", "-extfile", extensions, "-out", self.path(f"{name}.pem"), stdin=request)
+                "-days", days, "-extfile", extensions, "-out", self.path(f"{name}.pem"), stdin=request)
 
 
 class JwtIssuer:

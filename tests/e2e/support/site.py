@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -195,6 +196,17 @@ class Gateway:
 
     def ready(self):
         return self.admin("/readyz")[0] == 200
+
+    def metric(self, name):
+        """A number of /metrics that has no labels."""
+        found = re.search(rf"^{name} (\S+)$", self.admin("/metrics")[1], re.MULTILINE)
+        if found is None:
+            raise AssertionError(f"no metric {name}")
+        return int(float(found[1]))
+
+    def has_clients(self):
+        """Whether it serves any connection: what has left behind a request that goes on counts until that is over."""
+        return self.process.poll() is None and self.metric("tallygate_connections_open") > 0
 
     def reload(self):
         """Sends SIGHUP; what was logged since, once something was."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import select
 import socket
 import subprocess
 import tempfile
@@ -17,6 +18,8 @@ from .websocket import frame, read_frame
 from .wire import ProtocolError, Reader
 
 WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+SYN_SENT = "02"  # as /proc/net/tcp has it
+REST_S = 60
 
 
 _reserved = []  # open files: their locks are held until this process ends
@@ -63,6 +66,27 @@ def wait_until(condition, seconds=20, what="condition"):
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {seconds} s")
         time.sleep(0.02)
+
+
+def on_the_way(port):
+    """Whether anything was sent to a port of this machine that has not arrived there yet."""
+    lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    to_it = [(state, int(queues.split(":")[0], 16)) for _, _, peer, state, queues, *_ in lines
+             if peer.endswith(f":{port:04X}")]
+    return any(state == SYN_SENT or unacknowledged for state, unacknowledged in to_it)
+
+
+def readable(sock):
+    """Whether a socket has something to read, an end or an error among it, now."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def wait_readable(sock):
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    poll.poll()
 
 
 def accepts(port):
@@ -139,19 +163,26 @@ class App:
         self.cut_short = 0   # requests that ended before they were whole
         self.heads = 0       # heads seen, complete or not
         self.accepted = 0    # connections, ever
-        self.held = threading.Semaphore(0)
-        self.holding = 0
+        self.holding = 0     # requests that wait for release()
+        self._released = 0   # that may go and have not gone yet
+        self._permits = 0    # that need not wait: release() came first
+        self._stopped = False
         self._lock = threading.Lock()
+        self._held = threading.Condition(self._lock)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
         self._open = set()
+        self._idle = set()   # of these: between two requests, with nothing read of the next
         threading.Thread(target=self._accept, daemon=True).start()
 
     def stop(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
-        for _ in range(100):
-            self.held.release()
+        with self._lock:
+            self._stopped = True
+            self._held.notify_all()
 
     def cut(self):
         """Closes every connection."""
@@ -173,26 +204,58 @@ class App:
             self.cut_short = 0
             self.heads = 0
 
+    def at_rest(self):
+        """Whether all that was sent to it has been read and noted, and every connection waits for a request."""
+        if on_the_way(self.port):
+            return False
+        with self._lock:
+            return not readable(self._listener) and self._open == self._idle and not any(map(readable, self._idle))
+
+    def rest(self):
+        """Returns once it is at rest: from then on nothing comes that was sent before."""
+        wait_until(self.at_rest, REST_S, "the application has noted all that was sent to it")
+
     def release(self):
-        self.held.release()
+        """Lets one of the held requests go, or else the next one that would be held."""
+        with self._lock:
+            if self.holding:
+                self.holding -= 1
+                self._released += 1
+                self._held.notify()
+            else:
+                self._permits += 1
+
+    def _hold(self):
+        with self._lock:
+            if self._permits:
+                self._permits -= 1
+                return
+            self.holding += 1
+            self._held.wait_for(lambda: self._released or self._stopped)
+            self._released = max(0, self._released - 1)
 
     def _accept(self):
-        while True:
+        while not self._stopped:
             try:
-                sock, _ = self._listener.accept()
-            except OSError:
+                wait_readable(self._listener)
+                with self._lock:  # at no time is a connection neither in the queue nor among the open ones
+                    sock, _ = self._listener.accept()
+                    self._open.add(sock)
+                    self.accepted += 1
+            except BlockingIOError:
+                continue
+            except (OSError, ValueError):
                 return
-            with self._lock:
-                self._open.add(sock)
-                self.accepted += 1
+            sock.setblocking(True)
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         reader = Reader(sock)
         try:
+            self._await_request(sock, reader)
             while self._one(sock, reader):
-                pass
+                self._await_request(sock, reader)
         except ProtocolError as wrong:
             with self._lock:
                 if str(wrong).startswith("stream ended"):
@@ -205,6 +268,16 @@ class App:
             with self._lock:
                 self._open.discard(sock)
             sock.close()
+
+    def _await_request(self, sock, reader):
+        """Returns once something of the next request is there, which stays unread until this is no longer idle."""
+        if reader.buffer:
+            return
+        with self._lock:
+            self._idle.add(sock)
+        wait_readable(sock)
+        with self._lock:
+            self._idle.discard(sock)
 
     def _one(self, sock, reader):
         request = reader.head()
@@ -270,11 +343,7 @@ class App:
             self.cut()
             return False
         if path == "/hold":
-            with self._lock:
-                self.holding += 1
-            self.held.acquire()
-            with self._lock:
-                self.holding -= 1
+            self._hold()
         return self._answer(sock, request, f"app: {request.method} {request.target}\n".encode())
 
     def _answer(self, sock, request, body, kind="text/plain"):

@@ -320,6 +320,56 @@ TEST(ClientFraming, FloodsEndTheConnection) {
   EXPECT_TRUE(ended_by(frame(testing::push_promise, end_headers, 1, number(2))));
 }
 
+TEST(ClientFraming, ResetsOfStreamsThatAreOverAreAFloodToo) {
+  Connection connection;
+  ClientStream* stream = connection.get();
+  connection.sent();
+  const std::string reset = frame(testing::rst_stream, 0, static_cast<std::uint32_t>(stream->id), number(2));
+  int sent = 0;
+  while (sent < 20'000 && connection.feed(reset)) {
+    ++sent;
+    connection.sent();
+  }
+  EXPECT_LT(sent, 20'000);
+}
+
+/// Asks, and has the server reset that, so many times; how often until no more is asked.
+int resets_until_gone(Connection& connection, int most) {
+  for (int i = 0; i < most; ++i) {
+    ClientStream* stream = connection.get();
+    if (stream == nullptr) {
+      return i;
+    }
+    connection.sent();
+    connection.feed(frame(testing::rst_stream, 0, static_cast<std::uint32_t>(stream->id), number(2)));
+    connection.framing.release(*stream);
+  }
+  return most;
+}
+
+TEST(ClientFraming, AServerThatResetsAllStreamsOfAConnectionIsAskedOnAnother) {
+  Connection connection;
+  ClientStream* slow = connection.get();
+  EXPECT_EQ(resets_until_gone(connection, 100), 16);
+  EXPECT_TRUE(connection.gone);
+  EXPECT_EQ(connection.framing.room(), 0U);
+  connection.answer(*slow, {{":status", "200"}});
+  EXPECT_TRUE(slow->ended) << "what is under way goes on";
+}
+
+TEST(ClientFraming, AnAnswerBetweenResetsShowsThatTheConnectionIsWell) {
+  Connection connection;
+  for (int round = 0; round < 5; ++round) {
+    ASSERT_EQ(resets_until_gone(connection, 10), 10);
+    ClientStream* stream = connection.get();
+    ASSERT_NE(stream, nullptr);
+    connection.sent();
+    connection.answer(*stream, {{":status", "200"}});
+    connection.framing.release(*stream);
+  }
+  EXPECT_FALSE(connection.gone);
+}
+
 TEST(ClientFraming, AHeadWithoutEndEndsTheConnection) {
   Connection connection;
   ClientStream* stream = connection.get();

@@ -374,6 +374,57 @@ TEST(Framing, APriorityOfTheConnectionEndsIt) {
   EXPECT_TRUE(connection.framing.over());
 }
 
+TEST(Framing, ANumberThatWasPassedOverEndsTheConnection) {
+  for (const std::uint32_t back : {1U, 3U, 7U, 9U, 11U}) {
+    Connection connection;
+    connection.request(5, get());
+    connection.request(13, get());
+    connection.request(back, get());
+    EXPECT_EQ(connection.goaway(), 1U) << back;
+    EXPECT_EQ(connection.requests.size(), 2U);
+  }
+}
+
+TEST(Framing, ANumberOfAStreamThatEndedEndsNothing) {
+  Connection connection;
+  for (const std::uint32_t id : {1U, 5U, 7U}) {
+    connection.request(id, get());
+    connection.framing.release(connection.stream(id));
+  }
+  (void)connection.frames();
+  for (const std::uint32_t id : {1U, 5U, 7U}) {
+    EXPECT_TRUE(connection.request(id, get()));
+  }
+  EXPECT_EQ(connection.goaway(), std::nullopt);
+  EXPECT_EQ(connection.requests.size(), 3U);
+}
+
+TEST(Framing, AStreamThatWasRefusedWasNotPassedOver) {
+  Limits limits;
+  limits.streams = 1;
+  Connection connection(limits);
+  connection.request(1, post(), false);
+  connection.request(3, post(), false);  // one too many
+  connection.framing.release(connection.stream(1));
+  (void)connection.frames();
+  connection.request(5, get());
+  connection.request(3, {{"x", "trailer"}});  // on its way before the client knew
+  EXPECT_EQ(connection.goaway(), std::nullopt);
+}
+
+TEST(Framing, NumbersThatWerePassedOverAreNotKeptWithoutEnd) {
+  Connection connection;
+  for (std::uint32_t id = 5; id < 5 + 4 * 50; id += 4) {
+    connection.request(id, get());
+    connection.framing.release(connection.stream(id));
+    (void)connection.frames();
+  }
+  EXPECT_TRUE(connection.request(3, get()));
+  EXPECT_EQ(connection.goaway(), std::nullopt) << "it was forgotten";
+  connection.request(5 + 4 * 49 - 2, get());
+  EXPECT_EQ(connection.goaway(), 1U);
+}
+
 TEST(Framing, SaysWhereFramesAreBeingMadeThatNoneMayBeAskedFor) {
   Connection connection;
   connection.request(1, get());

@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+#include <tuple>
+
 namespace tallygate::upstream {
 namespace {
 
@@ -45,6 +49,58 @@ TEST(Routes, TheMoreSpecificPathWinsWhateverTheOrder) {
   EXPECT_EQ(found(*routes, "h", "/api/v2"), "any");
   EXPECT_EQ(found(*routes, "h", "/api/v2/x"), "api");
   EXPECT_EQ(found(*routes, "h", "/apix"), "all");
+}
+
+/// What looking at each pattern by itself finds: the most specific one that matches, the first of several.
+std::string found_by_looking(const std::vector<std::string>& patterns, const std::string& path) {
+  std::string best = "-";
+  std::tuple<std::size_t, std::ptrdiff_t, bool> most;
+  for (const std::string& text : patterns) {
+    const auto pattern = policy::PathPattern::parse(text, {});
+    if (!pattern || !pattern->matches(path, policy::Reading::narrow, false)) {
+      continue;
+    }
+    const auto& segments = pattern->segments(policy::Reading::narrow);
+    const auto wild =
+        std::count_if(segments.begin(), segments.end(), [](const auto& one) { return one.any; });
+    const auto rank = std::make_tuple(segments.size(), -wild, !pattern->subtree());
+    if (best == "-" || rank > most) {
+      best = text;
+      most = rank;
+    }
+  }
+  return best;
+}
+
+TEST(Routes, OfManyPatternsTheSameOneIsFoundAsByLookingAtEach) {
+  constexpr std::uint32_t seed = 20'261'129;
+  std::mt19937 random(seed);
+  const auto pick = [&random](std::size_t count) { return random() % count; };
+  const std::vector<std::string> pieces{"/a", "/b", "/ab", "/*", "/c%20d"};
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::string> patterns;
+    std::vector<RouteSettings> routes;
+    const std::size_t count = 1 + pick(30);
+    while (patterns.size() < count) {
+      std::string text;
+      for (std::size_t length = pick(4); length > 0; --length) {
+        text += pieces[pick(pieces.size())];
+      }
+      text += pick(2) == 0 ? "/**" : text.empty() || pick(4) == 0 ? "/" : "";
+      routes.push_back(route(text, {"h"}, {text}));
+      patterns.push_back(std::move(text));
+    }
+    const auto built = Routes::build(routes);
+    ASSERT_TRUE(built) << built.error();
+    for (int asked = 0; asked < 50; ++asked) {
+      std::string path;
+      for (std::size_t length = pick(5); length > 0; --length) {
+        path += std::vector<std::string>{"/a", "/b", "/ab", "/x", "/c%20d"}[pick(5)];
+      }
+      path += path.empty() || pick(3) == 0 ? "/" : "";
+      ASSERT_EQ(found(*built, "h", path), found_by_looking(patterns, path)) << path << ", seed " << seed;
+    }
+  }
 }
 
 TEST(Routes, AHostWithoutAMatchingPathFallsBackToAWiderHost) {
