@@ -35,6 +35,14 @@ json::object describe(const KnownNames& person, const SubjectTrace& trace) {
                       {"in_clear", trace.in_clear},
                       {"clear_kinds", std::move(kinds)},
                       {"clear_first", json::array(trace.clear_first.begin(), trace.clear_first.end())}};
+  json::array namesakes;
+  for (const Namesake& one : person.namesakes) {
+    namesakes.push_back({{"subject", one.uuid},
+                         {"names", json::array(one.names.begin(), one.names.end())},
+                         {"entries", one.entries}});
+  }
+  answer["namesakes"] = std::move(namesakes);
+  answer["namesakes_unlisted"] = person.unlisted;
   if (trace.entries > 0) {
     answer["first"] = trace.first;
     answer["last"] = trace.last;
