@@ -44,10 +44,11 @@ struct BegunErasure {
 };
 
 /// `keyring.db`: private signing keys and the keys of sealed persons, wrapped with AES-256-GCM by a
-/// key-encryption key (journal.md §1, §6). A key that is destroyed leaves no copy: the keyring is written
-/// anew without it, takes the old one's place, and the old file is overwritten and removed. A crash on the
-/// way leaves either keyring whole; what is left of the other is destroyed by the next open(). Whoever writes
-/// to it holds the journal's lock. One thread at a time.
+/// key-encryption key (journal.md §1, §6). A key that is destroyed leaves no copy. A signing key is
+/// overwritten where it lies, and so is the rollback journal. Of a person's key the keyring is written anew
+/// without it, takes the old one's place, and the old file is overwritten and removed. A crash on the way
+/// leaves either state whole; what is left of the other is destroyed by the next open(). Whoever writes to it
+/// holds the journal's lock. One thread at a time.
 class Keyring {
  public:
   /// Makes an empty keyring, mode 0600, for the journal `origin`. Errors: exists, unreadable.
@@ -77,8 +78,8 @@ class Keyring {
   /// (none), crypto (another key-encryption key, or altered), tampered.
   Result<std::vector<KeptKey>> load(const Kek& kek);
 
-  /// Destroys every signing key but the one with this vkey. Errors: missing (no such key; nothing is
-  /// destroyed), unreadable.
+  /// Destroys every signing key but the one with this vkey. Takes as long for a million people as for none.
+  /// Errors: missing (no such key; nothing is destroyed), unreadable.
   Result<void> keep_only(std::string_view vkey);
 
   /// The key under which names become blind; nothing where no person was ever sealed. Errors: crypto,
@@ -120,17 +121,13 @@ class Keyring {
       : database_(std::move(database)), origin_(std::move(origin)), path_(std::move(path)) {}
 
   Result<KeptKey> unwrap_row(Statement& row, const Kek& kek);
-  struct Kept {
-    std::string_view only_vkey;  // of the signing keys; empty: all
-    std::string_view but_uuids;  // of the subject keys: a JSON array; empty: all
-    bool but_next = false;       // of what waits for a grant: nothing
-  };
   static Result<Keyring> from(Database database, const std::filesystem::path& path);
-  Result<void> write_anew(const Kept& kept, const std::filesystem::path& fresh) const;
-  Result<void> replace_with(const Kept& kept);
+  Result<void> write_anew(const std::string& but_uuids, const std::filesystem::path& fresh) const;
+  Result<void> replace_without(const std::string& uuids);
   Result<std::optional<SubjectKey>> read_subject(Statement& row, const Kek& kek);
   Result<std::vector<std::uint8_t>> wrap_signer(const Signer& signer, const Kek& kek) const;
-  Result<void> adding(const std::function<Result<void>(Database&)>& add);
+  Result<void> changing(const std::function<Result<void>(Database&)>& change);
+  Result<void> connect();
   Result<void> insert_subjects(Database& database, std::span<const BlindPerson> people,
                                std::string_view created, const Kek& kek, std::vector<SubjectKey>& keys);
 
