@@ -82,19 +82,17 @@ Result<Keyring> Keyring::from(Database database, const std::filesystem::path& pa
 }
 
 Result<Keyring> Keyring::open(const std::filesystem::path& named) {
-  // A link is followed once: names are exchanged beside the file itself.
-  const auto followed = follow_links(named);
-  if (!followed) {
-    return followed.error();
+  const auto file = keyring_file(named);
+  if (!file) {
+    return file.error();
   }
-  std::error_code no_such_file;
-  const auto folder = std::filesystem::canonical(
-      followed->has_parent_path() ? followed->parent_path() : std::filesystem::path("."), no_such_file);
-  const auto path = no_such_file ? named : folder / followed->filename();
+  const std::filesystem::path& path = *file;
   if (auto good = check_private(path); !good) {
     return good.error();
   }
-  if (auto cleared = clear_keyring_leftovers(path); !cleared) {
+  auto cleared = clear_keyring_leftovers(path);
+  cleared = cleared ? shred_file(beside(path, prepared_suffix)) : cleared;
+  if (!cleared) {
     return cleared.error();
   }
   if (auto settled = settle_keyring_journal(path); !settled) {

@@ -2,6 +2,7 @@
 
 #include "audit/journal/aes.hpp"
 #include "audit/journal/failure.hpp"
+#include "audit/journal/file.hpp"
 #include "audit/journal/kek.hpp"
 #include "audit/journal/signer.hpp"
 #include "audit/journal/sqlite.hpp"
@@ -13,6 +14,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +43,13 @@ using BlindPerson = std::array<std::uint8_t, 32>;
 struct BegunErasure {
   std::string uuid;
   std::uint64_t seq = 0;
+};
+
+/// A keyring without some people, durable beside the one that it was copied from: prepare_without().
+struct KeyringWithout {
+  std::vector<std::string> uuids;  ///< who is left out
+  FileIdentity of;                 ///< the keyring that was copied
+  std::int64_t copied = 0;         ///< the newest row of people's keys in it: what came later is missing
 };
 
 /// `keyring.db`: private signing keys and the keys of sealed persons, wrapped with AES-256-GCM by a
@@ -107,8 +116,22 @@ class Keyring {
   Result<std::vector<BegunErasure>> begun_erasures();
   /// Takes the note back: the person stays. Errors: unreadable.
   Result<void> abandon_erasure(std::string_view uuid);
-  /// Destroys the keys of these people, and the notes; the keyring is written anew once. Errors: unreadable.
-  Result<void> destroy_subjects(std::span<const std::string> uuids);
+  /// Destroys the keys of these people, and the notes; the keyring is written anew once. Where `prepared` is
+  /// a copy of this keyring without just these, it takes its place with what came since, and destroy_old() is
+  /// to follow. Errors: unreadable.
+  Result<void> destroy_subjects(std::span<const std::string> uuids, const KeyringWithout* prepared = nullptr);
+
+  /// Copies people's keys but for these, while the keyring's writer goes on; it waits for no more than a
+  /// look. By one thread of the process that holds the journal's lock; what another call prepared is
+  /// destroyed. Errors: missing, unreadable (also: `stop` was requested).
+  static Result<KeyringWithout> prepare_without(const std::filesystem::path& keyring,
+                                                std::span<const std::string> uuids,
+                                                const std::stop_token& stop = {});
+  /// Destroys what prepare_without() made, where it has not taken the keyring's place. Errors: unreadable.
+  static Result<void> drop_prepared(const std::filesystem::path& keyring);
+  /// Destroys the keyring from before, which still holds the keys that were to be destroyed. Beside the
+  /// writer, as prepare_without(). Errors: unreadable; then the next open() does it.
+  static Result<void> destroy_old(const std::filesystem::path& keyring);
 
   /// All keys, oldest first. Errors: unreadable.
   Result<std::vector<KeyringEntry>> list();
@@ -122,8 +145,9 @@ class Keyring {
 
   Result<KeptKey> unwrap_row(Statement& row, const Kek& kek);
   static Result<Keyring> from(Database database, const std::filesystem::path& path);
-  Result<void> write_anew(const std::string& but_uuids, const std::filesystem::path& fresh) const;
-  Result<void> replace_without(const std::string& uuids);
+  Result<void> write_anew(const std::string& but_uuids, std::int64_t copied,
+                          const std::filesystem::path& fresh) const;
+  Result<void> put_in_place(const std::filesystem::path& fresh);
   Result<std::optional<SubjectKey>> read_subject(Statement& row, const Kek& kek);
   Result<std::vector<std::uint8_t>> wrap_signer(const Signer& signer, const Kek& kek) const;
   Result<void> changing(const std::function<Result<void>(Database&)>& change);

@@ -35,6 +35,13 @@ CREATE TABLE IF NOT EXISTS erasing (uuid TEXT PRIMARY KEY, seq INTEGER NOT NULL)
 inline constexpr const char* new_suffix = ".new";
 inline constexpr const char* old_suffix = ".old";
 
+/// A keyring without some people, made while the writer goes on, before it is the writer's turn.
+inline constexpr const char* prepared_suffix = ".prepared";
+
+/// Where a keyring's file itself is: names are exchanged beside it, so links are followed once. Errors:
+/// tampered, unreadable.
+[[nodiscard]] Result<std::filesystem::path> keyring_file(const std::filesystem::path& named);
+
 /// Destroys what a crash while a person's key was destroyed may have left. Errors: unreadable, tampered.
 [[nodiscard]] Result<void> clear_keyring_leftovers(const std::filesystem::path& path);
 

@@ -379,6 +379,43 @@ TEST_F(Erasure, PeopleWithoutANameAreErasedByTheUuidOfOneSegment) {
   open();
 }
 
+// Requests wait for the writer's thread: it must not write the keys of everybody.
+TEST_F(Erasure, WritesTheKeysOfThousandsBesideTheWritersThread) {
+  visit("mallory");
+  const std::string uuid = subject_of("mallory");
+  const std::string wrapped = wrapped_of(uuid);
+  std::vector<std::string> names;
+  for (int i = 0; i < 5'000; ++i) {
+    names.push_back("person-" + std::to_string(i));
+  }
+  const auto written = [&] {
+    return std::stoull(writer_
+                           ->perform([&](Journal&) -> Result<std::string> {
+                             std::ifstream io("/proc/thread-self/io");
+                             std::string name;
+                             std::string bytes;
+                             while (io >> name >> bytes && name != "wchar:") {
+                             }
+                             return bytes;
+                           })
+                           .value());
+  };
+  ASSERT_TRUE(writer_->perform([&](Journal& journal) -> Result<std::string> {
+    EXPECT_TRUE(journal.make_subjects(names));
+    return std::string();
+  }));
+  const auto before = written();
+  ASSERT_TRUE(erase("mallory", uuid));
+  const auto cost = written() - before;
+  EXPECT_GT(cost, 0U);
+  EXPECT_LT(cost, std::filesystem::file_size(home_.keyring()) / 3);
+  EXPECT_THAT(files_with(wrapped), IsEmpty());
+  close();
+  EXPECT_EQ(Keyring::open(home_.keyring()).value().subject_count().value(), names.size());
+  EXPECT_THAT(findings(), IsEmpty());
+  open();
+}
+
 TEST_F(Erasure, NeedsAGrantForThatVerySubject) {
   visit("mallory");
   visit("trent");

@@ -31,6 +31,7 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -49,9 +50,9 @@ constexpr std::uint64_t least_changes = 200;
 // What outlives the one that is killed.
 struct Told {
   std::atomic<std::size_t> count{0};
-  std::array<Receipt, receipts_max> receipts{};  // of what was acknowledged
-  std::atomic<bool> destroyed{false};            // the person's key, as the journal said
-  std::array<char, 37> person{};                 // UUID
+  std::array<Receipt, receipts_max> receipts{};       // of what was acknowledged
+  std::array<std::atomic<bool>, rounds> destroyed{};  // a person's key, as the journal said
+  std::array<std::array<char, 37>, rounds> people{};  // UUIDs
 };
 
 class Memory {
@@ -83,7 +84,8 @@ bool commit(Journal& journal, Told& told) {
   return true;
 }
 
-bool erase(Home& home, Journal& journal, const std::string& uuid) {
+// In one go, or beside the writer.
+bool erase(Home& home, Journal& journal, const std::string& uuid, bool beside) {
   const auto charter = read_own_charter(home.journal());
   if (!charter) {
     return false;
@@ -92,10 +94,14 @@ bool erase(Home& home, Journal& journal, const std::string& uuid) {
                                               "journal.erase",
                                               {{"subject", uuid}},
                                               home.options().clock() + std::chrono::hours(1)});
-  return grant && journal.begin_erasure(uuid) &&
+  const auto prepared = beside ? Keyring::prepare_without(home.keyring(), std::span(&uuid, 1))
+                               : Result<KeyringWithout>(KeyringWithout{});
+  return grant && prepared && journal.make_subjects(std::vector<std::string>{"a newcomer"}) &&
+         journal.begin_erasure(uuid) &&
          append_object(journal, "journal.erase",
                        {{"subject", uuid}, {"grant", grant->terms}, {"signature", grant->signature}}) &&
-         journal.settle_erasures();
+         journal.settle_erasures(beside ? &*prepared : nullptr) &&
+         (!beside || Keyring::destroy_old(home.keyring()));
 }
 
 // Whether all of it succeeded.
@@ -111,15 +117,14 @@ bool work(Home& home, Told& told) {
       return false;
     }
     const std::string& uuid = keys->front().uuid;
-    if (round == 0) {
-      uuid.copy(told.person.data(), uuid.size());
-    }
+    const auto at = static_cast<std::size_t>(round);
+    uuid.copy(told.people[at].data(), uuid.size());
     const bool done = commit(journal, told) && journal.rotate() && commit(journal, told) && journal.seal() &&
                       commit(journal, told) && journal.fold(1);
-    if (!done || (round == 0 && !erase(home, journal, uuid))) {
+    if (!done || !erase(home, journal, uuid, round % 2 == 1)) {
       return false;
     }
-    told.destroyed = true;
+    told.destroyed[at] = true;
   }
   return static_cast<bool>(journal.close());
 }
@@ -215,8 +220,10 @@ void look_through(Home& home, const Told& told) {
   EXPECT_EQ(keyring.list().value().size(), 1U) << "a key that no longer signs is still there";
   EXPECT_THAT(keyring.begun_erasures().value(), IsEmpty());
   const auto kek = load_kek(home.options().kek).value();
-  if (told.destroyed) {
-    EXPECT_FALSE(keyring.subject(std::string_view(told.person.data()), kek).value());
+  for (std::size_t i = 0; i < told.people.size(); ++i) {
+    if (told.destroyed[i]) {
+      EXPECT_FALSE(keyring.subject(std::string_view(told.people[i].data()), kek).value());
+    }
   }
   for (const auto& file : std::filesystem::directory_iterator(home.keyring().parent_path())) {
     const std::string name = file.path().filename().string();
