@@ -5,6 +5,7 @@
 #include "audit/custody/anonymous_keys.hpp"
 #include "audit/custody/control.hpp"
 #include "audit/custody/grant.hpp"
+#include "audit/custody/key_destruction.hpp"
 #include "audit/custody/retention.hpp"
 #include "audit/journal/charter.hpp"
 #include "audit/journal/journal.hpp"
@@ -15,6 +16,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -42,7 +44,8 @@ struct KnownNames;
 ///     from and at_most no more segments than that are retired, and none that begins before: the answer's
 ///     `next` is where to go on, if there is more to do
 ///   erase {user, apply}                   granted where it applies; else it says what would be erased, and
-///     what holds the person's names in the clear: `in_clear` entries, `clear_kinds`, `clear_first`
+///     what holds the person's names in the clear: `in_clear` entries, `clear_kinds`, `clear_first`; and
+///     under whose keys they can be read besides: `namesakes` {subject, names, entries}
 ///   note {kind, members}                  journal.read, journal.export, journal.verify: what was done with
 ///   the record
 /// The answer holds `seq` of the entry and what else is worth knowing. One request at a time.
@@ -90,13 +93,15 @@ class Custodian {
   [[nodiscard]] Result<Order> order_retirement(const SegmentStanding& segment, const Digest& stub,
                                                const boost::json::object& request) const;
   [[nodiscard]] Result<Unsealer> open_keyring() const;
+  [[nodiscard]] Result<KeyDestruction> prepare_destruction(std::span<const std::string> uuids) const;
   Result<boost::json::object> record_retirement(Order order, std::uint64_t first,
                                                 const boost::json::object& request, const std::string& by);
-  Result<std::string> retire_now(Journal& journal, const Order& order,
-                                 const std::vector<std::string>& spent) const;
+  Result<std::string> retire_now(Journal& journal, const Order& order, const std::vector<std::string>& spent,
+                                 const KeyringWithout* prepared) const;
   [[nodiscard]] Result<KnownNames> find_known(std::string_view said) const;
   Result<boost::json::object> erase(const boost::json::object& request, const std::string& by);
-  Result<std::string> erase_now(Journal& journal, const Order& order, const std::string& subject) const;
+  Result<std::string> erase_now(Journal& journal, const Order& order, const std::string& subject,
+                                const KeyringWithout* prepared) const;
   Result<boost::json::object> record(Order order, const boost::json::object& request, const std::string& by);
   [[nodiscard]] Result<void> allow(Order& order, const boost::json::object& request) const;
   [[nodiscard]] Result<Order> hold(const boost::json::object& request) const;

@@ -8,6 +8,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 
+#include <span>
+
 namespace tallygate::audit {
 namespace {
 
@@ -35,6 +37,14 @@ json::object describe(const KnownNames& person, const SubjectTrace& trace) {
                       {"in_clear", trace.in_clear},
                       {"clear_kinds", std::move(kinds)},
                       {"clear_first", json::array(trace.clear_first.begin(), trace.clear_first.end())}};
+  json::array namesakes;
+  for (const Namesake& one : person.namesakes) {
+    namesakes.push_back({{"subject", one.uuid},
+                         {"names", json::array(one.names.begin(), one.names.end())},
+                         {"entries", one.entries}});
+  }
+  answer["namesakes"] = std::move(namesakes);
+  answer["namesakes_unlisted"] = person.unlisted;
   if (trace.entries > 0) {
     answer["first"] = trace.first;
     answer["last"] = trace.last;
@@ -91,9 +101,17 @@ Result<json::object> Custodian::erase(const json::object& request, const std::st
     return allowed.error();
   }
   order.members["by"] = json::parse(by);
-  const auto seq = perform_([&](Journal& journal) { return erase_now(journal, order, person->uuid); });
+  auto destruction = prepare_destruction(std::span(&person->uuid, 1));
+  if (!destruction) {
+    return destruction.error();
+  }
+  const auto seq = perform_(
+      [&](Journal& journal) { return erase_now(journal, order, person->uuid, destruction->prepared()); });
   if (!seq) {
     return seq.error();
+  }
+  if (auto finished = destruction->finish(); !finished) {
+    return finished.error();
   }
   answer["erased"] = true;
   answer["seq"] = std::stoull(*seq);
@@ -101,8 +119,8 @@ Result<json::object> Custodian::erase(const json::object& request, const std::st
 }
 
 // A crash on the way leaves a note in the keyring, by which the next opening finishes what is on record.
-Result<std::string> Custodian::erase_now(Journal& journal, const Order& order,
-                                         const std::string& subject) const {
+Result<std::string> Custodian::erase_now(Journal& journal, const Order& order, const std::string& subject,
+                                         const KeyringWithout* prepared) const {
   if (auto begun = journal.begin_erasure(subject); !begun) {
     return begun.error();
   }
@@ -115,7 +133,7 @@ Result<std::string> Custodian::erase_now(Journal& journal, const Order& order,
   if (!seq && !journal.good()) {
     return seq;  // whether it is on record shows when the journal is opened again
   }
-  if (auto settled = journal.settle_erasures(); !settled) {
+  if (auto settled = journal.settle_erasures(prepared); !settled) {
     return settled.error();
   }
   return seq;

@@ -100,27 +100,26 @@ void look_at_grant(SegmentStanding& segment, const json::object& request) {
   }
 }
 
-// How long the entry is kept that is kept longest.
+// How long the entry is kept that is kept longest, of those that go.
 class LongestKeep {
  public:
-  explicit LongestKeep(const KeepRules& rules)
-      : rules_(rules), longest_(rules.kinds.empty() && rules.routes.empty() ? rules.keep : seconds(0)) {}
+  explicit LongestKeep(const KeepRules& rules) : rules_(rules) {}
 
   void take(std::string_view body) {
-    if (rules_.kinds.empty() && rules_.routes.empty()) {
+    if ((rules_.kinds.empty() && rules_.routes.empty()) || stays_in_stub(body)) {
       return;
     }
     EntryClass one = class_of(body);
     if (!before_ || one != *before_) {  // most entries are of the class of the one before
-      longest_ = std::max(longest_, keep_of(rules_, one));
+      longest_ = std::max(longest_.value_or(seconds(0)), keep_of(rules_, one));
       before_ = std::move(one);
     }
   }
-  [[nodiscard]] seconds longest() const { return longest_; }
+  [[nodiscard]] seconds longest() const { return longest_.value_or(rules_.keep); }
 
  private:
   const KeepRules& rules_;
-  seconds longest_;
+  std::optional<seconds> longest_;
   std::optional<EntryClass> before_;
 };
 

@@ -27,6 +27,15 @@ Result<Unsealer> Custodian::open_keyring() const {
   return asked ? Unsealer::open(keyring, kek) : asked.error();
 }
 
+Result<KeyDestruction> Custodian::prepare_destruction(std::span<const std::string> uuids) const {
+  std::filesystem::path keyring;
+  const auto asked = perform_([&](Journal& journal) -> Result<std::string> {
+    keyring = journal.options().keyring;
+    return std::string();
+  });
+  return asked ? KeyDestruction::prepare(keyring, uuids, stop_) : asked.error();
+}
+
 // Has it said that the bodies of a segment go, and with them the keys that open nothing then. Most of the
 // record is read before it is the writer's turn; in the act itself only what came meanwhile, so that nothing
 // is recorded under a key between that look and its end. A crash on the way is settled as an erasure's is.
@@ -48,21 +57,37 @@ Result<json::object> Custodian::record_retirement(Order order, std::uint64_t fir
     }
     keyring.emplace(std::move(*opened));
   }
+  // What is found then is nearly always what is found in the act; all the same is right in any case.
+  const auto likely = keyring ? anonymous_.spent(retention_, first) : std::vector<std::string>();
+  std::optional<KeyDestruction> destruction;
+  if (!likely.empty()) {
+    auto prepared = prepare_destruction(likely);
+    if (!prepared) {
+      return prepared.error();
+    }
+    destruction.emplace(std::move(*prepared));
+  }
   const auto seq = perform_([&](Journal& journal) -> Result<std::string> {
     if (!keyring) {
-      return retire_now(journal, order, {});
+      return retire_now(journal, order, {}, nullptr);
     }
     auto known = anonymous_.follow(journal_, retention_, *keyring, {});
-    return known ? retire_now(journal, order, anonymous_.spent(retention_, first)) : known.error();
+    return known ? retire_now(journal, order, anonymous_.spent(retention_, first),
+                              destruction ? destruction->prepared() : nullptr)
+                 : known.error();
   });
   if (!seq) {
     return seq.error();
+  }
+  if (auto finished = destruction ? destruction->finish() : Result<void>(); !finished) {
+    return finished.error();
   }
   return json::object{{"seq", std::stoull(*seq)}};
 }
 
 Result<std::string> Custodian::retire_now(Journal& journal, const Order& order,
-                                          const std::vector<std::string>& spent) const {
+                                          const std::vector<std::string>& spent,
+                                          const KeyringWithout* prepared) const {
   if (spent.empty()) {
     return append_object(journal, order.kind, order.members);
   }
@@ -80,7 +105,7 @@ Result<std::string> Custodian::retire_now(Journal& journal, const Order& order,
   if (!seq && !journal.good()) {
     return seq;  // whether it is on record shows when the journal is opened again
   }
-  if (auto settled = journal.settle_erasures(); !settled) {
+  if (auto settled = journal.settle_erasures(prepared); !settled) {
     return settled.error();
   }
   return seq;

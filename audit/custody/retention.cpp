@@ -10,7 +10,8 @@ namespace {
 
 using std::chrono::seconds;
 
-// How long the segment stays: as its longest-kept entry. Bodies are read only where rules differ.
+// How long the segment stays: as the longest-kept of the entries that would go. Bodies are read only where
+// rules differ.
 Result<seconds> keep_of(RetentionMemory& memory, const SegmentFile& file, const KeepRules& rules,
                         const std::stop_token& stop) {
   if (rules.kinds.empty() && rules.routes.empty()) {
@@ -20,11 +21,11 @@ Result<seconds> keep_of(RetentionMemory& memory, const SegmentFile& file, const 
   if (!classes) {
     return classes.error();
   }
-  seconds longest{0};
+  std::optional<seconds> longest;
   for (const EntryClass& one : *classes) {
-    longest = std::max(longest, keep_of(rules, one));
+    longest = std::max(longest.value_or(seconds(0)), keep_of(rules, one));
   }
-  return longest;
+  return longest.value_or(rules.keep);
 }
 
 seconds shortest(const KeepRules& rules) {

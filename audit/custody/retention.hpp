@@ -18,7 +18,8 @@
 namespace tallygate::audit {
 
 /// How long entries are kept. Retention works on whole segments: a segment stays as long as the entry in it
-/// that is to be kept longest.
+/// that is to be kept longest. Entries whose bodies a stub keeps do not count, since they never go; a segment
+/// of nothing else is judged by `keep`.
 struct KeepRules {
   std::chrono::seconds keep{0};                       ///< what no other rule names
   std::map<std::string, std::chrono::seconds> kinds;  ///< by kind, or the group before its dot

@@ -2,6 +2,7 @@
 
 #include "audit/custody/custodian.hpp"
 #include "audit/custody/scan.hpp"
+#include "audit/custody/stub.hpp"
 #include "audit/journal/canonical_json.hpp"
 #include "audit/journal/file.hpp"
 #include "audit/journal/time_text.hpp"
@@ -27,7 +28,7 @@ std::string text_of(std::string_view json) {
   return json_string(json).value_or(std::string());
 }
 
-// The classes of the entries of the very file that was sealed.
+// The classes of the entries of the very file that was sealed, as far as their bodies would go.
 Result<std::set<EntryClass>> read_classes(const std::filesystem::path& file, const Seal& seal,
                                           const std::stop_token& stop) {
   const auto before = identify(file);
@@ -44,8 +45,9 @@ Result<std::set<EntryClass>> read_classes(const std::filesystem::path& file, con
   EntryClass last;  // most entries are of the class of the one before
   int rc = SQLITE_ROW;
   while (!stop.stop_requested() && (rc = rows->step()) == SQLITE_ROW) {
-    EntryClass one = class_of(rows->text(0));
-    if (found.empty() || one != last) {
+    const std::string_view body = rows->text(0);
+    EntryClass one = class_of(body);
+    if (!stays_in_stub(body) && (found.empty() || one != last)) {
       found.insert(one);
       last = std::move(one);
     }

@@ -53,9 +53,9 @@ class RetentionMemory {
   /// stopped), tampered (the charter); then everything is read again the next time.
   [[nodiscard]] Result<void> follow(const std::filesystem::path& journal, const std::stop_token& stop);
 
-  /// The kinds and routes of a segment's entries, each once; its bodies are read at the first call only,
-  /// unless there are too many to remember. Errors: missing, unreadable (also: stopped), tampered (`file` is
-  /// not the one that was sealed); then nothing is remembered.
+  /// The kinds and routes of a segment's entries, each once, but for those that its stub keeps; its bodies
+  /// are read at the first call only, unless there are too many to remember. Errors: missing, unreadable
+  /// (also: stopped), tampered (`file` is not the one that was sealed); then nothing is remembered.
   [[nodiscard]] Result<std::vector<EntryClass>> classes(const std::filesystem::path& file,
                                                         std::uint64_t first, const std::stop_token& stop);
   /// For a segment whose bodies are gone, or of which something was not as it was sealed.

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <system_error>
@@ -228,8 +229,14 @@ Result<void> shred_file(const std::filesystem::path& path) {
   if (!S_ISREG(status.st_mode)) {
     return fail(FailureKind::tampered, path.string() + ": cannot overwrite: it is no regular file");
   }
-  const std::string zeros(static_cast<std::size_t>(status.st_size), '\0');
-  auto gone = write_all(file, zeros, path);
+  constexpr std::size_t piece_bytes = std::size_t{64} * 1024;
+  const std::string zeros(piece_bytes, '\0');
+  Result<void> gone;
+  for (auto left = static_cast<std::size_t>(status.st_size); gone && left > 0;) {
+    const std::size_t piece = std::min(left, zeros.size());
+    gone = write_all(file, std::string_view(zeros).substr(0, piece), path);
+    left -= piece;
+  }
   gone = gone ? sync(file, path) : gone;
   if (!gone) {
     return gone;

@@ -176,9 +176,10 @@ class Journal {
   /// Errors: unreadable; nothing has begun.
   Result<void> begin_erasure(std::string_view uuid);
   /// Destroys the keys of erasures that are on record, and takes those back that are not: what the steps end
-  /// with, and what an opening does after a crash between them. Errors: unreadable; sticky, and reopen()
-  /// tries again.
-  Result<void> settle_erasures();
+  /// with, and what an opening does after a crash between them. With what Keyring::prepare_without() made of
+  /// just these people nobody waits until all keys are copied, and Keyring::destroy_old() is to follow.
+  /// Errors: unreadable; sticky, and reopen() tries again.
+  Result<void> settle_erasures(const KeyringWithout* prepared = nullptr);
 
   /// Whether every file is in place and writable and the disks have room: what can be known without writing.
   /// Errors: missing, tampered, unreadable; sticky.

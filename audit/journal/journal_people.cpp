@@ -74,7 +74,7 @@ Result<bool> Journal::is_erased(const BegunErasure& begun) {
          (kind == "journal.retire" && among);
 }
 
-Result<void> Journal::settle_erasures() {
+Result<void> Journal::settle_erasures(const KeyringWithout* prepared) {
   Keyring& keyring = keys_->keyring();
   const auto begun = keyring.begun_erasures();
   Result<void> done = begun ? Result<void>() : begun.error();
@@ -91,7 +91,7 @@ Result<void> Journal::settle_erasures() {
     }
   }
   if (done && !gone.empty()) {
-    done = keyring.destroy_subjects(gone);
+    done = keyring.destroy_subjects(gone, prepared);
   }
   failed_ = failed_ || !done;  // a key that lives on although the record says otherwise
   return done;

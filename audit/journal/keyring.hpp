@@ -2,6 +2,7 @@
 
 #include "audit/journal/aes.hpp"
 #include "audit/journal/failure.hpp"
+#include "audit/journal/file.hpp"
 #include "audit/journal/kek.hpp"
 #include "audit/journal/signer.hpp"
 #include "audit/journal/sqlite.hpp"
@@ -13,6 +14,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,11 +45,19 @@ struct BegunErasure {
   std::uint64_t seq = 0;
 };
 
+/// A keyring without some people, durable beside the one that it was copied from: prepare_without().
+struct KeyringWithout {
+  std::vector<std::string> uuids;  ///< who is left out
+  FileIdentity of;                 ///< the keyring that was copied
+  std::int64_t copied = 0;         ///< the newest row of people's keys in it: what came later is missing
+};
+
 /// `keyring.db`: private signing keys and the keys of sealed persons, wrapped with AES-256-GCM by a
-/// key-encryption key (journal.md §1, §6). A key that is destroyed leaves no copy: the keyring is written
-/// anew without it, takes the old one's place, and the old file is overwritten and removed. A crash on the
-/// way leaves either keyring whole; what is left of the other is destroyed by the next open(). Whoever writes
-/// to it holds the journal's lock. One thread at a time.
+/// key-encryption key (journal.md §1, §6). A key that is destroyed leaves no copy. A signing key is
+/// overwritten where it lies, and so is the rollback journal. Of a person's key the keyring is written anew
+/// without it, takes the old one's place, and the old file is overwritten and removed. A crash on the way
+/// leaves either state whole; what is left of the other is destroyed by the next open(). Whoever writes to it
+/// holds the journal's lock. One thread at a time.
 class Keyring {
  public:
   /// Makes an empty keyring, mode 0600, for the journal `origin`. Errors: exists, unreadable.
@@ -77,8 +87,8 @@ class Keyring {
   /// (none), crypto (another key-encryption key, or altered), tampered.
   Result<std::vector<KeptKey>> load(const Kek& kek);
 
-  /// Destroys every signing key but the one with this vkey. Errors: missing (no such key; nothing is
-  /// destroyed), unreadable.
+  /// Destroys every signing key but the one with this vkey. Takes as long for a million people as for none.
+  /// Errors: missing (no such key; nothing is destroyed), unreadable.
   Result<void> keep_only(std::string_view vkey);
 
   /// The key under which names become blind; nothing where no person was ever sealed. Errors: crypto,
@@ -106,8 +116,22 @@ class Keyring {
   Result<std::vector<BegunErasure>> begun_erasures();
   /// Takes the note back: the person stays. Errors: unreadable.
   Result<void> abandon_erasure(std::string_view uuid);
-  /// Destroys the keys of these people, and the notes; the keyring is written anew once. Errors: unreadable.
-  Result<void> destroy_subjects(std::span<const std::string> uuids);
+  /// Destroys the keys of these people, and the notes; the keyring is written anew once. Where `prepared` is
+  /// a copy of this keyring without just these, it takes its place with what came since, and destroy_old() is
+  /// to follow. Errors: unreadable.
+  Result<void> destroy_subjects(std::span<const std::string> uuids, const KeyringWithout* prepared = nullptr);
+
+  /// Copies people's keys but for these, while the keyring's writer goes on; it waits for no more than a
+  /// look. By one thread of the process that holds the journal's lock; what another call prepared is
+  /// destroyed. Errors: missing, unreadable (also: `stop` was requested).
+  static Result<KeyringWithout> prepare_without(const std::filesystem::path& keyring,
+                                                std::span<const std::string> uuids,
+                                                const std::stop_token& stop = {});
+  /// Destroys what prepare_without() made, where it has not taken the keyring's place. Errors: unreadable.
+  static Result<void> drop_prepared(const std::filesystem::path& keyring);
+  /// Destroys the keyring from before, which still holds the keys that were to be destroyed. Beside the
+  /// writer, as prepare_without(). Errors: unreadable; then the next open() does it.
+  static Result<void> destroy_old(const std::filesystem::path& keyring);
 
   /// All keys, oldest first. Errors: unreadable.
   Result<std::vector<KeyringEntry>> list();
@@ -120,17 +144,14 @@ class Keyring {
       : database_(std::move(database)), origin_(std::move(origin)), path_(std::move(path)) {}
 
   Result<KeptKey> unwrap_row(Statement& row, const Kek& kek);
-  struct Kept {
-    std::string_view only_vkey;  // of the signing keys; empty: all
-    std::string_view but_uuids;  // of the subject keys: a JSON array; empty: all
-    bool but_next = false;       // of what waits for a grant: nothing
-  };
   static Result<Keyring> from(Database database, const std::filesystem::path& path);
-  Result<void> write_anew(const Kept& kept, const std::filesystem::path& fresh) const;
-  Result<void> replace_with(const Kept& kept);
+  Result<void> write_anew(const std::string& but_uuids, std::int64_t copied,
+                          const std::filesystem::path& fresh) const;
+  Result<void> put_in_place(const std::filesystem::path& fresh);
   Result<std::optional<SubjectKey>> read_subject(Statement& row, const Kek& kek);
   Result<std::vector<std::uint8_t>> wrap_signer(const Signer& signer, const Kek& kek) const;
-  Result<void> adding(const std::function<Result<void>(Database&)>& add);
+  Result<void> changing(const std::function<Result<void>(Database&)>& change);
+  Result<void> connect();
   Result<void> insert_subjects(Database& database, std::span<const BlindPerson> people,
                                std::string_view created, const Kek& kek, std::vector<SubjectKey>& keys);
 

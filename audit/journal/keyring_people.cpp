@@ -151,7 +151,7 @@ Result<std::vector<SubjectKey>> Keyring::subjects(std::span<const BlindPerson> p
   std::vector<SubjectKey> made;
   if (!fresh.empty()) {
     const auto added =
-        adding([&](Database& database) { return insert_subjects(database, fresh, created, kek, made); });
+        changing([&](Database& database) { return insert_subjects(database, fresh, created, kek, made); });
     if (!added) {
       return added.error();
     }

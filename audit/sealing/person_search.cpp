@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <optional>
+#include <utility>
 
 namespace tallygate::audit {
 namespace {
@@ -74,7 +76,8 @@ void add_once(std::vector<std::string>& list, std::string one, std::size_t limit
 }
 
 Result<KnownNames> gather_names(const std::filesystem::path& journal, Unsealer& unsealer, std::string uuid) {
-  KnownNames known{std::move(uuid), {}, false};
+  KnownNames known;
+  known.uuid = std::move(uuid);
   const auto read =
       open_seals(journal, unsealer, known.uuid, [&](const PersonSeal& seal, std::string_view opened) {
         if (seal.subject == known.uuid) {
@@ -90,6 +93,53 @@ Result<KnownNames> gather_names(const std::filesystem::path& journal, Unsealer& 
   return read ? Result<KnownNames>(std::move(known)) : read.error();
 }
 
+char small(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+// Letters of ASCII are alike in both cases: it rather finds too much.
+bool is_alike(std::string_view one, std::string_view other) {
+  return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+                    [](char a, char b) { return small(a) == small(b); });
+}
+
+void take_namesake(KnownNames& known, const std::string& uuid, std::vector<std::string> shared) {
+  auto& list = known.namesakes;
+  auto it = std::find_if(list.begin(), list.end(), [&](const Namesake& one) { return one.uuid == uuid; });
+  if (it == list.end() && list.size() == people_meant_max) {
+    ++known.unlisted;
+    return;
+  }
+  if (it == list.end()) {
+    it = list.insert(list.end(), Namesake{uuid, {}, 0});
+  }
+  ++it->entries;
+  for (std::string& name : shared) {
+    add_once(it->names, std::move(name), person_names_max);
+  }
+}
+
+// Who else has any of the names: all that opens is looked through, since the keyring knows subjects alone.
+Result<void> find_namesakes(const std::filesystem::path& journal, Unsealer& unsealer, KnownNames& known) {
+  if (known.names.empty()) {
+    return {};
+  }
+  return open_seals(journal, unsealer, {}, [&](const PersonSeal& seal, std::string_view opened) {
+    if (seal.subject == known.uuid) {
+      return true;
+    }
+    auto names = names_in(opened).names;
+    std::erase_if(names, [&](const std::string& name) {
+      return std::none_of(known.names.begin(), known.names.end(),
+                          [&](const std::string& one) { return is_alike(one, name); });
+    });
+    if (!names.empty()) {
+      take_namesake(known, seal.subject, std::move(names));
+    }
+    return true;
+  });
+}
+
 Failure nobody(std::string_view said) {
   return fail(FailureKind::missing,
               "nobody with a key is known as " + std::string(said) +
@@ -97,9 +147,13 @@ Failure nobody(std::string_view said) {
                   "opens. Of who was erased only the UUID is left: audit show of an entry says when");
 }
 
+// The one whom entries call so, and `subject`, who is one of those meant where there is such a subject.
 Result<std::string> find_in_entries(const std::filesystem::path& journal, Unsealer& unsealer,
-                                    std::string_view said) {
+                                    std::string_view said, std::optional<std::string> subject) {
   std::vector<std::string> people;
+  if (subject) {
+    people.push_back(std::move(*subject));
+  }
   const auto read = open_seals(journal, unsealer, {}, [&](const PersonSeal& seal, std::string_view opened) {
     const auto one = names_in(opened);
     if (std::find(one.names.begin(), one.names.end(), said) != one.names.end()) {
@@ -119,35 +173,34 @@ Result<std::string> find_in_entries(const std::filesystem::path& journal, Unseal
       list.append(list.empty() ? "" : ", ").append(uuid);
     }
     return fail(FailureKind::invalid,
-                "several people are known as " + std::string(said) + "; give the UUID of one: " + list);
+                "several people are known as " + std::string(said) +
+                    "; give the UUID of one, of whom the dry run then says more: " + list);
   }
   return people.front();
 }
 
+// A UUID that entries have means that person, whoever else is called so: it is what tells people apart.
 Result<std::string> find_uuid(const std::filesystem::path& journal, Unsealer& unsealer,
                               std::string_view said) {
-  auto named = unsealer.subject_of(said);
-  if (!named || *named) {
-    return named ? Result<std::string>(std::move(**named)) : named.error();
+  const auto knows = is_uuid(said) ? unsealer.knows(said) : Result<bool>(false);
+  if (!knows || *knows) {
+    return knows ? Result<std::string>(std::string(said)) : knows.error();
   }
-  if (!is_uuid(said)) {
-    return find_in_entries(journal, unsealer, said);
+  auto subject = unsealer.subject_of(said);
+  if (!subject) {
+    return subject.error();
   }
-  const auto knows = unsealer.knows(said);
-  if (!knows) {
-    return knows.error();
+  if (is_uuid(said) && !*subject) {
+    const auto erasure = find_erasure_of(journal, said);
+    if (!erasure) {
+      return erasure.error();
+    }
+    if (*erasure) {
+      return fail(FailureKind::missing, "the person " + std::string(said) + " was erased on " +
+                                            (*erasure)->time + ", entry " + std::to_string((*erasure)->seq));
+    }
   }
-  if (*knows) {
-    return std::string(said);
-  }
-  const auto erasure = find_erasure_of(journal, said);
-  if (!erasure) {
-    return erasure.error();
-  }
-  return *erasure
-             ? fail(FailureKind::missing, "the person " + std::string(said) + " was erased on " +
-                                              (*erasure)->time + ", entry " + std::to_string((*erasure)->seq))
-             : find_in_entries(journal, unsealer, said);
+  return find_in_entries(journal, unsealer, said, std::move(*subject));
 }
 
 }  // namespace
@@ -161,6 +214,9 @@ Result<KnownNames> find_person(const std::filesystem::path& journal, Unsealer& u
   auto known = gather_names(journal, unsealer, std::move(*uuid));
   if (known && !is_uuid(said)) {
     add_once(known->names, std::string(said), person_names_max);  // also where no entry opens any more
+  }
+  if (auto others = known ? find_namesakes(journal, unsealer, *known) : Result<void>(); !others) {
+    return others.error();
   }
   return known;
 }

@@ -66,6 +66,25 @@ void tell_what_stays(const json::object& answer) {
              count > answer.at("clear_first").as_array().size() ? "the first of them" : "they are", first);
 }
 
+// Under whose keys the same names can be read: the erasure of one leaves what the others have.
+void tell_namesakes(const json::object& answer, const std::string& place) {
+  const auto& others = answer.at("namesakes").as_array();
+  if (others.empty()) {
+    return;
+  }
+  const auto more = answer.at("namesakes_unlisted").to_number<std::uint64_t>();
+  fmt::print("other subjects are called so, and stay as they are. Whoever of them is the same person:\n");
+  for (const json::value& one : others) {
+    const auto uuid = json::value_to<std::string>(one.at("subject"));
+    fmt::print("  subject {}, as {} in {} entries:\n    tallygate audit erase {} {} --dry-run\n", uuid,
+               audit::inert_text(list_of(one.at("names").as_array())), json::serialize(one.at("entries")),
+               uuid, place);
+  }
+  if (more > 0) {
+    fmt::print("  and others, in {} entries\n", more);
+  }
+}
+
 void tell_what_it_touches(const json::object& answer) {
   const std::string entries = json::serialize(answer.at("entries"));
   fmt::print("subject {}: {} entries", json::value_to<std::string>(answer.at("subject")), entries);
@@ -112,9 +131,12 @@ int erase(const EraseArguments& arguments) {
     return finish_output(done);
   }
   tell_what_it_touches(*answer);
+  tell_namesakes(*answer, place_of(arguments.journal, *options));
   if (answer->at("erased").as_bool()) {
-    fmt::print("erased, entry {}: the key is destroyed, and nobody can read who that was\n",
-               json::serialize(answer->at("seq")));
+    const bool others = !answer->at("namesakes").as_array().empty();
+    fmt::print("erased, entry {}: the key is destroyed, and nobody can read who that was{}\n",
+               json::serialize(answer->at("seq")),
+               others ? " in these entries; the names can still be read in those of the subjects above" : "");
   } else {
     tell_what_comes_next(*answer);
   }

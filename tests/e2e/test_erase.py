@@ -145,6 +145,23 @@ class Erase(SiteCase):
             self.assertEqual(users["u-4711"], len(self.query(site, *place, "--user", "u-4711")))
         self.assert_sound(site)
 
+    def test_the_same_names_under_another_key_are_told_with_the_way_on(self):
+        site = self.new_sealed_site()
+        place = ["-c", site.config]
+        with Gateway(site):
+            for subject in ("u-1", "u-2"):
+                token = self.pki.issuer.token(subject, ["staff"], email="desk@mail.test")
+                self.assertEqual(self.ask(site, "GET", "/page", [("Authorization", f"Bearer {token}")]).status, 200)
+            other = self.query(site, *place, "--user", "u-2")[0]["sealed"]["subject"]
+            said = self.run_ok("audit", "erase", "u-1", *place)
+            self.assertIn(f"subject {other}, as desk@mail.test in 1 entries", said)
+            way = re.search(r"^\s+tallygate (audit erase .*)$", said, re.MULTILINE).group(1)
+            self.assertIn(f"subject {other}: 1 entries", self.run_ok(*way.split()))
+            file = self.grant(site, re.search(r"^\s+tallygate (keys grant .*)$", said, re.MULTILINE).group(1))
+            done = self.run_ok("audit", "erase", "u-1", "--grant", file, *place)
+            self.assertIn("the names can still be read in those of the subjects above", done)
+            self.assertIn(other, done)
+
     def test_people_without_a_name_are_erased_a_segment_at_a_time(self):
         site = self.new_sealed_site()
         place = ["-c", site.config]

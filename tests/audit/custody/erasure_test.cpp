@@ -4,6 +4,7 @@
 #include "audit/journal/journal.hpp"
 #include "audit/journal/uuid.hpp"
 #include "audit/proof/verify.hpp"
+#include "audit/sealing/person_search.hpp"
 #include "audit/sealing/sealer.hpp"
 #include "audit/sealing/unsealer.hpp"
 #include "audit/search/reader.hpp"
@@ -69,6 +70,14 @@ class Erasure : public ::testing::Test {
     }
     const auto answer = collector_.wait(number_);
     return answer.outcome == Outcome::durable ? std::optional(answer.receipt.seq) : std::nullopt;
+  }
+
+  // An entry with that actor, by whatever names.
+  std::uint64_t visit_as(const std::string& kind, const std::string& actor) {
+    const std::string id = time_uuid(system_clock()()).value();
+    const std::array<Member, 1> members = {{{"actor", actor}}};
+    EXPECT_FALSE(sealer_->submit({kind, id, members}, Collector::ticket(++number_), true).value());
+    return collector_.wait(number_).receipt.seq;
   }
 
   // Somebody whom nobody knows by name.
@@ -279,6 +288,53 @@ TEST_F(Erasure, OneMailAddressOfTwoPeopleMeansNeitherAlone) {
   EXPECT_THAT(refused.error().message, HasSubstr(subject_of("second")));
 }
 
+// One person comes by a token that calls her both idp-1 and admin, and once tried the account admin.
+TEST_F(Erasure, SaysUnderWhoseKeysTheSameNamesCanBeReadBesides) {
+  const std::string by_token = R"({"method":"jwt","subject":"idp-1","user":"admin"})";
+  const auto token = read_seal(body(visit_as("access.allow", by_token))).value().subject;
+  visit_as("access.allow", by_token);
+  const auto account =
+      read_seal(body(visit_as("session.reject", R"({"method":"password","user":"admin"})"))).value().subject;
+  visit("trent");
+  ASSERT_NE(token, account);
+  const json::array others{{{"subject", account}, {"names", json::array{"admin"}}, {"entries", 1}}};
+  EXPECT_EQ(erase("idp-1").value().at("namesakes"), others);
+  EXPECT_EQ(erase(token).value().at("namesakes"), others);
+  EXPECT_EQ(erase(account).value().at("namesakes").at(0).at("entries").to_number<int>(), 2);
+  EXPECT_TRUE(erase("trent").value().at("namesakes").as_array().empty());
+
+  const auto admin = erase("admin");
+  ASSERT_FALSE(admin) << "a subject, and the user of another one";
+  EXPECT_THAT(admin.error().message, HasSubstr("several people"));
+  EXPECT_THAT(admin.error().message, HasSubstr(token));
+  EXPECT_THAT(admin.error().message, HasSubstr(account));
+
+  EXPECT_EQ(erase("idp-1", token).value().at("namesakes"), others) << "after it was done too";
+  EXPECT_EQ(subject_of("admin"), account);
+}
+
+TEST_F(Erasure, LettersOfEitherCaseMakeANamesake) {
+  visit_as("access.allow", R"({"email":"Ada@Mail.test","subject":"one"})");
+  visit_as("access.allow", R"({"email":"ada@mail.test","subject":"two"})");
+  EXPECT_EQ(erase("one").value().at("namesakes").at(0).at("names"), (json::array{"ada@mail.test"}));
+}
+
+TEST_F(Erasure, AUuidOfEntriesMeansThatPersonWhoeverIsCalledSo) {
+  visit("mallory");
+  const std::string uuid = subject_of("mallory");
+  visit_as("access.allow", R"({"subject":")" + uuid + "\"}");
+  EXPECT_EQ(subject_of(uuid), uuid);
+}
+
+TEST_F(Erasure, MoreNamesakesThanAreListedAreCounted) {
+  for (std::size_t i = 0; i < people_meant_max + 3; ++i) {
+    visit_as("access.allow", R"({"email":"desk@mail.test","subject":"clerk-)" + std::to_string(i) + "\"}");
+  }
+  const auto told = erase("clerk-0").value();
+  EXPECT_EQ(told.at("namesakes").as_array().size(), people_meant_max);
+  EXPECT_EQ(told.at("namesakes_unlisted").to_number<int>(), 2);
+}
+
 TEST_F(Erasure, ADryRunCountsWhatHoldsANameInTheClear) {
   visit("mallory");
   EXPECT_EQ(erase("mallory").value().at("in_clear").to_number<int>(), 0);
@@ -319,6 +375,43 @@ TEST_F(Erasure, PeopleWithoutANameAreErasedByTheUuidOfOneSegment) {
   ASSERT_TRUE(erase(now, now));
   EXPECT_NE(read_seal(body(visit_unknown())).value().subject, now);
   close();
+  EXPECT_THAT(findings(), IsEmpty());
+  open();
+}
+
+// Requests wait for the writer's thread: it must not write the keys of everybody.
+TEST_F(Erasure, WritesTheKeysOfThousandsBesideTheWritersThread) {
+  visit("mallory");
+  const std::string uuid = subject_of("mallory");
+  const std::string wrapped = wrapped_of(uuid);
+  std::vector<std::string> names;
+  for (int i = 0; i < 5'000; ++i) {
+    names.push_back("person-" + std::to_string(i));
+  }
+  const auto written = [&] {
+    return std::stoull(writer_
+                           ->perform([&](Journal&) -> Result<std::string> {
+                             std::ifstream io("/proc/thread-self/io");
+                             std::string name;
+                             std::string bytes;
+                             while (io >> name >> bytes && name != "wchar:") {
+                             }
+                             return bytes;
+                           })
+                           .value());
+  };
+  ASSERT_TRUE(writer_->perform([&](Journal& journal) -> Result<std::string> {
+    EXPECT_TRUE(journal.make_subjects(names));
+    return std::string();
+  }));
+  const auto before = written();
+  ASSERT_TRUE(erase("mallory", uuid));
+  const auto cost = written() - before;
+  EXPECT_GT(cost, 0U);
+  EXPECT_LT(cost, std::filesystem::file_size(home_.keyring()) / 3);
+  EXPECT_THAT(files_with(wrapped), IsEmpty());
+  close();
+  EXPECT_EQ(Keyring::open(home_.keyring()).value().subject_count().value(), names.size());
   EXPECT_THAT(findings(), IsEmpty());
   open();
 }

@@ -226,6 +226,34 @@ TEST_F(Retirement, TheEntryThatIsKeptLongestKeepsItsSegment) {
   EXPECT_TRUE(retire(400 * day, true, rules).value().at("segments").at(0).at("retired").as_bool());
 }
 
+// Each segment begins with a journal.seal (or the charter), which its stub keeps in any case.
+TEST_F(Retirement, AShorterRuleHoldsWhateverTheStubKeeps) {
+  grow(10 * day);
+  grow(441 * day);
+  const json::object rules{{"rules", {{"keep", 86'400 * 900}, {"kinds", {{"access", 86'400 * 450}}}}}};
+  const auto segments = retire(900 * day, true, rules).value().at("segments").as_array();
+  ASSERT_EQ(segments.size(), 2U);
+  EXPECT_TRUE(segments[0].at("retired").as_bool()) << json::serialize(segments[0]);
+  EXPECT_FALSE(segments[1].at("retired").as_bool());
+  EXPECT_THAT(std::string(segments[1].at("why").as_string()), HasSubstr("kept for 450 d"));
+  EXPECT_THAT(findings(), IsEmpty());
+  const json::object others{{"rules", {{"keep", 86'400 * 900}, {"kinds", {{"session", 86'400 * 400}}}}}};
+  EXPECT_THAT(std::string(retire(900 * day, true, others).value().at("segments").at(0).at("why").as_string()),
+              HasSubstr("kept for 900 d"));
+}
+
+TEST_F(Retirement, ASegmentOfNothingThatGoesIsJudgedByTheRuleForAll) {
+  grow(0 * day);
+  ASSERT_TRUE(journal_->append_own("journal.heartbeat", {}));
+  ASSERT_TRUE(journal_->seal());
+  home_.time.advance(500 * day);
+  const json::object rules{{"rules", {{"keep", 86'400 * 900}, {"kinds", {{"access", 86'400 * 450}}}}}};
+  const auto segments = retire(900 * day, true, rules).value().at("segments").as_array();
+  ASSERT_EQ(segments.size(), 2U);
+  EXPECT_TRUE(segments[0].at("retired").as_bool());
+  EXPECT_THAT(std::string(segments[1].at("why").as_string()), HasSubstr("kept for 900 d"));
+}
+
 TEST_F(Retirement, NothingGoesUnderAHoldUntilItIsReleasedByAGrant) {
   grow(401 * day);
   ASSERT_TRUE(ask({{"act", "hold"}, {"hold", "case-17"}, {"first", 5}, {"last", 6}}));

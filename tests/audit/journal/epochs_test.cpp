@@ -95,6 +95,86 @@ TEST(Epochs, TheOldPrivateKeyIsInNoFileAfterARotation) {
   EXPECT_EQ(kept_keys(home), 1U);
 }
 
+// Requests wait for a rotation, whoever else has a key.
+TEST(Epochs, ARotationWritesAsMuchForThousandsOfPeopleAsForNone) {
+  Home home;
+  auto journal = Journal::open(home.options()).value();
+  std::vector<std::string> names;
+  for (int i = 0; i < 5'000; ++i) {
+    names.push_back("person-" + std::to_string(i));
+  }
+  ASSERT_TRUE(journal->make_subjects(names));
+  const auto written = [] {
+    std::ifstream io("/proc/self/io");
+    std::string name;
+    std::uint64_t bytes = 0;
+    while (io >> name >> bytes && name != "wchar:") {
+    }
+    return bytes;
+  };
+  const auto before = written();
+  ASSERT_TRUE(journal->rotate());
+  const auto cost = written() - before;
+  EXPECT_GT(cost, 0U);
+  EXPECT_LT(cost, std::filesystem::file_size(home.keyring()) / 3);
+  EXPECT_EQ(Keyring::open_reading(home.keyring()).value().subject_count().value(), names.size());
+}
+
+TEST(Epochs, OfManyKeysThatWaitedAndGaveWayNoneIsInAnyFile) {
+  Home home;
+  auto journal = Journal::open(home.options()).value();
+  for (int i = 0; i < 20; ++i) {
+    const std::string old = wrapped_key(home);
+    ASSERT_TRUE(journal->prepare_key());
+    auto database = Database::open(home.keyring(), SQLITE_OPEN_READONLY).value();
+    auto row = database.prepare("SELECT wrapped FROM next_key").value();
+    ASSERT_EQ(row.step(), SQLITE_ROW);
+    const std::string waiting(row.blob(0).begin(), row.blob(0).end());
+    row.reset();
+    ASSERT_TRUE(anywhere(home.folder(), waiting));
+    ASSERT_TRUE(journal->rotate());
+    ASSERT_TRUE(journal->prepare_key());
+    EXPECT_FALSE(anywhere(home.folder(), old));
+    EXPECT_FALSE(anywhere(home.folder(), waiting));
+  }
+}
+
+// SQLite would unlink it as it is once it is played back, with keys on its pages.
+TEST(Epochs, ARollbackJournalThatACrashLeftIsOverwrittenAfterItWasPlayedBack) {
+  Home home;
+  ASSERT_TRUE(Journal::open(home.options()).value()->close());
+  const std::string key = wrapped_key(home);
+  const std::filesystem::path beside = home.keyring().string() + "-journal";
+  const auto held = home.folder() / "held";
+  const auto copy = home.folder() / "copy";
+  {
+    auto database = Database::open(home.keyring(), SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(
+        database.execute("PRAGMA cache_size=1; BEGIN; UPDATE signing_key SET created = 'never'; "
+                         "CREATE TABLE filler (bytes BLOB);"));
+    for (int i = 0; i < 200; ++i) {
+      ASSERT_TRUE(database.execute("INSERT INTO filler VALUES (zeroblob(3000))"));
+    }
+    std::filesystem::copy_file(home.keyring(), copy);
+    std::filesystem::copy_file(beside, held);
+  }
+  std::filesystem::rename(copy, home.keyring());
+  std::filesystem::permissions(home.keyring(), std::filesystem::perms(0600));
+  std::filesystem::create_hard_link(held, beside);
+  const auto holds_key = [&] {
+    std::ifstream in(held, std::ios::binary);
+    return std::string{std::istreambuf_iterator<char>(in), {}}.find(key) != std::string::npos;
+  };
+  ASSERT_TRUE(holds_key());
+  {
+    auto keyring = Keyring::open(home.keyring()).value();
+    EXPECT_NE(keyring.list().value().front().created, "never") << "it was played back";
+  }
+  EXPECT_FALSE(std::filesystem::exists(beside));
+  EXPECT_FALSE(holds_key());
+  EXPECT_TRUE(Journal::open(home.options()));
+}
+
 TEST(Epochs, AJournalIsOpenedAgainWithTheKeyThatIsInForce) {
   Home home;
   {

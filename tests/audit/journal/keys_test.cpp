@@ -200,6 +200,115 @@ TEST(Keyring, KeepsOneKeyAndNoTraceOfTheOthers) {
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
+// A keyring with some people, and what the keys of two of them are.
+class KeyringOfPeople : public ::testing::Test {
+ protected:
+  KeyringOfPeople() {
+    for (std::uint8_t i = 0; i < 100; ++i) {
+      people_.push_back(person(i));
+    }
+    EXPECT_TRUE(keyring_.add(signer_, 0, "2026-01-01T00:00:00Z", kek_));
+    const auto keys = keyring_.subjects(people_, "2026-01-01T00:00:00Z", kek_).value();
+    uuids_ = {keys[3].uuid, keys[99].uuid};
+    stays_ = keys[50].uuid;
+    key_that_stays_.assign(keys[50].key.bytes().begin(), keys[50].key.bytes().end());
+  }
+  static BlindPerson person(std::uint8_t i) {
+    BlindPerson one{};
+    one.fill(i);
+    return one;
+  }
+  std::string wrapped_of(const std::string& uuid) {
+    auto database = Database::open(path_, SQLITE_OPEN_READONLY).value();
+    auto row = database.prepare("SELECT wrapped FROM subject_key WHERE uuid = ?").value();
+    row.bind(1, std::string_view(uuid));
+    EXPECT_EQ(row.step(), SQLITE_ROW);
+    return {row.blob(0).begin(), row.blob(0).end()};
+  }
+  std::vector<std::string> files() {
+    std::vector<std::string> names;
+    for (const auto& file : std::filesystem::directory_iterator(path_.parent_path())) {
+      names.push_back(file.path().filename().string());
+    }
+    return names;
+  }
+  // Who was to stay is there, and of the others no trace.
+  void expect_two_gone(const std::string& wrapped) {
+    EXPECT_THAT(files(), ::testing::ElementsAre("k.db"));
+    EXPECT_THAT(read(path_), Not(HasSubstr(wrapped)));
+    for (const std::string& uuid : uuids_) {
+      EXPECT_FALSE(keyring_.subject(std::string_view(uuid), kek_).value());
+      EXPECT_THAT(read(path_), Not(HasSubstr(uuid)));
+    }
+    const auto key = keyring_.subject(std::string_view(stays_), kek_).value();
+    ASSERT_TRUE(key);
+    EXPECT_TRUE(std::equal(key_that_stays_.begin(), key_that_stays_.end(), key->key.bytes().begin()));
+  }
+
+  const Home home_{false};
+  const Kek kek_ = load_kek({KekSource::Kind::file, home_.kek().string()}).value();
+  const std::filesystem::path path_ = [this] {
+    std::filesystem::create_directory(home_.folder() / "k");
+    return home_.folder() / "k" / "k.db";
+  }();
+  Keyring keyring_ = Keyring::create(path_, "gw").value();
+  const Signer signer_ = Signer::generate("gw").value();
+  std::vector<BlindPerson> people_;
+  std::vector<std::string> uuids_;  // of those to be destroyed
+  std::string stays_;
+  std::vector<std::uint8_t> key_that_stays_;
+};
+
+TEST_F(KeyringOfPeople, TakesUpWhatCameWhileACopyWithoutSomeWasMade) {
+  const std::string wrapped = wrapped_of(uuids_[0]);
+  const auto prepared = Keyring::prepare_without(path_, uuids_).value();
+  const std::vector<BlindPerson> late = {person(200), person(201)};
+  const auto made = keyring_.subjects(late, "2026-01-02T00:00:00Z", kek_).value();
+  const auto next = Signer::generate("gw").value();
+  ASSERT_TRUE(keyring_.add(next, 7, "2026-01-02T00:00:00Z", kek_));
+  ASSERT_TRUE(keyring_.keep_only(next.vkey()));
+  for (const std::string& uuid : uuids_) {
+    ASSERT_TRUE(keyring_.begin_erasure(uuid, 9));
+  }
+  ASSERT_TRUE(keyring_.begin_erasure(stays_, 9));
+  ASSERT_TRUE(keyring_.destroy_subjects(uuids_, &prepared));
+  EXPECT_THAT(files(), ::testing::UnorderedElementsAre("k.db", "k.db.old"));
+  ASSERT_TRUE(Keyring::destroy_old(path_));
+  expect_two_gone(wrapped);
+  EXPECT_EQ(keyring_.subject_count().value(), 100U);
+  EXPECT_EQ(keyring_.subject(late[1], kek_).value()->uuid, made[1].uuid);
+  EXPECT_EQ(keyring_.load(kek_).value().front().signer.vkey(), next.vkey());
+  EXPECT_EQ(keyring_.begun_erasures().value().size(), 1U);
+  EXPECT_TRUE(Keyring::open(path_));
+}
+
+TEST_F(KeyringOfPeople, ACopyOfAnotherKeyringOrWithoutOthersIsNotTaken) {
+  const std::string wrapped = wrapped_of(uuids_[0]);
+  const std::vector<std::string> others = {stays_};
+  const auto without_others = Keyring::prepare_without(path_, others).value();
+  ASSERT_TRUE(keyring_.destroy_subjects(std::span(uuids_).first(1), &without_others));
+  const auto before = Keyring::prepare_without(path_, std::span(uuids_).last(1)).value();
+  ASSERT_TRUE(keyring_.destroy_subjects({}));  // written anew: another file
+  ASSERT_TRUE(keyring_.destroy_subjects(std::span(uuids_).last(1), &before));
+  ASSERT_TRUE(Keyring::drop_prepared(path_));
+  expect_two_gone(wrapped);
+}
+
+TEST_F(KeyringOfPeople, WhatACrashLeavesOfACopyIsDestroyedByTheNextOpening) {
+  ASSERT_TRUE(Keyring::prepare_without(path_, uuids_));
+  const auto held = home_.folder() / "held";
+  std::filesystem::create_hard_link(path_.string() + ".prepared", held);
+  const std::string wrapped = wrapped_of(stays_);
+  ASSERT_THAT(read(held), HasSubstr(wrapped));
+  ASSERT_TRUE(Keyring::open(path_));
+  EXPECT_THAT(files(), ::testing::ElementsAre("k.db"));
+  EXPECT_THAT(read(held), Not(HasSubstr(wrapped)));
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_FALSE(Keyring::prepare_without(path_, uuids_, stop.get_token()));
+  EXPECT_THAT(files(), ::testing::ElementsAre("k.db"));
+}
+
 TEST(Keyring, AnAlteredOrSwappedKeyIsNoticed) {
   const Home home(false);
   const auto path = home.folder() / "k.db";
