@@ -274,6 +274,16 @@ TEST(Segments, ASealedSegmentIsFinalAndTheNextBeginsWithWhatItWas) {
   const auto body = database->value("SELECT CAST(body AS TEXT) FROM entry ORDER BY seq LIMIT 1").value();
   EXPECT_THAT(body, HasSubstr("\"kind\":\"journal.seal\""));
   EXPECT_THAT(body, HasSubstr(digest));
+  // Of the charter's entry, the opening and twenty requests the first two stay where it is retired.
+  Sha256 sha;
+  CompactRange stays;
+  auto sealed = Database::open(home.segment(), SQLITE_OPEN_READONLY);
+  ASSERT_TRUE(sealed);
+  for (const char* seq : {"0", "1"}) {
+    const std::string sql = "SELECT CAST(body AS TEXT) FROM entry WHERE seq = " + std::string(seq);
+    stays.append(sha, sha.leaf(sealed->value(sql.c_str()).value()));
+  }
+  EXPECT_EQ(parse_seal(body).value().stays, (Stays{2, stays.root(sha)}));
 }
 
 TEST(Segments, ManySegmentsAreOneRecordAndOpenAgain) {
