@@ -11,6 +11,7 @@
 #   TALLYGATE_END          true (without it) or false: whether the end of each request is an entry as well
 #   TALLYGATE_PUBLIC       true: everybody may do everything below /public
 #   TALLYGATE_ROUTES       routes, 1 without it: the others are for /app-N/** of the same host
+#   TALLYGATE_ASSERTION    true (without it) or false: whether the application is told who asks by a signed assertion
 #   TALLYGATE_USERS        local accounts user-N, whose password is "benchmark"; none without it
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -58,9 +59,13 @@ if env.get("TALLYGATE_PUBLIC") == "true":
 policy = {"version": 1, "policy": "benchmark", "roles": roles, "bindings": bindings, "resources": resources, "rules": rules}
 (site / "policy.yaml").write_text(json.dumps(policy))
 
-server = {"servers": [f"http://127.0.0.1:{env['UPSTREAM_PORT']}"]}
-routes = [{"name": f"app-{number}", "match": {"host": "localhost", "path": f"/app-{number}/**"}, "upstream": server}
+origin = {"name": "origin", "match": {"host": "localhost", "path": "/**"},
+          "upstream": {"servers": [f"http://127.0.0.1:{env['UPSTREAM_PORT']}"]}}
+routes = [{"name": f"app-{number}", "match": {"host": "localhost", "path": f"/app-{number}/**"}, "upstream": origin["upstream"]}
           for number in range(int(env.get("TALLYGATE_ROUTES", "1")) - 1)]
+if env.get("TALLYGATE_ASSERTION") == "false":
+    for route in [*routes, origin]:
+        route["identity_headers"] = ["user", "email", "groups"]
 settings = {
     "version": 1,
     "threads": int(env["WORKERS"]),
@@ -69,7 +74,7 @@ settings = {
     "identity": {"jwt": [{"issuer": env["JWT_ISS"], "audience": env["JWT_AUD"], "algorithms": ["RS256"],
                           "jwks": f"file:{site}/keys.json", "groups_claim": "roles"}]},
     "policy": "policy.yaml",
-    "routes": [*routes, {"name": "origin", "match": {"host": "localhost", "path": "/**"}, "upstream": server}],
+    "routes": [*routes, origin],
     "audit": {"plugin": "journal", "acknowledge": env.get("TALLYGATE_ACKNOWLEDGE", "before_upstream"),
               "journal": {"path": "journal/", "head": "head/"},
               "record": {"end": env.get("TALLYGATE_END", "true") == "true"}},
