@@ -23,6 +23,15 @@ namespace {
 
 namespace json = boost::json;
 
+// Acts that are allowed or refused by what the record says.
+bool believes(const json::object& request) {
+  constexpr std::array<std::string_view, 7> acts = {"enrol",  "erase",  "hold",         "release",
+                                                    "retire", "revoke", "revoke-writer"};
+  const std::string_view act = member_text(request, "act");
+  return std::find(acts.begin(), acts.end(), act) != acts.end() ||
+         (act == "rotate" && request.contains("grant"));
+}
+
 constexpr std::array<std::string_view, 3> noted_kinds = {"journal.export", "journal.read", "journal.verify"};
 
 Failure invalid(std::string message) {
@@ -183,6 +192,26 @@ Result<json::object> Custodian::handle(const json::object& request, Requester wh
       return charter ? invalid("the process that listens here writes another journal") : charter.error();
     }
   }
+  if (auto good = believes(request) ? check_record() : Result<void>(); !good) {
+    return good.error();
+  }
+  return dispatch(request, by);
+}
+
+// Where the journal is only looked at, there is no end of it that this process wrote.
+Result<void> Custodian::check_record() {
+  if (auto whole = sealed_.check(journal_, stop_); !whole) {
+    return whole;
+  }
+  std::optional<KnownRoot> end;
+  const auto asked = perform_([&](Journal& journal) -> Result<std::string> {
+    end = KnownRoot{journal.size(), journal.root()};
+    return std::string();
+  });
+  return asked && end ? check_end(journal_, *end) : Result<void>();
+}
+
+Result<json::object> Custodian::dispatch(const json::object& request, const std::string& by) {
   const std::string_view act = member_text(request, "act");
   if (act == "rotate") {
     return rotate(request, by);

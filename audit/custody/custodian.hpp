@@ -6,6 +6,7 @@
 #include "audit/custody/control.hpp"
 #include "audit/custody/grant.hpp"
 #include "audit/custody/retention.hpp"
+#include "audit/custody/sealed_files.hpp"
 #include "audit/journal/charter.hpp"
 #include "audit/journal/journal.hpp"
 #include "audit/sealing/unsealer.hpp"
@@ -42,7 +43,7 @@ struct KnownNames;
 ///     from and at_most no more segments than that are retired, and none that begins before: the answer's
 ///     `next` is where to go on, if there is more to do
 ///   erase {user, apply}                   granted where it applies; else it says what would be erased, and
-///     what holds the person's names in the clear: `in_clear` entries, `clear_kinds`, `clear_first`
+///     what holds the person's names in the clear: `in_clear` entries, `clear_kinds`, `clear_first`.
 ///   note {kind, members}                  journal.read, journal.export, journal.verify: what was done with
 ///   the record
 /// The answer holds `seq` of the entry and what else is worth knowing. One request at a time.
@@ -65,9 +66,14 @@ class Custodian {
         forget_(std::move(forget)),
         stop_(std::move(stop)) {}
 
-  /// Errors: invalid (unknown act, a member that is missing or wrong, a grant that does not allow it),
-  /// missing, exists, and those of Journal.
+  /// Acts that rest on holds, grants or enrolments are done only where all sealed segments are what was
+  /// sealed, and the rest is what was recorded. Errors: invalid (unknown act, a member that is missing or
+  /// wrong, a grant that does not allow it), missing, exists, tampered, and those of Journal.
   [[nodiscard]] Result<boost::json::object> handle(const boost::json::object& request, Requester who);
+
+  /// Looks at one more of the sealed segments, which acts rest on: whoever has time does it before they are
+  /// asked for. True: none is left. Errors: as SealedFiles::step().
+  [[nodiscard]] Result<bool> look_on() { return sealed_.step(journal_, stop_); }
 
  private:
   struct Order {
@@ -75,6 +81,8 @@ class Custodian {
     std::string kind;
     bool granted = false;
   };
+  Result<boost::json::object> dispatch(const boost::json::object& request, const std::string& by);
+  [[nodiscard]] Result<void> check_record();
   Result<boost::json::object> rotate(const boost::json::object& request, const std::string& by);
   Result<boost::json::object> prepare();
   [[nodiscard]] Result<std::string> rotate_now(Journal& journal, const boost::json::object& granted,
@@ -111,6 +119,7 @@ class Custodian {
   Perform perform_;
   Forget forget_;
   std::stop_token stop_;
+  SealedFiles sealed_;
   RetentionMemory retention_;
   AnonymousKeys anonymous_;
 };

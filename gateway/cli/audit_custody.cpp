@@ -91,13 +91,21 @@ int hold_add(const HoldArguments& arguments) {
              arguments.json);
 }
 
+// Of a record that is not what was recorded nothing is said.
+Result<std::vector<audit::Hold>> holds_of(const audit::JournalOptions& options) {
+  if (auto good = check_record(options); !good) {
+    return good.error();
+  }
+  return audit::read_holds(options.journal);
+}
+
 // What is missing where somebody wants a hold away without a grant.
 int ask_for_release(const HoldArguments& arguments) {
   const auto options = journal_options(arguments.journal);
   if (!options) {
     return report(options.error());
   }
-  const auto holds = audit::read_holds(options->journal);
+  const auto holds = holds_of(*options);
   if (!holds) {
     return report(holds.error());
   }
@@ -130,7 +138,7 @@ int hold_list(const HoldArguments& arguments) {
   if (!options) {
     return report(options.error());
   }
-  const auto holds = audit::read_holds(options->journal);
+  const auto holds = holds_of(*options);
   if (!holds) {
     return report(holds.error());
   }

@@ -233,6 +233,35 @@ class Custody(SiteCase):
             self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
         self.assert_sound(site)
 
+    def test_a_hold_outlives_that_its_segment_is_moved_away(self):
+        site = self.new_site()
+        with Gateway(site):
+            self.run_ok("audit", "seal", *self.place(site))
+            self.run_ok("audit", "hold", "add", "case-17", "--first", 0, "--last", 99, *self.place(site))
+            self.run_ok("audit", "seal", *self.place(site))
+            held = sorted(site.journal.glob("*.db"))[1]
+            aside = self.folder / "held.db"
+            held.rename(aside)
+            for act in (["hold", "list"], ["retire", "--keep", "0s", "--apply"]):
+                refused = tallygate("audit", *act, *self.place(site))
+                self.assertNotEqual(refused.returncode, 0, refused.stdout)
+                self.assertIn(f"{held.name} is not there", refused.stderr)
+        with Gateway(site, wait_ready=False) as gateway:
+            wait_until(lambda: gateway.admin("/readyz")[0] == 503, what="it is not ready")
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 503)
+            self.assertIn(f"{held.name} is not there", gateway.admin("/readyz")[1] + gateway.log_tail())
+            aside.rename(held)
+            wait_until(gateway.ready, what="the gateway takes the journal up once the segment is back")
+            self.assertIn("case-17: entries 0 to 99", self.run_ok("audit", "hold", "list", *self.place(site)))
+        bytes_before = held.read_bytes()
+        held.chmod(0o640)
+        held.write_bytes(bytes_before.replace(b"journal.hold", b"journal.read"))
+        changed = tallygate("audit", "hold", "list", *self.place(site))
+        self.assertNotEqual(changed.returncode, 0, changed.stdout)
+        self.assertIn("tallygate audit verify", changed.stderr)
+        held.write_bytes(bytes_before)
+        self.assert_sound(site)
+
     def test_only_the_same_user_and_root_reach_a_journal_in_use(self):
         site = self.new_site()
         with Gateway(site):
