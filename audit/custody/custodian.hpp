@@ -43,7 +43,8 @@ struct KnownNames;
 ///     from and at_most no more segments than that are retired, and none that begins before: the answer's
 ///     `next` is where to go on, if there is more to do
 ///   erase {user, apply}                   granted where it applies; else it says what would be erased, and
-///     what holds the person's names in the clear: `in_clear` entries, `clear_kinds`, `clear_first`.
+///     what holds the person's names in the clear: `in_clear` entries, `clear_kinds`, `clear_first`. That
+///     somebody was looked for is recorded before any seal is opened, as `read` says
 ///   note {kind, members}                  journal.read, journal.export, journal.verify: what was done with
 ///   the record
 /// The answer holds `seq` of the entry and what else is worth knowing. One request at a time.
