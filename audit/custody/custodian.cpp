@@ -186,6 +186,7 @@ Result<void> check_grant(const std::filesystem::path& journal, const std::string
 
 Result<json::object> Custodian::handle(const json::object& request, Requester who) {
   const std::string by = by_whom(who);
+  gave_up_ = std::move(who.gave_up);
   if (const auto meant = member_text(request, "journal"); !meant.empty()) {
     const auto charter = read_own_charter(journal_);
     if (!charter || charter->journal != meant) {
@@ -196,6 +197,17 @@ Result<json::object> Custodian::handle(const json::object& request, Requester wh
     return good.error();
   }
   return dispatch(request, by);
+}
+
+// Asked on the writer's thread, at the last moment before something changes: the command says by then that
+// nothing came of it.
+Result<std::string> Custodian::perform(const Act& act) const {
+  return perform_([&](Journal& journal) -> Result<std::string> {
+    if (gave_up_ && gave_up_()) {
+      return fail(FailureKind::missing, "whoever asked for it gave up before its turn came");
+    }
+    return act(journal);
+  });
 }
 
 // Where the journal is only looked at, there is no end of it that this process wrote.
@@ -270,7 +282,7 @@ Result<json::object> Custodian::dispatch(const json::object& request, const std:
 Result<json::object> Custodian::seal(const std::string& by) {
   std::uint64_t first = 0;
   bool sealed = false;
-  const auto seq = perform_([&](Journal& journal) -> Result<std::string> {
+  const auto seq = perform([&](Journal& journal) -> Result<std::string> {
     const std::uint64_t at = journal.size();
     first = journal.segment_first();
     if (auto done = journal.seal(by); !done) {
@@ -352,7 +364,7 @@ Result<json::object> Custodian::record(Order order, const json::object& request,
   }
   order.members["by"] = json::parse(by);
   const auto seq =
-      perform_([&](Journal& journal) { return append_object(journal, order.kind, order.members); });
+      perform([&](Journal& journal) { return append_object(journal, order.kind, order.members); });
   return seq ? Result<json::object>(answer_of(*seq)) : seq.error();
 }
 

@@ -47,7 +47,8 @@ struct KnownNames;
 ///     somebody was looked for is recorded before any seal is opened, as `read` says
 ///   note {kind, members}                  journal.read, journal.export, journal.verify: what was done with
 ///   the record
-/// The answer holds `seq` of the entry and what else is worth knowing. One request at a time.
+/// The answer holds `seq` of the entry and what else is worth knowing. One request at a time. Where whoever
+/// asked gave up before the writer came to an act, nothing is done.
 class Custodian {
  public:
   using Act = std::function<Result<std::string>(Journal&)>;
@@ -84,6 +85,7 @@ class Custodian {
   };
   Result<boost::json::object> dispatch(const boost::json::object& request, const std::string& by);
   [[nodiscard]] Result<void> check_record();
+  [[nodiscard]] Result<std::string> perform(const Act& act) const;
   Result<boost::json::object> rotate(const boost::json::object& request, const std::string& by);
   Result<boost::json::object> prepare();
   [[nodiscard]] Result<std::string> rotate_now(Journal& journal, const boost::json::object& granted,
@@ -120,6 +122,7 @@ class Custodian {
   Perform perform_;
   Forget forget_;
   std::stop_token stop_;
+  std::function<bool()> gave_up_;  // of whom the request under way is
   SealedFiles sealed_;
   RetentionMemory retention_;
   AnonymousKeys anonymous_;

@@ -99,7 +99,7 @@ Result<json::object> Custodian::erase(const json::object& request, const std::st
     return allowed.error();
   }
   order.members["by"] = json::parse(by);
-  const auto seq = perform_([&](Journal& journal) -> Result<std::string> {
+  const auto seq = perform([&](Journal& journal) -> Result<std::string> {
     // What came since the record was read: nothing is recorded between this look and the end of the act.
     const auto held = held_entry(journal_, trace->read, person->uuid, trace->in_force);
     if (!held || *held) {

@@ -113,7 +113,7 @@ Result<Successor> successor(const KeyRanges& keys, const std::string& vkey, std:
 }  // namespace
 
 Result<json::object> Custodian::prepare() {
-  const auto key = perform_([](Journal& journal) { return journal.prepare_key(); });
+  const auto key = perform([](Journal& journal) { return journal.prepare_key(); });
   return key ? Result<json::object>(json::object{{"key", *key}}) : key.error();
 }
 
@@ -145,7 +145,7 @@ Result<json::object> Custodian::rotate(const json::object& request, const std::s
     }
   }
   std::string key;
-  const auto seq = perform_([&](Journal& journal) -> Result<std::string> {
+  const auto seq = perform([&](Journal& journal) -> Result<std::string> {
     Result<std::string> at = std::to_string(journal.size());
     if (granted) {
       at = rotate_now(journal, request, by);
@@ -166,7 +166,7 @@ Result<std::string> Custodian::make_room(const KeyRecord& record, const Order& o
                                          const json::object* next, const std::string& by) const {
   const std::string vkey(member_text(order.members, "key"));
   const auto size = order.members.at("size").to_number<std::uint64_t>();
-  return perform_([&](Journal& journal) -> Result<std::string> {
+  return perform([&](Journal& journal) -> Result<std::string> {
     const auto needed = successor(record.keys, vkey, size, journal.size());
     if (!needed) {
       return needed.error();
@@ -221,6 +221,7 @@ Result<json::object> Custodian::revoke(const json::object& request, const std::s
   if (const auto room = make_room(*keys, order, next, by); !room) {
     return room.error();
   }
+  gave_up_ = {};  // it is begun, and gone on with
   auto answer = record(std::move(order), request, by);
   if (answer && took_over) {
     (*answer)["took_over"] = *took_over;

@@ -48,7 +48,7 @@ Result<json::object> Custodian::record_retirement(Order order, std::uint64_t fir
     }
     keyring.emplace(std::move(*opened));
   }
-  const auto seq = perform_([&](Journal& journal) -> Result<std::string> {
+  const auto seq = perform([&](Journal& journal) -> Result<std::string> {
     if (!keyring) {
       return retire_now(journal, order, {});
     }

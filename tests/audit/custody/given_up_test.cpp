@@ -1,0 +1,59 @@
+// What becomes of an act whose answer nobody waits for, or that cannot tell all it should.
+
+#include "audit/custody/custodian.hpp"
+#include "audit/journal/journal.hpp"
+#include "tests/audit/support/home.hpp"
+
+#include <boost/json.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace tallygate::audit {
+namespace {
+
+namespace json = boost::json;
+using testing::append;
+using ::testing::HasSubstr;
+using testing::Home;
+
+class GivenUp : public ::testing::Test {
+ protected:
+  // Does an act, and then what else is to happen before its answer is made.
+  Custodian custodian(const std::function<void()>& after = {}) {
+    return {home_.journal(), home_.options().clock, [this, after](const Custodian::Act& act) {
+              const std::uint64_t before = journal_->size();
+              auto done = act(*journal_);
+              if (after && journal_->size() > before) {
+                after();
+              }
+              return done;
+            }};
+  }
+
+  Home home_;
+  std::unique_ptr<Journal> journal_ = Journal::open(home_.options()).value();
+};
+
+TEST_F(GivenUp, NothingIsDoneForWhoeverGaveUpBeforeTheWriterCameToIt) {
+  ASSERT_TRUE(append(*journal_, 5));
+  const std::uint64_t before = journal_->size();
+  Custodian acts = custodian();
+  for (const json::object& request :
+       {json::object{{"act", "rotate"}}, json::object{{"act", "seal"}},
+        json::object{{"act", "hold"}, {"hold", "case"}, {"first", 0}, {"last", 1}},
+        json::object{{"act", "note"}, {"kind", "journal.read"}, {"members", json::object()}}}) {
+    const auto refused = acts.handle(request, {1000, [] { return true; }});
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("gave up"));
+    EXPECT_EQ(journal_->size(), before);
+  }
+  EXPECT_TRUE(acts.handle({{"act", "seal"}}, {1000, [] { return false; }}));
+  EXPECT_TRUE(acts.handle({{"act", "rotate"}}, {1000})) << "nobody else is given up for them";
+}
+
+}  // namespace
+}  // namespace tallygate::audit
