@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import socket
+import threading
 import unittest
 
 from support import journal
@@ -261,6 +263,35 @@ class Custody(SiteCase):
         self.assertIn("tallygate audit verify", changed.stderr)
         held.write_bytes(bytes_before)
         self.assert_sound(site)
+
+    def test_a_retirement_asks_the_gateway_for_one_segment_at_a_time(self):
+        site = self.new_site()
+        asked = []
+
+        def answer(door):
+            for _ in range(3):
+                peer, _ = door.accept()
+                with peer, peer.makefile("rw") as lines:
+                    request = json.loads(lines.readline())
+                    asked.append((request.get("at_most"), request.get("from", 0)))
+                    first = request.get("from", 0)
+                    segment = {"file": f"{first:012}.db", "first": first, "last": first + 9, "due": True, "retired": True}
+                    more = {"next": first + 10} if first < 20 else {}
+                    lines.write(json.dumps({"ok": {"applied": True, "segments": [segment], **more}}) + "\n")
+                    lines.flush()
+
+        # A path of any length, as the gateway does it.
+        folder = os.open(site.head.parent, os.O_PATH | os.O_DIRECTORY)
+        self.addCleanup(os.close, folder)
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(f"/proc/self/fd/{folder}/{site.head.name}.control")
+            door.listen()
+            thread = threading.Thread(target=answer, args=(door,), daemon=True)
+            thread.start()
+            said = json.loads(self.run_ok("audit", "retire", "--keep", "1s", "--apply", "--json", *self.place(site)))
+            thread.join()
+        self.assertEqual(asked, [(1, 0), (1, 10), (1, 20)])
+        self.assertEqual([one["first"] for one in said["segments"]], [0, 10, 20])
 
     def test_only_the_same_user_and_root_reach_a_journal_in_use(self):
         site = self.new_site()
