@@ -270,11 +270,13 @@ Result<json::object> Custodian::dispatch(const json::object& request, const std:
   }
   auto answer = record(std::move(*order), request, by);
   if (answer && act == "hold") {
-    auto gone = retired_of(journal_, request);
-    if (!gone) {
-      return gone.error();
+    // The hold is in force, whatever else can be said of it.
+    if (auto gone = retired_of(journal_, request)) {
+      (*answer)["gone"] = std::move(*gone);
+    } else {
+      (*answer)["gone"] = nullptr;
+      (*answer)["gone_why"] = gone.error().message;
     }
-    (*answer)["gone"] = std::move(*gone);
   }
   return answer;
 }

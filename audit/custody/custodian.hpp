@@ -31,7 +31,8 @@ struct KnownNames;
 ///     prepared before
 ///   prepare                               makes a signing key for a grant to name: `key`
 ///   seal
-///   hold {hold, first, last, reason}      the answer's `gone` has the stretches that were retired before
+///   hold {hold, first, last, reason}      the answer's `gone` has the stretches that were retired before;
+///     null where that cannot be told, for `gone_why`: the hold is in force all the same
 ///   release {hold}                        granted
 ///   revoke {key, size, next}              granted; where the key in force would prove nothing afterwards,
 ///     one that was prepared before takes its place first, by the grant `next`: {grant, signature}. Asked

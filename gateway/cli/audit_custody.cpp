@@ -25,6 +25,10 @@ using audit::Result;
 // A hold keeps what is there: of what was retired before, the bodies stay gone.
 void tell_gone(const json::object& answer) {
   const auto* gone = answer.if_contains("gone");
+  if (gone != nullptr && gone->is_null()) {
+    fmt::print("but whether bodies of these entries were retired before cannot be told: {}\n",
+               audit::inert_text(json::value_to<std::string>(answer.at("gone_why"))));
+  }
   for (const json::value& one : gone != nullptr && gone->is_array() ? gone->get_array() : json::array()) {
     fmt::print("but the bodies of entries {} to {} were retired before, as entry {} says\n",
                json::serialize(one.at("first")), json::serialize(one.at("last")),

@@ -55,5 +55,18 @@ TEST_F(GivenUp, NothingIsDoneForWhoeverGaveUpBeforeTheWriterCameToIt) {
   EXPECT_TRUE(acts.handle({{"act", "rotate"}}, {1000})) << "nobody else is given up for them";
 }
 
+TEST_F(GivenUp, AHoldThatIsInForceSaysSoWhateverElseCannotBeTold) {
+  const auto aside = home_.folder() / "aside";
+  Custodian acts = custodian([&] { std::filesystem::rename(home_.journal(), aside); });
+  const json::object request{{"act", "hold"}, {"hold", "case"}, {"first", 0}, {"last", 1}};
+  const auto answer = acts.handle(request, {1000});
+  std::filesystem::rename(aside, home_.journal());
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->at("seq").to_number<std::uint64_t>(), journal_->size() - 1);
+  EXPECT_TRUE(answer->at("gone").is_null());
+  EXPECT_THAT(std::string(answer->at("gone_why").as_string()), HasSubstr("cannot read the journal's folder"));
+  EXPECT_EQ(read_holds(home_.journal()).value().size(), 1U);
+}
+
 }  // namespace
 }  // namespace tallygate::audit
