@@ -120,6 +120,10 @@ audit::ControlTick retention(const Plugin& plugin, const JournalConfig& config, 
   }
   return {retention_every,
           [custodian = plugin.custodian.get(), request, log, closing = plugin.closing.get_token()]() mutable {
+            // A file at a time, so that whoever asks need not wait for all of them.
+            if (const auto looked = custodian->look_on(); looked && !*looked) {
+              return !closing.stop_requested();
+            }
             const auto done = custodian->handle(request, {::geteuid()});
             const std::string why = done ? audit::why_not_retired(*done) : done.error().message;
             if (!why.empty() && log && !closing.stop_requested()) {

@@ -17,8 +17,15 @@ namespace {
 
 constexpr timeval peer_patience{5, 0};  // for a request to be taken
 
-// The line without its end; nothing where the peer is too slow, says too much or goes away.
-std::optional<std::string> read_line(const FileDescriptor& peer, std::size_t limit) {
+// What can be said where no answer came: one that was begun cannot be called back.
+constexpr std::string_view may_be_done =
+    ". What it had not begun it will not begin; what it had it may still finish, and the record says so: "
+    "look "
+    "at its newest entries, with tallygate audit tail, before you ask again";
+
+// The line without its end; nothing where the peer is too slow, says too much or goes away. `slow` tells the
+// first of these.
+std::optional<std::string> read_line(const FileDescriptor& peer, std::size_t limit, bool& slow) {
   std::string line;
   std::array<char, 4096> piece{};
   while (line.size() <= limit) {
@@ -27,6 +34,7 @@ std::optional<std::string> read_line(const FileDescriptor& peer, std::size_t lim
       continue;
     }
     if (got <= 0) {
+      slow = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
       return std::nullopt;
     }
     line.append(piece.data(), static_cast<std::size_t>(got));
@@ -88,8 +96,9 @@ Result<std::optional<boost::json::object>> ask_control(const std::filesystem::pa
     return fail(FailureKind::unreadable,
                 socket.string() + ": cannot reach the process that writes the journal: " + errno_text(errno));
   }
+  bool slow = false;
   const auto line = write_line(peer, boost::json::serialize(request))
-                        ? read_line(peer, control_bytes_max * 16)
+                        ? read_line(peer, control_bytes_max * 16, slow)
                         : std::optional<std::string>();
   boost::system::error_code error;
   const auto answer = line ? boost::json::parse(*line, error) : boost::json::value();
@@ -102,10 +111,11 @@ Result<std::optional<boost::json::object>> ask_control(const std::filesystem::pa
   if (bad != nullptr && bad->is_object()) {
     return failure_of(bad->get_object());
   }
+  const std::string why =
+      slow ? " gave no answer within " + std::to_string(patience.count()) + " s"
+           : " broke off; it runs as the only user whom it answers besides root, or ended meanwhile";
   return fail(FailureKind::unreadable,
-              socket.string() + ": the process that writes the journal gave no answer within " +
-                  std::to_string(patience.count()) +
-                  " s, or none at all; it runs as the only user whom it answers besides root");
+              socket.string() + ": the process that writes the journal" + why + std::string(may_be_done));
 }
 
 }  // namespace tallygate::audit

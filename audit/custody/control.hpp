@@ -27,6 +27,9 @@ inline constexpr std::size_t control_bytes_max = 65'536;
 /// Who asks, as the kernel says.
 struct Requester {
   uid_t uid = 0;
+  /// Whether nobody waits for the answer any more: then nothing is begun. May be called on any thread while
+  /// the request is answered.
+  std::function<bool()> gave_up{};
 };
 
 /// Answers one request.
@@ -85,7 +88,7 @@ class ControlServer {
   [[nodiscard]] bool go_on(Peer& peer);
   [[nodiscard]] static bool send_on(Peer& peer);
   void wait_longer(std::chrono::steady_clock::duration by);
-  [[nodiscard]] boost::json::object answer(const std::string& line, Requester who) const;
+  [[nodiscard]] boost::json::object answer(const Peer& peer) const;
 
   std::filesystem::path path_;
   FileDescriptor listener_;

@@ -37,6 +37,12 @@ int patience_until(Steady::time_point then) {
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, longest));
 }
 
+// Whether the peer closed its end, and not just the half that it sends on.
+bool hung_up(int socket) {
+  pollfd peer{socket, 0, 0};
+  return ::poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ControlServer>> ControlServer::open(const std::filesystem::path& socket,
@@ -141,7 +147,7 @@ void ControlServer::take_up(pollfd& stop) {
   socklen_t size = sizeof credentials;
   if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 &&
       (credentials.uid == ::geteuid() || credentials.uid == 0)) {
-    peers_.push_back({std::move(socket), {credentials.uid}, {}, {}, 0, Steady::now() + limits_.patience});
+    peers_.push_back({std::move(socket), {credentials.uid, {}}, {}, {}, 0, Steady::now() + limits_.patience});
   }
 }
 
@@ -161,14 +167,17 @@ bool ControlServer::go_on(Peer& peer) {
     return peer.request.size() <= control_bytes_max;
   }
   peer.request.resize(end);
+  if (hung_up(peer.socket.get())) {
+    return false;  // who was told that nothing came of it must not find it done later
+  }
   const auto begun = Steady::now();
-  peer.answer = boost::json::serialize(answer(peer.request, peer.who)) + "\n";
+  peer.answer = boost::json::serialize(answer(peer)) + "\n";
   wait_longer(Steady::now() - begun);
   peer.until = Steady::now() + limits_.patience;
   return send_on(peer);
 }
 
-// A peer that does not wait for its answer finds the act in the record.
+// A peer that does not wait for the answer to what was begun finds the act in the record.
 bool ControlServer::send_on(Peer& peer) {
   const std::string_view rest = std::string_view(peer.answer).substr(peer.sent);
   const ssize_t sent = ::send(peer.socket.get(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -186,12 +195,13 @@ void ControlServer::wait_longer(std::chrono::steady_clock::duration by) {
   }
 }
 
-boost::json::object ControlServer::answer(const std::string& line, Requester who) const {
+boost::json::object ControlServer::answer(const Peer& peer) const {
   boost::system::error_code error;
-  const auto request = boost::json::parse(line, error);
+  const auto request = boost::json::parse(peer.request, error);
   if (error || !request.is_object()) {
     return {{"error", {{"kind", "invalid"}, {"message", "a request is one JSON object"}}}};
   }
+  const Requester who{peer.who.uid, [socket = peer.socket.get()] { return hung_up(socket); }};
   auto result = handler_(request.get_object(), who);
   return result ? boost::json::object{{"ok", std::move(*result)}}
                 : boost::json::object{{"error", error_json(result.error())}};

@@ -23,6 +23,15 @@ namespace {
 
 namespace json = boost::json;
 
+// Acts that are allowed or refused by what the record says.
+bool believes(const json::object& request) {
+  constexpr std::array<std::string_view, 7> acts = {"enrol",  "erase",  "hold",         "release",
+                                                    "retire", "revoke", "revoke-writer"};
+  const std::string_view act = member_text(request, "act");
+  return std::find(acts.begin(), acts.end(), act) != acts.end() ||
+         (act == "rotate" && request.contains("grant"));
+}
+
 constexpr std::array<std::string_view, 3> noted_kinds = {"journal.export", "journal.read", "journal.verify"};
 
 Failure invalid(std::string message) {
@@ -177,12 +186,44 @@ Result<void> check_grant(const std::filesystem::path& journal, const std::string
 
 Result<json::object> Custodian::handle(const json::object& request, Requester who) {
   const std::string by = by_whom(who);
+  gave_up_ = std::move(who.gave_up);
   if (const auto meant = member_text(request, "journal"); !meant.empty()) {
     const auto charter = read_own_charter(journal_);
     if (!charter || charter->journal != meant) {
       return charter ? invalid("the process that listens here writes another journal") : charter.error();
     }
   }
+  if (auto good = believes(request) ? check_record() : Result<void>(); !good) {
+    return good.error();
+  }
+  return dispatch(request, by);
+}
+
+// Asked on the writer's thread, at the last moment before something changes: the command says by then that
+// nothing came of it.
+Result<std::string> Custodian::perform(const Act& act) const {
+  return perform_([&](Journal& journal) -> Result<std::string> {
+    if (gave_up_ && gave_up_()) {
+      return fail(FailureKind::missing, "whoever asked for it gave up before its turn came");
+    }
+    return act(journal);
+  });
+}
+
+// Where the journal is only looked at, there is no end of it that this process wrote.
+Result<void> Custodian::check_record() {
+  if (auto whole = sealed_.check(journal_, stop_); !whole) {
+    return whole;
+  }
+  std::optional<KnownRoot> end;
+  const auto asked = perform_([&](Journal& journal) -> Result<std::string> {
+    end = KnownRoot{journal.size(), journal.root()};
+    return std::string();
+  });
+  return asked && end ? check_end(journal_, *end) : Result<void>();
+}
+
+Result<json::object> Custodian::dispatch(const json::object& request, const std::string& by) {
   const std::string_view act = member_text(request, "act");
   if (act == "rotate") {
     return rotate(request, by);
@@ -229,11 +270,13 @@ Result<json::object> Custodian::handle(const json::object& request, Requester wh
   }
   auto answer = record(std::move(*order), request, by);
   if (answer && act == "hold") {
-    auto gone = retired_of(journal_, request);
-    if (!gone) {
-      return gone.error();
+    // The hold is in force, whatever else can be said of it.
+    if (auto gone = retired_of(journal_, request)) {
+      (*answer)["gone"] = std::move(*gone);
+    } else {
+      (*answer)["gone"] = nullptr;
+      (*answer)["gone_why"] = gone.error().message;
     }
-    (*answer)["gone"] = std::move(*gone);
   }
   return answer;
 }
@@ -241,7 +284,7 @@ Result<json::object> Custodian::handle(const json::object& request, Requester wh
 Result<json::object> Custodian::seal(const std::string& by) {
   std::uint64_t first = 0;
   bool sealed = false;
-  const auto seq = perform_([&](Journal& journal) -> Result<std::string> {
+  const auto seq = perform([&](Journal& journal) -> Result<std::string> {
     const std::uint64_t at = journal.size();
     first = journal.segment_first();
     if (auto done = journal.seal(by); !done) {
@@ -323,7 +366,7 @@ Result<json::object> Custodian::record(Order order, const json::object& request,
   }
   order.members["by"] = json::parse(by);
   const auto seq =
-      perform_([&](Journal& journal) { return append_object(journal, order.kind, order.members); });
+      perform([&](Journal& journal) { return append_object(journal, order.kind, order.members); });
   return seq ? Result<json::object>(answer_of(*seq)) : seq.error();
 }
 

@@ -7,6 +7,7 @@
 #include "audit/custody/grant.hpp"
 #include "audit/custody/key_destruction.hpp"
 #include "audit/custody/retention.hpp"
+#include "audit/custody/sealed_files.hpp"
 #include "audit/journal/charter.hpp"
 #include "audit/journal/journal.hpp"
 #include "audit/sealing/unsealer.hpp"
@@ -32,7 +33,8 @@ struct KnownNames;
 ///     prepared before
 ///   prepare                               makes a signing key for a grant to name: `key`
 ///   seal
-///   hold {hold, first, last, reason}      the answer's `gone` has the stretches that were retired before
+///   hold {hold, first, last, reason}      the answer's `gone` has the stretches that were retired before;
+///     null where that cannot be told, for `gone_why`: the hold is in force all the same
 ///   release {hold}                        granted
 ///   revoke {key, size, next}              granted; where the key in force would prove nothing afterwards,
 ///     one that was prepared before takes its place first, by the grant `next`: {grant, signature}. Asked
@@ -45,10 +47,12 @@ struct KnownNames;
 ///     `next` is where to go on, if there is more to do
 ///   erase {user, apply}                   granted where it applies; else it says what would be erased, and
 ///     what holds the person's names in the clear: `in_clear` entries, `clear_kinds`, `clear_first`; and
-///     under whose keys they can be read besides: `namesakes` {subject, names, entries}
+///     under whose keys they can be read besides: `namesakes` {subject, names, entries}. That
+///     somebody was looked for is recorded before any seal is opened, as `read` says
 ///   note {kind, members}                  journal.read, journal.export, journal.verify: what was done with
 ///   the record
-/// The answer holds `seq` of the entry and what else is worth knowing. One request at a time.
+/// The answer holds `seq` of the entry and what else is worth knowing. One request at a time. Where whoever
+/// asked gave up before the writer came to an act, nothing is done.
 class Custodian {
  public:
   using Act = std::function<Result<std::string>(Journal&)>;
@@ -68,9 +72,14 @@ class Custodian {
         forget_(std::move(forget)),
         stop_(std::move(stop)) {}
 
-  /// Errors: invalid (unknown act, a member that is missing or wrong, a grant that does not allow it),
-  /// missing, exists, and those of Journal.
+  /// Acts that rest on holds, grants or enrolments are done only where all sealed segments are what was
+  /// sealed, and the rest is what was recorded. Errors: invalid (unknown act, a member that is missing or
+  /// wrong, a grant that does not allow it), missing, exists, tampered, and those of Journal.
   [[nodiscard]] Result<boost::json::object> handle(const boost::json::object& request, Requester who);
+
+  /// Looks at one more of the sealed segments, which acts rest on: whoever has time does it before they are
+  /// asked for. True: none is left. Errors: as SealedFiles::step().
+  [[nodiscard]] Result<bool> look_on() { return sealed_.step(journal_, stop_); }
 
  private:
   struct Order {
@@ -78,6 +87,9 @@ class Custodian {
     std::string kind;
     bool granted = false;
   };
+  Result<boost::json::object> dispatch(const boost::json::object& request, const std::string& by);
+  [[nodiscard]] Result<void> check_record();
+  [[nodiscard]] Result<std::string> perform(const Act& act) const;
   Result<boost::json::object> rotate(const boost::json::object& request, const std::string& by);
   Result<boost::json::object> prepare();
   [[nodiscard]] Result<void> allow_rotation(const boost::json::object& granted) const;
@@ -117,6 +129,8 @@ class Custodian {
   Perform perform_;
   Forget forget_;
   std::stop_token stop_;
+  std::function<bool()> gave_up_;  // of whom the request under way is
+  SealedFiles sealed_;
   RetentionMemory retention_;
   AnonymousKeys anonymous_;
 };

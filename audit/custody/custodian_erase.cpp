@@ -73,6 +73,13 @@ Result<json::object> Custodian::erase(const json::object& request, const std::st
     return fail(FailureKind::invalid,
                 "\"user\" must be the subject, user, e-mail or UUID of the person to be erased");
   }
+  // Seals are opened to tell who that is. As of a search, what was looked for is not on record: no erasure
+  // could reach it there.
+  const auto noted = record(Order{{{"command", "audit erase"}}, "journal.read"}, request, by);
+  if (!noted) {
+    return fail(noted.error().kind,
+                "the reading could not be recorded, so nothing is read: " + noted.error().message);
+  }
   const auto person = find_known(user);
   if (!person) {
     return person.error();
@@ -83,6 +90,7 @@ Result<json::object> Custodian::erase(const json::object& request, const std::st
   }
   json::object answer = describe(*person, *trace);
   answer["erased"] = false;
+  answer["read"] = noted->at("seq");
   if (const auto charter = read_own_charter(journal_)) {
     answer["journal"] = charter->journal;
   }
@@ -105,8 +113,16 @@ Result<json::object> Custodian::erase(const json::object& request, const std::st
   if (!destruction) {
     return destruction.error();
   }
-  const auto seq = perform_(
-      [&](Journal& journal) { return erase_now(journal, order, person->uuid, destruction->prepared()); });
+  const auto seq = perform([&](Journal& journal) -> Result<std::string> {
+    // What came since the record was read: nothing is recorded between this look and the end of the act.
+    const auto held = held_entry(journal_, trace->read, person->uuid, trace->in_force);
+    if (!held || *held) {
+      return held ? fail(FailureKind::exists, "entry " + std::to_string(**held) +
+                                                  " of that person, which came just now, is under a hold")
+                  : held.error();
+    }
+    return erase_now(journal, order, person->uuid, destruction->prepared());
+  });
   if (!seq) {
     return seq.error();
   }

@@ -102,7 +102,7 @@ Result<Successor> successor(const KeyRanges& keys, const std::string& vkey, std:
 // With the record as it is now: the key is to come in after it, and is good for no other.
 Result<json::object> Custodian::prepare() {
   json::object after;
-  const auto key = perform_([&after](Journal& journal) {
+  const auto key = perform([&after](Journal& journal) {
     after = {{"root", base64_encode(journal.root())}, {"size", journal.size()}};
     return journal.prepare_key();
   });
@@ -142,7 +142,7 @@ Result<json::object> Custodian::rotate(const json::object& request, const std::s
     return good.error();
   }
   std::string key;
-  const auto seq = perform_([&](Journal& journal) -> Result<std::string> {
+  const auto seq = perform([&](Journal& journal) -> Result<std::string> {
     Result<std::string> at = std::to_string(journal.size());
     if (granted) {
       at = rotate_now(journal, request, by);
@@ -163,7 +163,7 @@ Result<std::string> Custodian::make_room(const KeyRecord& record, const Order& o
                                          const json::object* next, const std::string& by) const {
   const std::string vkey(member_text(order.members, "key"));
   const auto size = order.members.at("size").to_number<std::uint64_t>();
-  return perform_([&](Journal& journal) -> Result<std::string> {
+  return perform([&](Journal& journal) -> Result<std::string> {
     const auto needed = successor(record.keys, vkey, size, journal.size());
     if (!needed) {
       return needed.error();
@@ -217,6 +217,7 @@ Result<json::object> Custodian::revoke(const json::object& request, const std::s
   if (const auto room = make_room(*keys, order, next, by); !room) {
     return room.error();
   }
+  gave_up_ = {};  // it is begun, and gone on with
   auto answer = record(std::move(order), request, by);
   if (answer && took_over) {
     (*answer)["took_over"] = *took_over;

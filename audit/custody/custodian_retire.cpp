@@ -168,13 +168,13 @@ Result<json::object> Custodian::retire(const json::object& request, const std::s
 json::object Custodian::retire_if_due(SegmentStanding& segment, const KeepRules& rules,
                                       const json::object& request, const std::string& by) {
   const bool wanted = member_flag(request, "apply") && segment.due;
-  const bool now = wanted && !stop_.stop_requested();
+  const bool now = wanted && !stop_.stop_requested() && !(gave_up_ && gave_up_());
   const auto done = now ? retire_one(segment, rules, request, by) : Result<void>();
   if (!done) {
     retention_.forget_classes(segment.seal.first);  // what was read of it may be of another file
     segment.why_not = done.error().message;
   } else if (wanted && !now) {
-    segment.why_not = "the journal is being closed: it is retired another time";
+    segment.why_not = "the journal is being closed, or nobody waits for it: it is retired another time";
   }
   json::object one = describe(segment, now && done);
   one["failed"] = segment.faulty || (!done && !stop_.stop_requested());

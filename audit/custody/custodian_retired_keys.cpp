@@ -67,7 +67,7 @@ Result<json::object> Custodian::record_retirement(Order order, std::uint64_t fir
     }
     destruction.emplace(std::move(*prepared));
   }
-  const auto seq = perform_([&](Journal& journal) -> Result<std::string> {
+  const auto seq = perform([&](Journal& journal) -> Result<std::string> {
     if (!keyring) {
       return retire_now(journal, order, {}, nullptr);
     }

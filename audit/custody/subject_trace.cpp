@@ -117,12 +117,40 @@ Result<SubjectTrace> trace_subject(const std::filesystem::path& journal, std::st
   if (!end) {
     return end.error();
   }
+  std::vector<Hold> in_force = *holds;
   Tracer tracer(std::move(*segments), std::move(*holds), uuid, names);
   const auto read = reader->up(0, *end, [&](std::uint64_t seq, std::string_view body) {
     tracer.take(seq, body);
     return true;
   });
-  return read ? Result<SubjectTrace>(tracer.take_trace()) : read.error();
+  if (!read) {
+    return read.error();
+  }
+  SubjectTrace trace = tracer.take_trace();
+  trace.in_force = std::move(in_force);
+  trace.read = *end;
+  return trace;
+}
+
+Result<std::optional<std::uint64_t>> held_entry(const std::filesystem::path& journal, std::uint64_t first,
+                                                std::string_view uuid, std::span<const Hold> holds) {
+  std::optional<std::uint64_t> found;
+  if (holds.empty()) {
+    return found;
+  }
+  auto reader = JournalReader::open(journal);
+  const auto end = reader ? reader->end() : Result<std::uint64_t>(reader.error());
+  if (!end) {
+    return end.error();
+  }
+  const std::string subject = R"("subject":")" + std::string(uuid) + '"';
+  const auto read = reader->up(first, *end, [&](std::uint64_t seq, std::string_view body) {
+    if (find_hold(holds, seq, seq) != nullptr && body.find(subject) != std::string_view::npos) {
+      found = seq;
+    }
+    return !found;
+  });
+  return read ? Result<std::optional<std::uint64_t>>(found) : read.error();
 }
 
 }  // namespace tallygate::audit

@@ -1,5 +1,7 @@
 #include "audit/journal/folder.hpp"
 
+#include "audit/journal/schema.hpp"
+
 #include <algorithm>
 #include <system_error>
 
@@ -22,6 +24,19 @@ std::optional<std::uint64_t> segment_first(const std::string& name) noexcept {
     first = first * 10 + static_cast<std::uint64_t>(name[i] - '0');
   }
   return first;
+}
+
+std::string segment_missing(const std::filesystem::path& folder, std::uint64_t first, std::uint64_t last) {
+  const std::string name = segment_name(first);
+  std::string text = folder.string() + ": entries " + std::to_string(first) + " to " + std::to_string(last) +
+                     " are missing: the segment " + name + " is not there";
+  for (const std::string& copy : {name + ".new", name + ".sealed.new"}) {
+    std::error_code error;
+    if (std::filesystem::exists(std::filesystem::symlink_status(folder / copy, error))) {
+      text += ", and " + copy + " may be the only copy of it";
+    }
+  }
+  return text;
 }
 
 Result<std::vector<SegmentFile>> list_segments(const std::filesystem::path& folder) {

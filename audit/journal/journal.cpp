@@ -312,4 +312,9 @@ Result<void> Journal::close() {
   return good;
 }
 
+Digest Journal::root() const {
+  Sha256 sha;
+  return known_.tip.range.root(sha);
+}
+
 }  // namespace tallygate::audit

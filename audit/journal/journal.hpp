@@ -202,8 +202,8 @@ class Journal {
   /// Whether nothing failed since it was opened.
   [[nodiscard]] bool good() const { return !failed_; }
   [[nodiscard]] std::uint64_t size() const { return known_.tip.range.size(); }
-  /// Root of the tree over all that is committed.
-  [[nodiscard]] Digest root() { return known_.tip.range.root(sha_); }
+  /// The root over all of it.
+  [[nodiscard]] Digest root() const;
   [[nodiscard]] const std::string& gateway_json() const { return gateway_json_; }
   [[nodiscard]] std::chrono::seconds heartbeat() const { return heartbeat_; }
   /// When the newest entry was recorded.

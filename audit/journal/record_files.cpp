@@ -54,8 +54,7 @@ Result<RecordFiles> RecordFiles::open(const std::filesystem::path& folder, const
                 what + "; make a journal with: tallygate keys provision");
   }
   if (files->front().first != 0) {
-    return fail(FailureKind::tampered,
-                folder.string() + ": the first segment, " + segment_name(0) + ", is missing");
+    return fail(FailureKind::tampered, segment_missing(folder, 0, files->front().first - 1));
   }
   RecordFiles record(std::move(*files), origin, vfs);
   if (auto opened = record.open_newest(); !opened) {
@@ -64,7 +63,48 @@ Result<RecordFiles> RecordFiles::open(const std::filesystem::path& folder, const
   if (auto finished = record.finish_newest_sealing(); !finished) {
     return finished.error();
   }
+  if (auto whole = record.check_gaps(); !whole) {
+    return whole.error();
+  }
   return record;
+}
+
+// Each segment says which one it follows. Whether the newest one does while it holds nothing shows when the
+// record is read to its end.
+Result<void> RecordFiles::check_gaps() {
+  for (std::size_t i = 1; i < files_.size(); ++i) {
+    if (is_open(i) && open_empty_) {
+      continue;
+    }
+    const SegmentFile& file = files_[i];
+    const auto body = first_body(i);
+    if (!body) {
+      return body.error();
+    }
+    const auto seal = parse_seal(*body);
+    if (seal && seal->first != files_[i - 1].first && seal->last + 1 == file.first) {
+      return fail(FailureKind::tampered, segment_missing(file.path.parent_path(), seal->first, seal->last));
+    }
+    if (!seal || seal->last + 1 != file.first) {
+      return fail(FailureKind::tampered, file.path.string() +
+                                             ": it does not begin with the journal.seal of the segment "
+                                             "before it");
+    }
+  }
+  return {};
+}
+
+// The body of a segment's first entry; empty where there is none.
+Result<std::string> RecordFiles::first_body(std::size_t index) {
+  if (is_open(index)) {
+    auto body = open_->body(files_[index].first);
+    return body || body.error().kind != FailureKind::missing ? body : Result<std::string>(std::string());
+  }
+  auto database = read(files_[index]);
+  if (!database) {
+    return database.error();
+  }
+  return database->value("SELECT CAST(body AS TEXT) FROM entry ORDER BY seq LIMIT 1");
 }
 
 Result<void> RecordFiles::open_newest() {
@@ -168,25 +208,11 @@ Result<CompactRange> RecordFiles::base() {
   if (file.first == 0) {
     return CompactRange();
   }
-  std::string body;
-  if (is_open(newest)) {
-    const auto first = open_->body(file.first);
-    if (!first && first.error().kind != FailureKind::missing) {
-      return first.error();
-    }
-    body = first ? *first : std::string();
-  } else {
-    auto database = read(file);
-    if (!database) {
-      return database.error();
-    }
-    const auto first = database->value("SELECT CAST(body AS TEXT) FROM entry ORDER BY seq LIMIT 1");
-    if (!first) {
-      return first.error();
-    }
-    body = *first;
+  const auto body = first_body(newest);
+  if (!body) {
+    return body.error();
   }
-  const auto seal = parse_seal(body);
+  const auto seal = parse_seal(*body);
   const auto tree = seal && seal->last + 1 == file.first ? tree_after(*seal) : std::nullopt;
   return tree.value_or(CompactRange());
 }

@@ -22,8 +22,8 @@ namespace tallygate::audit {
 /// One thread.
 class RecordFiles {
  public:
-  /// Opens the newest segment; nothing is begun or changed. Errors: missing (no folder, no segment), and as
-  /// Segment::open().
+  /// Opens the newest segment; nothing is begun or changed. Errors: missing (no folder, no segment), tampered
+  /// (a segment between others is not there), and as Segment::open().
   static Result<RecordFiles> open(const std::filesystem::path& folder, const std::string& origin,
                                   const std::string& vfs);
 
@@ -59,6 +59,8 @@ class RecordFiles {
   RecordFiles(std::vector<SegmentFile> files, std::string origin, std::string vfs)
       : files_(std::move(files)), origin_(std::move(origin)), vfs_(std::move(vfs)) {}
   Result<void> open_newest();
+  [[nodiscard]] Result<void> check_gaps();
+  [[nodiscard]] Result<std::string> first_body(std::size_t index);
   [[nodiscard]] bool is_open(std::size_t index) const { return open_ && index + 1 == files_.size(); }
   Result<void> finish_newest_sealing();
   Result<Database> read(const SegmentFile& file) const;

@@ -3,6 +3,7 @@
 #include "audit/journal/canonical_json.hpp"
 #include "audit/journal/note.hpp"
 #include "audit/journal/seal.hpp"
+#include "audit/journal/uuid.hpp"
 #include "audit/proof/key_entries.hpp"
 
 #include <algorithm>
@@ -207,6 +208,9 @@ bool RecordState::granted(std::uint64_t seq, std::int64_t time_ns, const std::st
 void RecordState::act(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {
   const bool allowed = granted(seq, time_ns, body);
   const std::string kind = member_text(body, "kind");
+  if (kind == "journal.erase") {
+    erase(seq, body);
+  }
   if (kind != "writer.revoke" && !(kind == "writer.enrol" && allowed)) {
     return;
   }
@@ -217,6 +221,19 @@ void RecordState::act(std::uint64_t seq, std::int64_t time_ns, const std::string
     next.revoke(member_text(body, "writer"), seq, time_ns);
   }
   writers_ = std::make_shared<const WriterKeys>(std::move(next));
+}
+
+// The key is gone whether a grant allowed it or not; whose entries are under it shows when they are read.
+void RecordState::erase(std::uint64_t seq, const std::string& body) {
+  const auto subject = uuid_of(member_text(body, "subject"));
+  if (!subject || holds_.empty()) {
+    return;
+  }
+  ErasureClaim claim{seq, *subject, {}};
+  for (const auto& [name, held] : holds_) {
+    claim.holds.push_back({name, held.first, held.last});
+  }
+  erasures_.push_back(std::move(claim));
 }
 
 void RecordState::rotate(std::uint64_t seq, std::int64_t time_ns, const std::string& body) {

@@ -7,6 +7,7 @@
 #include "audit/proof/erased_keys.hpp"
 #include "audit/proof/findings.hpp"
 #include "audit/proof/grant_check.hpp"
+#include "audit/proof/held_erasures.hpp"
 #include "audit/proof/ingest_check.hpp"
 #include "audit/proof/key_ranges.hpp"
 
@@ -91,6 +92,8 @@ class RecordState {
   [[nodiscard]] std::vector<SealClaim> take_seals() { return std::exchange(seals_, {}); }
   /// All that was retired so far.
   [[nodiscard]] const std::vector<RetireClaim>& retired() const noexcept { return retired_; }
+  /// All erasures so far that came while anything was held.
+  [[nodiscard]] const std::vector<ErasureClaim>& erasures() const noexcept { return erasures_; }
   /// Which records were gone on from, of the chunk taken last.
   [[nodiscard]] std::vector<KeptClaim> take_kept() { return std::exchange(kept_, {}); }
   /// Where the root of such a record is another one: nothing was given up by that entry.
@@ -129,6 +132,7 @@ class RecordState {
   void release(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   void retire(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   [[nodiscard]] std::vector<UuidBytes> erased_by(std::uint64_t seq, const std::string& body);
+  void erase(std::uint64_t seq, const std::string& body);
   void act(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
   [[nodiscard]] bool granted(std::uint64_t seq, std::int64_t time_ns, const std::string& body);
 
@@ -152,6 +156,7 @@ class RecordState {
   std::multimap<std::string, Held> holds_;           // in force
   std::map<std::uint64_t, std::int64_t> sealed_ns_;  // last entry of each segment, and when it was sealed
   std::vector<RetireClaim> retired_;
+  std::vector<ErasureClaim> erasures_;
   std::vector<Abandoned> abandoned_;
   std::vector<KeptClaim> kept_;
   std::vector<KeptClaim> granted_for_;

@@ -25,6 +25,10 @@ using audit::Result;
 // A hold keeps what is there: of what was retired before, the bodies stay gone.
 void tell_gone(const json::object& answer) {
   const auto* gone = answer.if_contains("gone");
+  if (gone != nullptr && gone->is_null()) {
+    fmt::print("but whether bodies of these entries were retired before cannot be told: {}\n",
+               audit::inert_text(json::value_to<std::string>(answer.at("gone_why"))));
+  }
   for (const json::value& one : gone != nullptr && gone->is_array() ? gone->get_array() : json::array()) {
     fmt::print("but the bodies of entries {} to {} were retired before, as entry {} says\n",
                json::serialize(one.at("first")), json::serialize(one.at("last")),
@@ -91,13 +95,21 @@ int hold_add(const HoldArguments& arguments) {
              arguments.json);
 }
 
+// Of a record that is not what was recorded nothing is said.
+Result<std::vector<audit::Hold>> holds_of(const audit::JournalOptions& options) {
+  if (auto good = check_record(options); !good) {
+    return good.error();
+  }
+  return audit::read_holds(options.journal);
+}
+
 // What is missing where somebody wants a hold away without a grant.
 int ask_for_release(const HoldArguments& arguments) {
   const auto options = journal_options(arguments.journal);
   if (!options) {
     return report(options.error());
   }
-  const auto holds = audit::read_holds(options->journal);
+  const auto holds = holds_of(*options);
   if (!holds) {
     return report(holds.error());
   }
@@ -130,7 +142,7 @@ int hold_list(const HoldArguments& arguments) {
   if (!options) {
     return report(options.error());
   }
-  const auto holds = audit::read_holds(options->journal);
+  const auto holds = holds_of(*options);
   if (!holds) {
     return report(holds.error());
   }
@@ -217,6 +229,45 @@ void tell_retired(const json::object& answer) {
   }
 }
 
+void add_segments(json::object& to, json::object&& more) {
+  if (to.empty()) {
+    to = std::move(more);
+    return;
+  }
+  json::array& segments = to.at("segments").as_array();
+  for (json::value& one : more.at("segments").as_array()) {
+    segments.push_back(std::move(one));
+  }
+}
+
+// One segment an act, so that whoever else wants something of the gateway waits for one segment at most, and
+// none takes longer than an act may. Fills `whole` also where it ends with an error. Without a gateway nobody
+// waits.
+Result<void> retire_each(const audit::JournalOptions& options, json::object request, json::object& whole) {
+  for (;;) {
+    request["at_most"] = 1;
+    auto asked = ask_writer(options, request);
+    if (asked && !*asked) {
+      request.erase("at_most");
+      auto here = act_on_journal(options, request);
+      asked = here ? Result<std::optional<json::object>>(std::move(*here)) : here.error();
+    }
+    if (!asked) {
+      return asked.error();
+    }
+    const auto* next = (*asked)->if_contains("next");
+    const bool more = next != nullptr;
+    if (more) {
+      request["from"] = *next;
+      (*asked)->erase("next");
+    }
+    add_segments(whole, std::move(**asked));
+    if (!more) {
+      return {};
+    }
+  }
+}
+
 int retire(const RetireArguments& arguments) {
   const auto options = journal_options(arguments.journal);
   if (!options) {
@@ -236,17 +287,24 @@ int retire(const RetireArguments& arguments) {
       return report(added.error());
     }
   }
-  const auto answer =
-      arguments.apply ? act_on_journal(*options, request) : look_at_journal(*options, request);
-  if (!answer) {
-    return report(answer.error());
-  }
-  if (arguments.json) {
-    fmt::print("{}\n", json::serialize(*answer));
+  json::object answer;
+  Result<void> asked;
+  if (arguments.apply) {
+    asked = retire_each(*options, request, answer);
+  } else if (auto looked = look_at_journal(*options, request)) {
+    answer = std::move(*looked);
   } else {
-    tell_retired(*answer);
+    asked = looked.error();
   }
-  return finish_output(audit::why_not_retired(*answer).empty() ? done : not_possible);
+  if (!answer.empty() && arguments.json) {
+    fmt::print("{}\n", json::serialize(answer));
+  } else if (!answer.empty()) {
+    tell_retired(answer);  // what was done before an error, too
+  }
+  if (!asked) {
+    return report(asked.error());
+  }
+  return finish_output(audit::why_not_retired(answer).empty() ? done : not_possible);
 }
 
 void add_retire(CLI::App& audit, int& exit_code) {

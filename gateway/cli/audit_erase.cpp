@@ -103,10 +103,11 @@ void tell_what_it_touches(const json::object& answer) {
 void tell_what_comes_next(const json::object& answer) {
   const auto* journal = answer.if_contains("journal");
   fmt::print(
-      "Nothing was changed. To do it: where the provisioning key is,\n"
+      "Nothing was erased; that it was asked is on record, entry {}. To do it: where the provisioning key "
+      "is,\n"
       "  tallygate keys grant journal.erase subject={} --id {} --key ROOT.pem -o erase.grant\n"
       "and here the same command with --grant erase.grant\n",
-      json::value_to<std::string>(answer.at("subject")),
+      json::serialize(answer.at("read")), json::value_to<std::string>(answer.at("subject")),
       journal == nullptr ? "JOURNAL" : audit::inert_text(json::value_to<std::string>(*journal)));
 }
 
@@ -156,7 +157,8 @@ void add_audit_erase(CLI::App& audit, int& exit_code) {
       ->required();
   add_journal_options(*command, arguments->journal);
   command->add_option("--grant", arguments->grant, "The grant for it: tallygate keys grant journal.erase");
-  command->add_flag("--dry-run", arguments->dry_run, "Say what would be touched, and change nothing");
+  command->add_flag("--dry-run", arguments->dry_run,
+                    "Say what would be touched, and erase nothing: that it was asked is on record");
   command->add_flag("--json", arguments->json, "One JSON document on stdout");
   command->callback([arguments, &exit_code] { exit_code = erase(*arguments); });
 }

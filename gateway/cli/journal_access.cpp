@@ -3,6 +3,7 @@
 #include "audit/custody/control.hpp"
 #include "audit/custody/custodian.hpp"
 #include "audit/custody/grant.hpp"
+#include "audit/custody/sealed_files.hpp"
 #include "audit/journal/pkcs11_uri.hpp"
 #include "audit/journal/provision.hpp"
 #include "audit/search/escape.hpp"
@@ -27,6 +28,12 @@ namespace {
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
+
+// A copy of a journal may have no head beside it: then there is nothing to hold its end against.
+Result<void> check_head(const audit::JournalOptions& options) {
+  const auto known = audit::acknowledged(audit::head_file(options.head));
+  return known ? audit::check_end(options.journal, *known) : Result<void>();
+}
 
 }  // namespace
 
@@ -145,11 +152,20 @@ Result<std::optional<boost::json::object>> ask_writer(const audit::JournalOption
   return audit::ask_control(audit::control_socket(audit::head_file(options.head)), request, patience);
 }
 
+Result<void> check_record(const audit::JournalOptions& options) {
+  audit::SealedFiles files;
+  auto whole = files.check(options.journal);
+  return whole ? check_head(options) : whole;
+}
+
 Result<boost::json::object> look_at_journal(const audit::JournalOptions& options,
                                             const boost::json::object& request) {
   auto asked = ask_writer(options, request);
   if (!asked || *asked) {
     return asked ? Result<boost::json::object>(std::move(**asked)) : asked.error();
+  }
+  if (auto good = check_head(options); !good) {
+    return good.error();
   }
   audit::Custodian custodian(options.journal, audit::system_clock(), [](const audit::Custodian::Act&) {
     return Result<std::string>(fail(FailureKind::unreadable, "the journal is only looked at"));

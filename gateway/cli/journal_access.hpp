@@ -52,6 +52,11 @@ void tell_leftovers(const audit::Journal& journal);
 [[nodiscard]] audit::Result<boost::json::object> look_at_journal(const audit::JournalOptions& options,
                                                                  const boost::json::object& request);
 
+/// Whether the files of a record are what was sealed, and its end what head acknowledged where there is one:
+/// to be asked before anything that the record says of holds is shown. Errors: as SealedFiles::step() and
+/// check_end().
+[[nodiscard]] audit::Result<void> check_record(const audit::JournalOptions& options);
+
 /// Has an act done by the process that writes the journal, within that time; nothing where none does. Errors:
 /// those of ask_control() and the act.
 [[nodiscard]] audit::Result<std::optional<boost::json::object>> ask_writer(

@@ -1,5 +1,6 @@
 #include "gateway/cli/keys_list.hpp"
 
+#include "audit/custody/sealed_files.hpp"
 #include "audit/journal/note.hpp"
 #include "audit/journal/signer.hpp"
 #include "audit/search/escape.hpp"
@@ -106,6 +107,9 @@ Result<KeyList> list_keys(const std::filesystem::path& journal) {
   if (!good) {
     return fail(FailureKind::tampered,
                 fmt::format("{}: entry 0 is no charter: run tallygate audit verify", journal.string()));
+  }
+  if (auto whole = audit::SealedFiles().check(journal); !whole) {
+    return whole.error();
   }
   const auto book = audit::read_enrolments(journal);
   if (!book) {

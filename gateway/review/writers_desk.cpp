@@ -36,6 +36,7 @@ WritersDesk::~WritersDesk() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
+  stop_.request_stop();
   wake_.notify_one();
   thread_.join();
 }
@@ -88,7 +89,7 @@ void WritersDesk::keep(const IngestEvent& event, std::uint64_t seq, const audit:
 void WritersDesk::run() {
   std::vector<Question> questions;
   while (next(questions)) {
-    const auto read = record_.catch_up();
+    const auto read = record_.catch_up(stop_.get_token());
     behind_ = read && !*read;
     const bool ready = read && *read;
     const AdminAnswer not_now = ready ? AdminAnswer() : unavailable(read);

@@ -12,6 +12,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <variant>
@@ -88,7 +89,8 @@ class WritersDesk {
   std::deque<Question> questions_;
   std::size_t bytes_ = 0;  // of the bodies among them
   bool stopping_ = false;
-  std::thread thread_;  // last: uses all of the above
+  std::stop_source stop_;  // ends the reading of a large file
+  std::thread thread_;     // last: uses all of the above
 };
 
 }  // namespace tallygate::review

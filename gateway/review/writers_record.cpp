@@ -49,7 +49,10 @@ std::optional<std::uint64_t> last_of(const boost::json::object& entry) {
 
 }  // namespace
 
-Result<bool> WritersRecord::catch_up() {
+Result<bool> WritersRecord::catch_up(const std::stop_token& stop) {
+  if (const auto looked = sealed_.step(journal_, stop); !looked || !*looked) {
+    return looked;
+  }
   auto reader = audit::JournalReader::open(journal_);
   if (!reader) {
     return reader.error();
@@ -61,17 +64,20 @@ Result<bool> WritersRecord::catch_up() {
   const std::uint64_t until = std::min(*end, next_ + step_);
   Result<void> taken;
   const auto read = reader->up(next_, until, [&](std::uint64_t seq, std::string_view body) {
-    pass_over(next_, seq);
+    taken = pass_over(next_, seq);
+    if (!taken) {
+      return false;
+    }
     look_at_clock(body);
     end_gap(body);
     taken = take(seq, body);
     next_ = taken ? seq + 1 : next_;
     return taken.has_value();
   });
+  taken = read && taken ? pass_over(next_, until) : taken;
   if (!read || !taken) {
     return read ? taken.error() : read.error();
   }
-  pass_over(next_, until);
   next_ = std::max(next_, until);
   if (!enrolments_) {
     return fail(FailureKind::tampered, journal_.string() + ": entry 0 is no charter");
@@ -84,9 +90,15 @@ Result<bool> WritersRecord::catch_up() {
 }
 
 // Bodies that were retired: there may have been records among them, but for those that this process has
-// receipts of.
-void WritersRecord::pass_over(std::uint64_t first, std::uint64_t end) {
+// receipts of. Stubs are what the record says they are; nothing else may have a gap.
+Result<void> WritersRecord::pass_over(std::uint64_t first, std::uint64_t end) {
+  if (first < end && end > sealed_.open_first()) {
+    return fail(FailureKind::tampered, journal_.string() + ": entry " +
+                                           std::to_string(std::max(first, sealed_.open_first())) +
+                                           " is missing, and was not retired; run tallygate audit verify");
+  }
   gap_ = gap_ || (first < end && first < own_from_);
+  return {};
 }
 
 // An entry is taken apart only where it may show a larger time, by more than time_resolution. A member of

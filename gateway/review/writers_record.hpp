@@ -2,6 +2,7 @@
 /// What the record says of those who may append to it or read it, and of what they appended: kept in memory,
 /// and up to date with the newest entry whenever it is asked.
 #include "audit/custody/enrolments.hpp"
+#include "audit/custody/sealed_files.hpp"
 #include "audit/journal/failure.hpp"
 #include "audit/journal/hash.hpp"
 #include "gateway/review/ingest_keys.hpp"
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -31,9 +33,11 @@ class WritersRecord {
                          std::size_t keys_max = ingest_keys_max)
       : journal_(std::move(journal)), step_(step), keys_(keys_max) {}
 
-  /// Reads one step further. True: all that was durable when it was called has been read. Errors: missing,
-  /// unreadable, tampered (entry 0 is no charter); the next call tries again.
-  [[nodiscard]] audit::Result<bool> catch_up();
+  /// Reads one step further, or looks at one more sealed segment whether it is what was sealed: nothing of
+  /// the record is believed before all of them are. True: all that was durable when it was called has been
+  /// read. Errors: missing, unreadable (also: `stop` was requested), tampered (entry 0 is no charter, a
+  /// segment is missing or altered, an entry is missing that was not retired); the next call tries again.
+  [[nodiscard]] audit::Result<bool> catch_up(const std::stop_token& stop = {});
 
   /// Who is enrolled; null before the charter was read.
   [[nodiscard]] const audit::Enrolments* enrolments() const noexcept {
@@ -55,7 +59,7 @@ class WritersRecord {
   [[nodiscard]] audit::Result<void> take(std::uint64_t seq, std::string_view body);
   [[nodiscard]] audit::Result<void> take_charter(std::string_view body);
   void take_ingested(std::uint64_t seq, std::string_view body);
-  void pass_over(std::uint64_t first, std::uint64_t end);
+  [[nodiscard]] audit::Result<void> pass_over(std::uint64_t first, std::uint64_t end);
   void look_at_clock(std::string_view body);
   void end_gap(std::string_view body);
   void end_segment(const boost::json::object& seal);
@@ -66,6 +70,7 @@ class WritersRecord {
   std::filesystem::path journal_;
   std::uint64_t step_;
   std::uint64_t next_ = 0;
+  audit::SealedFiles sealed_;
   std::string journal_id_;
   std::string origin_;
   std::uint64_t own_from_ = UINT64_MAX;  // of this process's records there are receipts from here on

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import socket
+import threading
 import unittest
 
 from support import journal
@@ -232,6 +234,64 @@ class Custody(SiteCase):
         with Gateway(site):
             self.assertEqual(self.ask(site, "GET", "/public/x").status, 200)
         self.assert_sound(site)
+
+    def test_a_hold_outlives_that_its_segment_is_moved_away(self):
+        site = self.new_site()
+        with Gateway(site):
+            self.run_ok("audit", "seal", *self.place(site))
+            self.run_ok("audit", "hold", "add", "case-17", "--first", 0, "--last", 99, *self.place(site))
+            self.run_ok("audit", "seal", *self.place(site))
+            held = sorted(site.journal.glob("*.db"))[1]
+            aside = self.folder / "held.db"
+            held.rename(aside)
+            for act in (["hold", "list"], ["retire", "--keep", "0s", "--apply"]):
+                refused = tallygate("audit", *act, *self.place(site))
+                self.assertNotEqual(refused.returncode, 0, refused.stdout)
+                self.assertIn(f"{held.name} is not there", refused.stderr)
+        with Gateway(site, wait_ready=False) as gateway:
+            wait_until(lambda: gateway.admin("/readyz")[0] == 503, what="it is not ready")
+            self.assertEqual(self.ask(site, "GET", "/public/x").status, 503)
+            self.assertIn(f"{held.name} is not there", gateway.admin("/readyz")[1] + gateway.log_tail())
+            aside.rename(held)
+            wait_until(gateway.ready, what="the gateway takes the journal up once the segment is back")
+            self.assertIn("case-17: entries 0 to 99", self.run_ok("audit", "hold", "list", *self.place(site)))
+        bytes_before = held.read_bytes()
+        held.chmod(0o640)
+        held.write_bytes(bytes_before.replace(b"journal.hold", b"journal.read"))
+        changed = tallygate("audit", "hold", "list", *self.place(site))
+        self.assertNotEqual(changed.returncode, 0, changed.stdout)
+        self.assertIn("tallygate audit verify", changed.stderr)
+        held.write_bytes(bytes_before)
+        self.assert_sound(site)
+
+    def test_a_retirement_asks_the_gateway_for_one_segment_at_a_time(self):
+        site = self.new_site()
+        asked = []
+
+        def answer(door):
+            for _ in range(3):
+                peer, _ = door.accept()
+                with peer, peer.makefile("rw") as lines:
+                    request = json.loads(lines.readline())
+                    asked.append((request.get("at_most"), request.get("from", 0)))
+                    first = request.get("from", 0)
+                    segment = {"file": f"{first:012}.db", "first": first, "last": first + 9, "due": True, "retired": True}
+                    more = {"next": first + 10} if first < 20 else {}
+                    lines.write(json.dumps({"ok": {"applied": True, "segments": [segment], **more}}) + "\n")
+                    lines.flush()
+
+        # A path of any length, as the gateway does it.
+        folder = os.open(site.head.parent, os.O_PATH | os.O_DIRECTORY)
+        self.addCleanup(os.close, folder)
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(f"/proc/self/fd/{folder}/{site.head.name}.control")
+            door.listen()
+            thread = threading.Thread(target=answer, args=(door,), daemon=True)
+            thread.start()
+            said = json.loads(self.run_ok("audit", "retire", "--keep", "1s", "--apply", "--json", *self.place(site)))
+            thread.join()
+        self.assertEqual(asked, [(1, 0), (1, 10), (1, 20)])
+        self.assertEqual([one["first"] for one in said["segments"]], [0, 10, 20])
 
     def test_only_the_same_user_and_root_reach_a_journal_in_use(self):
         site = self.new_site()

@@ -19,6 +19,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tallygate::audit {
 namespace {
@@ -279,6 +280,100 @@ TEST_F(Control, MoreThanTheLimitWaitAndAreServedInTurn) {
   EXPECT_TRUE(ask_control(socket_, {}).value()) << "when the time of one is over";
   wait_for_end(one);
   wait_for_end(other);
+}
+
+// The command said by then that nothing came of it.
+TEST_F(Control, WhatWasAskedByWhoeverHungUpMeanwhileIsNotDone) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool begun = false;
+  bool go_on = false;
+  std::vector<std::string> done;
+  const auto server = serve([&](const json::object& request, const Requester& who) {
+    std::unique_lock lock(mutex);
+    done.emplace_back(request.at("act").as_string());
+    begun = true;
+    changed.notify_all();
+    changed.wait(lock, [&] { return go_on; });
+    return Result<json::object>(json::object{{"gave_up", who.gave_up()}});
+  });
+  const std::string first = R"({"act":"first"})"
+                            "\n";
+  const FileDescriptor waiting = connected();
+  ASSERT_GT(::send(waiting.get(), first.data(), first.size(), MSG_NOSIGNAL), 0);
+  {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return begun; });
+  }
+  {
+    const std::string second = R"({"act":"second"})"
+                               "\n";
+    const FileDescriptor impatient = connected();
+    ASSERT_GT(::send(impatient.get(), second.data(), second.size(), MSG_NOSIGNAL), 0);
+  }
+  {
+    const std::lock_guard lock(mutex);
+    go_on = true;
+  }
+  changed.notify_all();
+  const auto third = ask_control(socket_, {{"act", "third"}}).value();
+  ASSERT_TRUE(third);
+  EXPECT_FALSE(third->at("gave_up").as_bool());
+  EXPECT_EQ(done, (std::vector<std::string>{"first", "third"}));
+}
+
+TEST_F(Control, WhoeverHangsUpWhileItsRequestIsAnsweredIsNoticed) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool begun = false;
+  bool closed = false;
+  bool gave_up = false;
+  const auto server = serve([&](const json::object& request, const Requester& who) {
+    std::unique_lock lock(mutex);
+    if (request.at("act").as_string() == "first") {
+      begun = true;
+      changed.notify_all();
+      changed.wait(lock, [&] { return closed; });
+      gave_up = who.gave_up();
+    }
+    return Result<json::object>(json::object());
+  });
+  {
+    const std::string first = R"({"act":"first"})"
+                              "\n";
+    const FileDescriptor peer = connected();
+    ASSERT_GT(::send(peer.get(), first.data(), first.size(), MSG_NOSIGNAL), 0);
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return begun; });
+  }
+  {
+    const std::lock_guard lock(mutex);
+    closed = true;
+  }
+  changed.notify_all();
+  ASSERT_TRUE(ask_control(socket_, {{"act", "second"}}));
+  EXPECT_TRUE(gave_up);
+}
+
+TEST_F(Control, WhoeverGetsNoAnswerHearsThatWhatWasBegunMayStillBeDoneAndWhereItShows) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool go_on = false;
+  const auto server = serve([&](const json::object&, const Requester&) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return go_on; });
+    return Result<json::object>(json::object());
+  });
+  const auto asked = ask_control(socket_, {{"act", "rotate"}}, std::chrono::seconds(1));
+  {
+    const std::lock_guard lock(mutex);
+    go_on = true;
+  }
+  changed.notify_all();
+  ASSERT_FALSE(asked);
+  EXPECT_THAT(asked.error().message, HasSubstr("gave no answer within 1 s"));
+  EXPECT_THAT(asked.error().message, HasSubstr("may still finish"));
+  EXPECT_THAT(asked.error().message, HasSubstr("tallygate audit tail"));
 }
 
 }  // namespace

@@ -122,7 +122,10 @@ class Erasure : public ::testing::Test {
   Result<json::object> ask(const json::object& request) {
     Custodian custodian(
         home_.journal(), home_.options().clock,
-        [this](const Custodian::Act& act) { return writer_->perform(act); },
+        [this](const Custodian::Act& act) {
+          head_fails_ = acts_until_head_fails_ > 0 && --acts_until_head_fails_ == 0;
+          return writer_->perform(act);
+        },
         [this](std::string_view subject) { sealer_->forget(subject); });
     return custodian.handle(request, {1000});
   }
@@ -186,6 +189,7 @@ class Erasure : public ::testing::Test {
 
   Home home_;
   std::atomic<bool> head_fails_{false};  // once
+  int acts_until_head_fails_ = 0;
   Collector collector_;
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Sealer> sealer_;
@@ -485,7 +489,7 @@ TEST_F(Erasure, IsTakenBackAtTheNextOpeningWhereACrashCameBeforeItsEntry) {
 TEST_F(Erasure, WhoseAcknowledgementFailsLeavesNobodyUnderTheKeyThatIsDestroyed) {
   visit("mallory");
   const std::string uuid = subject_of("mallory");
-  head_fails_ = true;
+  acts_until_head_fails_ = 4;  // the record's end, that somebody asked, the keyring; then the act itself
   ASSERT_FALSE(erase("mallory", uuid));
   EXPECT_FALSE(head_fails_) << "the fault was injected";
   const auto seq = visit_once_writable("mallory");
@@ -533,6 +537,103 @@ TEST_F(Erasure, NewKeysKeepThePeopleAndAnOlderKeyringGetsTheirTables) {
   open();
   visit("mallory");
   EXPECT_NE(subject_of("mallory"), uuid);
+}
+
+// Whoever asks who somebody is leaves that he asked, and nothing is told where that cannot be recorded.
+TEST_F(Erasure, WhoSomebodyIsIsToldAfterItIsOnRecordThatSomebodyAsked) {
+  visit("mallory");
+  const auto told = erase("mallory").value();
+  const std::string noted = body(told.at("read").to_number<std::uint64_t>());
+  EXPECT_THAT(noted, HasSubstr(R"("command":"audit erase")"));
+  EXPECT_THAT(noted, HasSubstr(R"("kind":"journal.read")"));
+  EXPECT_THAT(noted, ::testing::Not(HasSubstr("mallory"))) << "no erasure would reach it there";
+  EXPECT_THAT(files_with("mallory"), IsEmpty());
+  const std::uint64_t before = JournalReader::open(home_.journal()).value().end().value();
+  EXPECT_FALSE(erase("nobody"));
+  EXPECT_FALSE(erase("mallory", time_uuid(system_clock()()).value())) << "another one was granted";
+  EXPECT_EQ(JournalReader::open(home_.journal()).value().end().value(), before + 2);
+}
+
+TEST_F(Erasure, WhoSomebodyIsIsNotToldWhereThatCannotBeRecorded) {
+  visit("mallory");
+  Custodian custodian(home_.journal(), home_.options().clock, [this](const Custodian::Act& act) {
+    return writer_->perform([&act](Journal& journal) -> Result<std::string> {
+      const std::uint64_t size = journal.size();
+      auto done = act(journal);
+      return journal.size() > size ? fail(FailureKind::unreadable, "the disk is full") : done;
+    });
+  });
+  const auto refused = custodian.handle({{"act", "erase"}, {"user", "mallory"}, {"apply", false}}, {1000});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("nothing is read: the disk is full"));
+}
+
+TEST_F(Erasure, WhatComesUnderAHoldWhileTheRecordIsReadIsSeen) {
+  const auto seq = visit("mallory");
+  const std::string uuid = subject_of("mallory");
+  ASSERT_TRUE(ask({{"act", "hold"}, {"hold", "case-1"}, {"first", seq + 1}, {"last", seq + 1'000}}));
+  ASSERT_THAT(erase("mallory").value().at("holds").as_array(), IsEmpty());
+  int calls = 0;
+  Custodian custodian(
+      home_.journal(), home_.options().clock,
+      [&](const Custodian::Act& act) {
+        // The record's end, that somebody asked, the keyring; and when all was read, the act itself.
+        if (++calls == 4) {
+          visit("mallory");
+        }
+        return writer_->perform(act);
+      },
+      [this](std::string_view subject) { sealer_->forget(subject); });
+  const auto charter = read_own_charter(home_.journal()).value();
+  const auto grant = make_grant(home_.root(), {charter.journal,
+                                               "journal.erase",
+                                               {{"subject", uuid}},
+                                               home_.options().clock() + std::chrono::hours(1)})
+                         .value();
+  const auto refused = custodian.handle({{"act", "erase"},
+                                         {"user", uuid},
+                                         {"apply", true},
+                                         {"grant", grant.terms},
+                                         {"signature", grant.signature}},
+                                        {1000});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("which came just now, is under a hold"));
+  EXPECT_THAT(erase("mallory").value().at("holds").as_array(), ::testing::SizeIs(1));
+}
+
+// Whoever has the journal's key and a grant writes what he likes.
+TEST_F(Erasure, ThatTookWhatWasHeldIsFoundByTheVerifier) {
+  const auto held = visit("mallory");
+  const auto free = visit("trent");
+  ASSERT_TRUE(ask({{"act", "hold"}, {"hold", "case-1"}, {"first", held}, {"last", held}}));
+  const std::string mallory = subject_of("mallory");
+  const std::string trent = subject_of("trent");
+  const auto forge = [&](const std::string& uuid) {
+    const auto charter = read_own_charter(home_.journal()).value();
+    const auto grant = make_grant(home_.root(), {charter.journal,
+                                                 "journal.erase",
+                                                 {{"subject", uuid}},
+                                                 home_.options().clock() + std::chrono::hours(1)})
+                           .value();
+    const json::object members{{"subject", uuid}, {"grant", grant.terms}, {"signature", grant.signature}};
+    ASSERT_TRUE(
+        writer_->perform([&](Journal& journal) { return append_object(journal, "journal.erase", members); }));
+  };
+  forge(trent);
+  EXPECT_THAT(findings(), IsEmpty()) << free;
+  forge(mallory);
+  EXPECT_THAT(findings(), ::testing::ElementsAre("erased-under-hold"));
+}
+
+// What was sealed and on its way when its person was erased comes after the erasure: nobody took that.
+TEST_F(Erasure, WhatFollowsItUnderAHoldIsNoFinding) {
+  const auto seq = visit("mallory");
+  const std::string uuid = subject_of("mallory");
+  ASSERT_TRUE(ask({{"act", "hold"}, {"hold", "case-1"}, {"first", seq + 1}, {"last", seq + 1'000}}));
+  const std::string sealed = json::serialize(json::parse(body(seq)).at("sealed"));
+  ASSERT_TRUE(erase("mallory", uuid));
+  record("access.allow", "sealed", sealed);
+  EXPECT_THAT(findings(), IsEmpty());
 }
 
 }  // namespace

@@ -291,12 +291,14 @@ TEST_F(Retirement, WhatWasAlteredStaysAsEvidence) {
   file.seekp(-100, std::ios::end);
   file.put('x');
   file.close();
-  const auto answer = retire(400 * day).value();
-  const auto& one = answer.at("segments").at(0).as_object();
-  EXPECT_TRUE(one.at("failed").as_bool());
-  EXPECT_FALSE(one.at("retired").as_bool());
-  EXPECT_THAT(std::string(one.at("why").as_string()), HasSubstr("stays as evidence"));
+  const auto refused = retire(400 * day);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, FailureKind::tampered);
   EXPECT_EQ(count("journal.retire"), 0U);
+  // Nor is a stub made of it.
+  const auto stub = write_stub(home_.segment(), all_seals().at(0));
+  ASSERT_FALSE(stub);
+  EXPECT_THAT(stub.error().message, HasSubstr("stays as evidence"));
 }
 
 // SQLite takes up any WAL that lies there: what it says would go into the stub in place of what was sealed.
@@ -315,11 +317,12 @@ TEST_F(Retirement, AWalOrRollbackJournalBesideASealedSegmentKeepsItAsEvidence) {
     std::filesystem::copy_file(other.string() + "-wal", wal);
   }
   const auto stays = [&] {
-    const auto answer = retire(400 * day).value();
-    const auto& one = answer.at("segments").at(0).as_object();
-    EXPECT_FALSE(one.at("retired").as_bool());
-    EXPECT_TRUE(one.at("failed").as_bool());
-    EXPECT_THAT(std::string(one.at("why").as_string()), HasSubstr("stands beside it"));
+    const auto refused = retire(400 * day);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("stands beside it"));
+    const auto stub = write_stub(home_.segment(), all_seals().at(0));
+    ASSERT_FALSE(stub);
+    EXPECT_THAT(stub.error().message, HasSubstr("stands beside it"));
     EXPECT_EQ(count_retirements(), 0U);
     EXPECT_FALSE(std::filesystem::exists(home_.segment().string() + ".new"));
     EXPECT_FALSE(std::filesystem::exists(home_.segment().string() + "-shm"));
@@ -365,8 +368,7 @@ TEST_F(Retirement, AFileThatIsSwappedForOneLookDoesNotShortenHowLongItIsKept) {
     ASSERT_TRUE(database.execute(
         "DROP TRIGGER entry_delete; DELETE FROM entry WHERE instr(CAST(body AS TEXT), 'access.')"));
   });
-  const auto first = gateway.handle(request, {1000}).value();
-  EXPECT_TRUE(first.at("segments").at(0).at("failed").as_bool());
+  EXPECT_EQ(gateway.handle(request, {1000}).error().kind, FailureKind::tampered);
   std::filesystem::rename(kept, home_.segment());
   const auto second = gateway.handle(request, {1000}).value();
   EXPECT_FALSE(second.at("segments").at(0).at("retired").as_bool());
@@ -422,9 +424,10 @@ TEST_F(Retirement, AStubDoesNotTakeThePlaceOfASegmentThatWasAlteredSince) {
   replace_segment([](const std::filesystem::path& file) {
     std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(-100, std::ios::end).put('x');
   });
-  const auto answer = retire(400 * day).value();
-  EXPECT_TRUE(answer.at("segments").at(0).at("failed").as_bool());
+  EXPECT_EQ(retire(400 * day).error().kind, FailureKind::tampered);
   EXPECT_FALSE(is_stub(home_.segment()).value());
+  EXPECT_EQ(is_stub_ready(home_.segment(), seal, digest_from_hex(stub.substr(1, 64)).value()).error().kind,
+            FailureKind::tampered);
 }
 
 TEST_F(Retirement, WhoseAcknowledgementFailedKeepsTheFileThatTheEntryNames) {
@@ -671,9 +674,8 @@ TEST_F(Retirement, AHoldThatArrivesBetweenTwoSegmentsIsInTimeForTheSecond) {
 TEST_F(Retirement, OneThatFailsAtATimeDoesNotKeepTheOthersFromTheirTurn) {
   grow(1 * day);
   grow(401 * day);
-  replace_segment([](const std::filesystem::path& file) {
-    std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(-100, std::ios::end).put('x');
-  });
+  // Its stub cannot be written: something lies where that goes.
+  std::filesystem::create_directories(home_.segment().string() + ".new/full");
   const auto first = retire(400 * day, true, {{"at_most", 1}}).value();
   EXPECT_TRUE(first.at("segments").at(0).at("failed").as_bool());
   const auto second = retire(400 * day, true, {{"at_most", 1}, {"from", first.at("next")}}).value();

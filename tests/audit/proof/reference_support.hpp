@@ -86,6 +86,8 @@ class Journal {
   void write_head(const std::filesystem::path& file, std::uint64_t size) const;
 
   [[nodiscard]] std::filesystem::path segment_file(std::uint64_t first) const;
+  /// First entry of the segment that is not written yet.
+  [[nodiscard]] std::uint64_t segment_first() const { return segment_first_; }
   [[nodiscard]] const Key& root() const { return root_; }
   [[nodiscard]] const Key& key() const { return keys_.back(); }
   [[nodiscard]] const Key& key_at(std::uint64_t size) const;

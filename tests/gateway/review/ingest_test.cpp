@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <set>
 #include <string>
 #include <utility>
@@ -242,6 +243,14 @@ class Writers : public ::testing::Test {
     journal_.add("writer.revoke", merged(what, journal_.grant("writer.revoke", what, nonce)));
     journal_.checkpoint();
   }
+  // Takes a body out of the first segment, which is sealed; gives what the entry of its retirement says.
+  Members retire(std::uint64_t seq) {
+    const auto file = journal_.segment_file(0);
+    reference::sql_against_triggers(file, "DELETE FROM entry WHERE seq = " + std::to_string(seq));
+    return {{"first", "0"},
+            {"last", std::to_string(journal_.segment_first() - 1)},
+            {"stub", quoted(reference::hex(reference::sha256(reference::read_file(file))))}};
+  }
   WritersRecord read(std::uint64_t step = WritersRecord::step_entries) {
     journal_.write();
     WritersRecord record(folder_.path, step);
@@ -394,10 +403,9 @@ TEST_F(Writers, WhatWasRecordedBeforeABodyWasRetiredIsNotTakenAgain) {
   const std::uint64_t seq = journal_.add("ingest.record", {{"writer", R"("vault")"}});
   journal_.checkpoint();
   journal_.seal();
+  journal_.add("journal.retire", retire(seq));
   journal_.requests(1);
   journal_.write();
-  reference::sql_against_triggers(journal_.segment_file(0),
-                                  "DELETE FROM entry WHERE seq = " + std::to_string(seq));
   WritersRecord record(folder_.path);
   EXPECT_TRUE(*record.catch_up());
   const auto verdict = judged(record, posted_at(record, "k", R"({"record":"x"})", "2026-09-21T14:13:25Z"));
@@ -422,10 +430,9 @@ TEST_F(Writers, AClockSetBackBesideARetirementLetsNothingBeTakenTwice) {
   journal_.checkpoint();
   journal_.clock_s -= 6;  // one goes by with the next entry
   journal_.seal();
+  journal_.add("journal.retire", retire(seq));
   journal_.requests(1);
   journal_.write();
-  reference::sql_against_triggers(journal_.segment_file(0),
-                                  "DELETE FROM entry WHERE seq = " + std::to_string(seq));
   WritersRecord record(folder_.path);
   EXPECT_TRUE(*record.catch_up());
   const auto post = [&](const std::string& signed_at) {
@@ -450,10 +457,9 @@ TEST_F(Writers, TheLargestTimeOnRecordCountsAndNotTheNewest) {
   journal_.checkpoint();
   journal_.clock_s -= 3'600;
   journal_.seal();
+  journal_.add("journal.retire", retire(seq));
   journal_.requests(1);
   journal_.write();
-  reference::sql_against_triggers(journal_.segment_file(0),
-                                  "DELETE FROM entry WHERE seq = " + std::to_string(seq));
   WritersRecord record(folder_.path);
   EXPECT_TRUE(*record.catch_up());
   const std::string sent = audit::time_text(std::chrono::time_point_cast<std::chrono::nanoseconds>(taken_at));
@@ -482,20 +488,17 @@ class RetiredWriters : public Writers {
     taken_at_ = now();
     journal_.checkpoint();
     journal_.clock_s -= by.count();
-    last_ = journal_.bodies.size() - 1;
     journal_.seal();
     journal_.requests(1);
   }
   WritersRecord retired(const std::string& times) {
-    Members what = {{"first", "0"}, {"last", std::to_string(last_)}, {"stub", quoted(std::string(64, '0'))}};
+    Members what = retire(seq_);
     if (!times.empty()) {
       what["times"] = times;
     }
     journal_.add("journal.retire", what);
     journal_.checkpoint();
     journal_.write();
-    reference::sql_against_triggers(journal_.segment_file(0),
-                                    "DELETE FROM entry WHERE seq = " + std::to_string(seq_));
     WritersRecord record(folder_.path, 3);
     while (!record.catch_up().value()) {
     }
@@ -507,7 +510,6 @@ class RetiredWriters : public Writers {
   }
 
   std::uint64_t seq_ = 0;
-  std::uint64_t last_ = 0;
   Moment taken_at_;
 };
 
@@ -548,10 +550,61 @@ TEST_F(RetiredWriters, WhoIsShutOutForLongIsToldWhereTheOperatorFindsWhatToDo) {
   seq_ = journal_.add("ingest.record", {{"writer", R"("vault")"}});
   journal_.checkpoint();
   journal_.clock_s -= 7'200;
-  last_ = journal_.bodies.size() - 1;
   journal_.seal();
   auto record = retired("");
   EXPECT_THAT(post_at(record, now()).answer.body, HasSubstr("SECURITY.md"));
+}
+
+// Whoever moves a file away takes no revocation out of the record.
+TEST_F(Writers, NobodyIsTakenForEnrolledWhileASegmentIsMissingAndTheRevokedStayRevoked) {
+  enrol("vault", "writer", key_.vkey(), "n1");
+  journal_.seal();
+  revoke("vault", "n2");
+  const auto revoked = journal_.segment_file(journal_.segment_first());
+  journal_.seal();
+  journal_.requests(1);
+  journal_.write();
+  const auto aside = folder_.path.parent_path() / (folder_.path.filename().string() + ".aside");
+  std::filesystem::rename(revoked, aside);
+  WritersRecord record(folder_.path);
+  for (int i = 0; i < 3; ++i) {
+    const auto read = record.catch_up();
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().kind, audit::FailureKind::tampered);
+    EXPECT_THAT(read.error().message, HasSubstr(revoked.filename().string() + " is not there"));
+  }
+  std::filesystem::rename(aside, revoked);
+  while (!record.catch_up().value()) {
+  }
+  EXPECT_EQ(judged(record, posted(record, "k", R"({"record":"x"})")).answer.status, 401U);
+}
+
+TEST_F(Writers, NobodyIsTakenForEnrolledWhereARevocationWasMadeAnotherEntry) {
+  enrol("vault", "writer", key_.vkey(), "n1");
+  revoke("vault", "n2");
+  journal_.seal();
+  journal_.requests(1);
+  journal_.write();
+  const auto file = journal_.segment_file(0);
+  std::string bytes = reference::read_file(file);
+  const auto at = bytes.find(R"("kind":"writer.revoke")");
+  ASSERT_NE(at, std::string::npos);
+  reference::write_file(file, bytes.replace(at, 22, R"("kind":"writer.rev0ke")"));
+  WritersRecord record(folder_.path);
+  EXPECT_EQ(record.catch_up().error().kind, audit::FailureKind::tampered);
+  EXPECT_EQ(record.enrolments(), nullptr) << "nothing of it was believed";
+}
+
+TEST_F(Writers, AnEntryThatIsMissingAndWasNotRetiredIsAnError) {
+  enrol("vault", "writer", key_.vkey(), "n1");
+  journal_.requests(3);
+  journal_.write();
+  reference::sql_against_triggers(journal_.segment_file(0), "DELETE FROM entry WHERE seq = 3");
+  WritersRecord record(folder_.path);
+  const auto read = record.catch_up();
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().kind, audit::FailureKind::tampered);
+  EXPECT_THAT(read.error().message, HasSubstr("entry 3 is missing, and was not retired"));
 }
 
 TEST_F(Writers, AReceiptIsEnoughToKnowARecord) {
