@@ -1,13 +1,9 @@
 #include "audit/custody/custodian.hpp"
 #include "audit/custody/grant.hpp"
 #include "audit/journal/diagnosis.hpp"
-#include "audit/journal/folder.hpp"
 #include "audit/journal/provision.hpp"
-#include "audit/journal/schema.hpp"
-#include "audit/journal/seal.hpp"
 #include "audit/proof/anchors.hpp"
 #include "audit/search/escape.hpp"
-#include "audit/search/reader.hpp"
 #include "gateway/cli/audit_arguments.hpp"
 #include "gateway/cli/commands.hpp"
 #include "gateway/cli/custody_commands.hpp"
@@ -86,29 +82,6 @@ Result<std::vector<audit::KeptElsewhere>> anchors_of(const RecoverArguments& arg
   return elsewhere;
 }
 
-// Segments that are missing between others, by their names and what the next one says of them. The rest of
-// what was sealed is the verifier's to look at.
-Result<std::string> missing_segments(const std::filesystem::path& journal) {
-  const auto files = audit::list_segments(journal);
-  auto reader = files ? audit::JournalReader::open(journal) : Result<audit::JournalReader>(files.error());
-  if (!reader) {
-    return reader.error();
-  }
-  std::string text;
-  for (std::size_t i = 1; i < files->size(); ++i) {
-    const auto body = reader->entry((*files)[i].first);
-    if (!body) {
-      return body.error();
-    }
-    const auto seal = *body ? audit::parse_seal(**body) : std::nullopt;
-    if (seal && seal->first != (*files)[i - 1].first) {
-      text += fmt::format("the segment of entries {} to {}, {}, is missing\n", seal->first, seal->last,
-                          audit::segment_name(seal->first));
-    }
-  }
-  return text;
-}
-
 // Says what keeps the journal from being taken up, and what would let it go on.
 int tell(const RecoverArguments& arguments, const audit::JournalOptions& options,
          const audit::Diagnosis& diagnosis) {
@@ -120,25 +93,16 @@ int tell(const RecoverArguments& arguments, const audit::JournalOptions& options
       arguments.anchors.empty() ? "" : " --anchors " + shell_quoted(arguments.anchors);
   const std::string loss = loss_text(diagnosis);
   const std::string way = way_on(diagnosis, charter->journal, place_of(arguments.journal), anchors);
-  const auto missing = missing_segments(options.journal);
-  if (!missing) {
-    return report(missing.error());
-  }
   const std::string verify = fmt::format(
       "Whether all that came before is whole is said by\n  tallygate audit verify --journal {} --head {} "
       "--root "
       "ROOT.pub.pem\n",
       shell_quoted(options.journal.string()), shell_quoted(audit::head_file(options.head).string()));
-  if (loss.empty() && missing->empty()) {
+  if (loss.empty()) {
     fmt::print("{}\n{}", audit::inert_text(standing_text(diagnosis)), audit::inert_lines(verify));
     return finish_output(done);
   }
-  fmt::print(stderr, "{}{}", audit::inert_lines(loss), audit::inert_lines(*missing));
-  fmt::print(stderr, "{}", audit::inert_lines(way));
-  if (!missing->empty()) {
-    fmt::print(stderr, "No grant stands for a segment that is missing between others: put it back.\n{}",
-               audit::inert_lines(verify));
-  }
+  fmt::print(stderr, "{}{}", audit::inert_lines(loss), audit::inert_lines(way));
   return answer_is_no;
 }
 

@@ -151,7 +151,8 @@ class Losses(LossCase):
         missing = self.segments(site)[1]
         missing.unlink()
         told = self.ask_recover(site)
-        self.assertEqual(told.returncode, 1, told.stdout)
+        self.assertEqual(told.returncode, 3, told.stdout)
+        self.assertIn("put the file back from a copy", told.stderr)
         self.assertIn(missing.name, told.stderr)
         self.assertNotIn("keys grant", told.stderr)
 

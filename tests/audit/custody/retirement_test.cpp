@@ -304,6 +304,7 @@ TEST_F(Retirement, WhatWasAlteredStaysAsEvidence) {
 // SQLite takes up any WAL that lies there: what it says would go into the stub in place of what was sealed.
 TEST_F(Retirement, AWalOrRollbackJournalBesideASealedSegmentKeepsItAsEvidence) {
   grow(401 * day);
+  const Seal seal = all_seals().at(0);
   const auto other = home_.folder() / "other.db";
   std::filesystem::copy_file(home_.segment(), other);
   std::filesystem::permissions(other, std::filesystem::perms::owner_write,
@@ -320,7 +321,7 @@ TEST_F(Retirement, AWalOrRollbackJournalBesideASealedSegmentKeepsItAsEvidence) {
     const auto refused = retire(400 * day);
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().message, HasSubstr("stands beside it"));
-    const auto stub = write_stub(home_.segment(), all_seals().at(0));
+    const auto stub = write_stub(home_.segment(), seal);
     ASSERT_FALSE(stub);
     EXPECT_THAT(stub.error().message, HasSubstr("stands beside it"));
     EXPECT_EQ(count_retirements(), 0U);
