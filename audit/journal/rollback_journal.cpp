@@ -120,10 +120,12 @@ Result<void> check_rollback_journal(const std::filesystem::path& segment) {
   if (!journal) {
     return journal.error();
   }
-  if (journal->empty()) {
-    return {};  // nothing that SQLite would take up
+  // SQLite plays back no journal without these bytes, which it writes last: a writer that dies before leaves
+  // zeros.
+  if (!journal->starts_with(magic)) {
+    return {};
   }
-  if (journal->size() < head_bytes || !journal->starts_with(magic) || journal->size() == journal_bytes_max) {
+  if (journal->size() < head_bytes || journal->size() == journal_bytes_max) {
     return refuse();
   }
   auto head = read_front(segment, database_head_bytes);

@@ -165,7 +165,10 @@ TEST_F(TwoFaces, AJournalOfTheFirstPageAsItStandsIsOneThatAWriterLeft) {
   }
   reference::write_file(path, "");
   EXPECT_TRUE(check_rollback_journal(file()));
-  reference::write_file(path, "no journal at all");
+  // One that was never finished: SQLite writes the first bytes last, and plays back none without them.
+  reference::write_file(path, std::string(12, '\0') + journal.substr(12));
+  EXPECT_TRUE(check_rollback_journal(file()));
+  reference::write_file(path, journal.substr(0, 20));
   EXPECT_FALSE(check_rollback_journal(file()));
 }
 
