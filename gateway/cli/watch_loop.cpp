@@ -1,7 +1,7 @@
 #include "gateway/cli/watch_loop.hpp"
 
-#include "gateway/file_watch.hpp"
 #include "gateway/cli/policy_files.hpp"
+#include "gateway/file_watch.hpp"
 
 #include <poll.h>
 #include <sys/signalfd.h>

@@ -64,8 +64,8 @@ struct AnswerParts {
 /// Allowed by the policy, refused by the gateway itself: there was nowhere to go, no way for a WebSocket, or
 /// too much for the route.
 bool is_gateways_own(std::string_view reason) {
-  return reason == "no-route" || reason == "external" || reason == "tcp" || reason == "websocket" || reason == "origin" ||
-         reason == access::rate_route;
+  return reason == "no-route" || reason == "external" || reason == "tcp" || reason == "websocket" ||
+         reason == "origin" || reason == access::rate_route;
 }
 
 void settle(const AnswerParts& parts, std::string_view effect, std::string_view reason,

@@ -489,7 +489,8 @@ TEST_F(Erasure, IsTakenBackAtTheNextOpeningWhereACrashCameBeforeItsEntry) {
 TEST_F(Erasure, WhoseAcknowledgementFailsLeavesNobodyUnderTheKeyThatIsDestroyed) {
   visit("mallory");
   const std::string uuid = subject_of("mallory");
-  acts_until_head_fails_ = 5;  // four look at the record, ask and note that somebody asked; then the act itself
+  acts_until_head_fails_ =
+      5;  // four look at the record, ask and note that somebody asked; then the act itself
   ASSERT_FALSE(erase("mallory", uuid));
   EXPECT_FALSE(head_fails_) << "the fault was injected";
   const auto seq = visit_once_writable("mallory");
