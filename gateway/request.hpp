@@ -59,6 +59,19 @@ class Request final : private upstream::ResponseGate {
   /// Whether the request comes too soon for its address, or for who asks.
   [[nodiscard]] bool too_soon(std::optional<access::RateRefusal> refusal);
   void decide();
+  /// Asks the policy, and the shadow, about `target_` as it is.
+  void evaluate();
+  /// Whether the request goes to its application under another path, which is not decided on yet.
+  [[nodiscard]] bool must_rewrite() const noexcept {
+    return exchange_.route != nullptr && exchange_.route->rewrite && exchange_.rewritten == nullptr;
+  }
+  /// Takes the path in its place, and decides again; what has no canonical form is refused as if it had come
+  /// so.
+  void rewrite();
+  /// The request as its client sees it, whatever its route rewrote.
+  [[nodiscard]] const policy::CanonicalRequest& public_target() const noexcept {
+    return exchange_.rewritten != nullptr ? asked_target_ : target_;
+  }
   void choose_reads(const http::Fields& fields);
   void decide_shadow(const policy::Context& context);
   Served judge_and_serve();
@@ -100,7 +113,9 @@ class Request final : private upstream::ResponseGate {
   Worker& worker_;
   ClientSide& client_;
   std::shared_ptr<const Snapshot> snapshot_;
-  policy::CanonicalRequest target_;  // its memory is used again by the next request
+  policy::CanonicalRequest target_;        // its memory is used again by the next request
+  policy::CanonicalRequest asked_target_;  // what `target_` was before its route rewrote it
+  access::Rewritten rewritten_;
   http::RequestRules rules_;
   const ForwardAuthSettings* caller_ = nullptr;  // the snapshot's; null: nobody asks for another
   access::AskedRequest asked_;                   // what they ask about

@@ -238,11 +238,23 @@ void Request::decide() {
                                                      *exchange_.identity, exchange_.now))) {
     return;
   }
-  const auto started = std::chrono::steady_clock::now();
   // What lies under our own prefix is ours on every host, and nobody else's to forward.
   if (!target_.path.matched.starts_with(identity::pages_prefix)) {
     exchange_.route = snapshot_->routes.find(target_);
   }
+  evaluate();
+  const bool refused_anyway =
+      exchange_.route != nullptr &&
+      (exchange_.websocket ? !exchange_.route->websocket || !exchange_.origin_ok : exchange_.route->tcp);
+  if (exchange_.decision->outcome == policy::Outcome::allow && exchange_.route != nullptr &&
+      !refused_anyway) {
+    (void)too_soon(
+        worker_.persistent.rates.of_route(exchange_.route->rate, exchange_.route->name, exchange_.now));
+  }
+}
+
+void Request::evaluate() {
+  const auto started = std::chrono::steady_clock::now();
   // Whole seconds: the record carries them, so that the decision can be computed again exactly.
   const policy::TimePoint now = std::chrono::floor<std::chrono::seconds>(exchange_.now);
   const policy::Principal& principal = exchange_.identity->principal;
@@ -268,14 +280,6 @@ void Request::decide() {
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - started);
   exchange_.microseconds = static_cast<std::uint32_t>(took.count() / 1000);
   worker_.persistent.counts.decision.observe(static_cast<std::uint64_t>(took.count()));
-  const bool refused_anyway =
-      exchange_.route != nullptr &&
-      (exchange_.websocket ? !exchange_.route->websocket || !exchange_.origin_ok : exchange_.route->tcp);
-  if (exchange_.decision->outcome == policy::Outcome::allow && exchange_.route != nullptr &&
-      !refused_anyway) {
-    (void)too_soon(
-        worker_.persistent.rates.of_route(exchange_.route->rate, exchange_.route->name, exchange_.now));
-  }
   if (!snapshot_->shadow) {
     return;
   }
@@ -284,6 +288,31 @@ void Request::decide() {
   } else {
     access::count(worker_.persistent.counts.shadow_skipped);
   }
+}
+
+void Request::rewrite() {
+  const bool made = access::rewrite_request(target_, *exchange_.route->rewrite, rewritten_);
+  policy::RejectCode code = policy::RejectCode::path_params;  // only they keep a path from its own prefix
+  exchange_.shadow.reset();
+  std::swap(target_, asked_target_);
+  if (made) {
+    exchange_.line = std::string_view(rewritten_.line).substr(0, recorded_line_bytes);
+    // The host stays as it is: the gateway routed by it, and it has its form.
+    const std::array<std::string_view, 1> hosts{asked_target_.host.name};
+    code = policy::canonicalise({asked_target_.method, rewritten_.target, "HTTP/1.1", hosts},
+                                *snapshot_->program, target_, worker_.canonical_scratch);
+    target_.host = asked_target_.host;
+  }
+  rewritten_.entry = worker_.ids.uuid7(exchange_.now);
+  exchange_.rewritten = &rewritten_;
+  exchange_.target_fault = code;
+  if (code != policy::RejectCode::none) {
+    // As with any request that cannot be read, no policy is asked about anybody.
+    exchange_.identity.reset();
+    exchange_.route = nullptr;
+    return;
+  }
+  evaluate();
 }
 
 /// What the candidate policy would answer to the same. Nothing but the record and the metrics hears of it.
@@ -301,7 +330,9 @@ void Request::decide_shadow(const policy::Context& context) {
   shadow.program = &program;
   shadow.roles = connection_.shadow_roles.held();
   const policy::CanonicalRequest* target = &target_;
-  if (const auto sent = access::sent_path(exchange_.head->target); policy::depends_on_options(sent)) {
+  const std::string_view asked =
+      exchange_.rewritten != nullptr ? std::string_view(rewritten_.target) : exchange_.head->target;
+  if (const auto sent = access::sent_path(asked); policy::depends_on_options(sent)) {
     // Its resources may ask for another form of this path.
     const std::array<std::string_view, 1> hosts{target_.host.name};
     shadow.answer.code = policy::canonicalise({target_.method, sent, "HTTP/1.1", hosts}, program,
@@ -352,7 +383,7 @@ void Request::reconsider() noexcept {
   }
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   const Snapshot& next = *worker_.snapshot;
-  const RouteSettings* route = next.routes.find(target_);
+  const RouteSettings* route = next.routes.find(public_target());
   const http::Fields none;
   const HeadHeaders headers(kept_head_ != nullptr ? kept_head_->fields : none);
   policy::Context context;
@@ -365,11 +396,14 @@ void Request::reconsider() noexcept {
   if (route != nullptr) {
     context.route = route->name;
   }
-  const auto decision =
-      policy::evaluate(*next.program, exchange_.identity->principal, target_, context, worker_.scratch);
+  const auto allows = [&](const policy::CanonicalRequest& request) {
+    return policy::evaluate(*next.program, exchange_.identity->principal, request, context, worker_.scratch)
+               .outcome == policy::Outcome::allow;
+  };
+  const bool allowed = allows(target_) && (exchange_.rewritten == nullptr || allows(asked_target_));
   const bool served = route != nullptr && (!exchange_.websocket || route->websocket) &&
                       next.tls->client_policy(target_.host.name) == connection_.facts.tls.clients;
-  if (decision.outcome != policy::Outcome::allow || !served) {
+  if (!allowed || !served) {
     relay_->cut(upstream::policy_changed_reason);
   }
 }

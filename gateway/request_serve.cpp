@@ -82,7 +82,8 @@ asio::awaitable<access::Answer> Request::wait_for(access::Recorder::Pending pend
 
 Request::Served Request::judge_and_serve() {
   access::Verdict verdict = access::judge(exchange_);
-  if (verdict.forward && !exchange_.asked) {
+  const bool again = verdict.forward && must_rewrite();
+  if (verdict.forward && !exchange_.asked && !again) {
     choose_server();
   }
   // What the refusal page needs of the decision is copied now: the scratch it points into is other requests'
@@ -90,7 +91,9 @@ Request::Served Request::judge_and_serve() {
   if (!verdict.forward) {
     keep_refusal(verdict);
   }
-  access::count(verdict.forward ? counts().allowed : counts().denied);
+  if (!again) {
+    access::count(verdict.forward ? counts().allowed : counts().denied);
+  }
   if (!verdict.forward) {
     const access::FloodEvent flood{exchange_.client, "access.deny", verdict.reason, {}};
     if (const access::Admitted admitted = admit(flood); admitted.what != access::Admission::record) {
@@ -113,7 +116,7 @@ Request::Served Request::judge_and_serve() {
   const AuditSettings& audit = snapshot_->settings.audit;
   const auto early = worker_.recorder.ready(pending);
   const bool wait_later =
-      verdict.forward && !exchange_.asked && audit.acknowledge != Acknowledge::before_upstream;
+      verdict.forward && !exchange_.asked && !again && audit.acknowledge != Acknowledge::before_upstream;
   if (wait_later && (!early || early->durable())) {
     pending_.emplace(std::move(pending));
     co_return co_await forward();
@@ -124,6 +127,10 @@ Request::Served Request::judge_and_serve() {
                       exchange_.head != nullptr ? exchange_.head->method : "");
   if (verdict.forward && exchange_.asked) {
     co_return co_await grant();
+  }
+  if (verdict.forward && again) {
+    rewrite();
+    co_return co_await judge_and_serve();
   }
   if (verdict.forward) {
     co_return co_await forward();
@@ -168,9 +175,10 @@ Request::Served Request::refuse(access::Verdict verdict) {
   const http::RequestHead& head = exchange_.head != nullptr ? *exchange_.head : accepted;
   if (verdict.reason == "login" && exchange_.head != nullptr) {
     const bool stale = exchange_.identity && exchange_.identity->stale_session;
-    std::string asked = target_.path.matched;
-    if (target_.has_query) {
-      asked.append("?").append(target_.query);
+    const policy::CanonicalRequest& seen = public_target();
+    std::string asked = seen.path.matched;
+    if (seen.has_query) {
+      asked.append("?").append(seen.query);
     }
     auto redirect = identity::login_redirect(
         head, asked, stale ? std::string_view(snapshot_->settings.session.cookie) : std::string_view());

@@ -194,6 +194,14 @@ struct RateSettings {
   std::size_t burst = 0;  ///< as many as `requests` where the file does not say
 };
 
+/// What stands in the path of a request before it goes to an application, and what goes there in its place.
+struct PathRewrite {
+  std::string prefix;  ///< canonical, whole segments, without a slash at its end: `/wiki`
+  std::string to;      ///< likewise, or `/`
+
+  bool operator==(const PathRewrite&) const = default;
+};
+
 struct RouteSettings {
   std::string name;                       ///< unique; `route:` of a policy names it
   std::vector<std::string> hosts;         ///< as policy.md N15 writes them: exact or `*.example.com`
@@ -203,6 +211,8 @@ struct RouteSettings {
   std::optional<std::filesystem::path> upstream_ca;  ///< PEM of the authorities for servers under TLS;
                                                      ///< default: the system's
   std::string upstream_ca_place;                     ///< file:line:column that names it
+  std::optional<PathRewrite>
+      rewrite;  ///< each of `paths` begins with its prefix; never of tcp:// or `external`
   Balance balance = Balance::round_robin;
   UpstreamTimeouts timeouts;  ///< the route's own, or those of `limits`
   bool websocket = false;

@@ -215,6 +215,65 @@ void read_destination(SettingsMap& entry, const Settings& settings, RouteSetting
   }
 }
 
+/// A path as it is compared with others: whole segments, none of them a wildcard. Empty where `text` is none.
+std::string plain_path(const std::string& text, bool root) {
+  policy::PathForms forms;
+  const bool canonical =
+      policy::canonical_path(text, {}, forms) == policy::RejectCode::none && forms.matched == text;
+  const bool whole = text == "/" ? root : !text.ends_with('/');
+  return canonical && whole && text.find('*') == std::string::npos ? text : std::string();
+}
+
+/// Whether whatever matches a pattern begins with these segments.
+bool begins_with(const std::string& pattern, const std::string& prefix) {
+  return pattern == prefix || pattern.starts_with(prefix + "/");
+}
+
+void read_rewrite(SettingsMap& entry, RouteSettings& route) {
+  const auto node = entry.map().find("rewrite");
+  if (!node) {
+    return;
+  }
+  SettingsMap map(*node, "rewrite", entry.context());
+  PathRewrite rewrite;
+  const auto read = [&map](const char* key, bool root, std::string& out) {
+    std::string text;
+    if (!map.map().require(key)) {
+      return;
+    }
+    map.text(key, text);
+    out = plain_path(text, root);
+    if (out.empty()) {
+      map.error(
+          *map.map().find(key),
+          fmt::format("'{}' is no beginning of a path: write whole segments in canonical form, as /wiki, "
+                      "without a wildcard{}",
+                      text, root ? ", or /" : ""));
+    }
+  };
+  read("prefix", false, rewrite.prefix);
+  read("to", true, rewrite.to);
+  map.finish();
+  if (route.tcp || route.external) {
+    entry.error(*node, route.tcp ? "a route to tcp:// has no path to rewrite"
+                                 : "an 'external' route is forwarded by another proxy, which rewrites it");
+    return;
+  }
+  if (rewrite.prefix.empty() || rewrite.to.empty()) {
+    return;
+  }
+  for (const auto& path : route.paths) {
+    if (!begins_with(path, rewrite.prefix)) {
+      map.error(
+          *map.map().find("prefix"),
+          fmt::format("the route's path {} does not begin with {}: what is not rewritten needs a route of "
+                      "its own",
+                      path, rewrite.prefix));
+    }
+  }
+  route.rewrite = std::move(rewrite);
+}
+
 void read_websocket(SettingsMap& entry, RouteSettings& route) {
   const auto node = entry.map().find("websocket");
   if (route.tcp) {
@@ -270,6 +329,7 @@ void read_route(const yaml::Node& node, SettingsContext& context, Settings& sett
   read_name(entry, settings.routes, route.name);
   read_match(entry, route);
   read_destination(entry, settings, route);
+  read_rewrite(entry, route);
   read_websocket(entry, route);
   read_rate(entry, "requests", route.rate);
   read_identity_headers(entry, route.identity_headers);

@@ -3,6 +3,7 @@
 #include "gateway/access/ids.hpp"
 #include "gateway/access/policy_reads.hpp"
 #include "gateway/access/rates.hpp"
+#include "gateway/access/rewrite.hpp"
 #include "gateway/http/message.hpp"
 #include "gateway/http/strict.hpp"
 #include "gateway/identity/authenticator.hpp"
@@ -60,6 +61,7 @@ struct Exchange {
   identity::IdentityPtr identity;              ///< null: refused, or not asked yet
   std::optional<identity::RejectCode> identity_fault;
   const RouteSettings* route = nullptr;
+  const Rewritten* rewritten = nullptr;      ///< what `target` is, where its route rewrote it
   bool asked = false;                        ///< another proxy asks about it, and forwards it itself
   bool websocket = false;                    ///< the request asks for a WebSocket
   bool origin_ok = false;                    ///< of a WebSocket: Origin is absent or this host

@@ -116,6 +116,9 @@ void append_own_fields(std::string& out, const UpstreamHead& head) {
     out.append(":").append(std::to_string(*head.target->host.port));
   }
   out.append("\r\n");
+  if (head.route->rewrite) {
+    append_line(out, "X-Forwarded-Prefix", head.route->rewrite->prefix);
+  }
   append_line(out, "X-Request-Id", head.request_id);
   append_line(out, "traceparent", head.traceparent);
   if (head.identity->anonymous()) {

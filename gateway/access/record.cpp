@@ -220,8 +220,12 @@ void AccessRecord::append_path(const Exchange& exchange) {
     append_text(out, "path_rest", path.substr(cut_length(path, recorded_path_bytes)),
                 policy::max_target_bytes);
   }
-  const std::string_view sent =
-      exchange.head != nullptr ? sent_path(exchange.head->target) : std::string_view();
+  std::string_view sent;
+  if (exchange.rewritten != nullptr) {
+    sent = sent_path(exchange.rewritten->target);
+  } else if (exchange.head != nullptr) {
+    sent = sent_path(exchange.head->target);
+  }
   if (sent != path && policy::depends_on_options(sent)) {
     scratch_.clear();
     append_masked_path(scratch_, sent);
@@ -277,6 +281,13 @@ void AccessRecord::append_request(const Exchange& exchange) {
       append_text(out, "referer", scratch_);
     }
   }
+  if (exchange.rewritten != nullptr) {
+    separate(out);
+    out += "\"rewritten\":{";
+    append_text(out, "from", exchange.rewritten->from, recorded_path_bytes);
+    append_plain(out, "of", text_of(exchange.id));
+    out += '}';
+  }
   if (choice.fields.trace && exchange.sent_trace) {
     append_plain(out, "trace", std::string_view(exchange.traceparent).substr(3, 32));
   }
@@ -314,8 +325,8 @@ tg_event AccessRecord::decision(const Exchange& exchange, const Verdict& verdict
     append_plain(event_.text(), "id", exchange.identity->session);
     event_.text() += '}';
   }
-  return event_.finish(verdict.forward ? "access.allow" : "access.deny", text_of(exchange.id),
-                       TG_EVENT_AWAITED);
+  const UuidText& id = exchange.rewritten != nullptr ? exchange.rewritten->entry : exchange.id;
+  return event_.finish(verdict.forward ? "access.allow" : "access.deny", text_of(id), TG_EVENT_AWAITED);
 }
 
 tg_event AccessRecord::end(const Exchange& exchange, const EndFacts& facts, std::string_view event_id) {

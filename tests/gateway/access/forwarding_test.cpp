@@ -58,6 +58,14 @@ TEST_F(UpstreamHeadTest, BeginsWithTheCanonicalTargetAndHost) {
   EXPECT_TRUE(text().ends_with("\r\n\r\n"));
 }
 
+TEST_F(UpstreamHeadTest, SaysWhichPrefixIsNoLongerInThePathAndOnlyTheGatewayDoes) {
+  field_line("X-Forwarded-Prefix", "/forged");
+  EXPECT_EQ(text().find("X-Forwarded-Prefix"), std::string::npos) << text();
+  route.rewrite = PathRewrite{"/wiki", "/"};
+  EXPECT_TRUE(has(text(), "X-Forwarded-Prefix: /wiki")) << text();
+  EXPECT_EQ(text().find("/forged"), std::string::npos);
+}
+
 TEST_F(UpstreamHeadTest, TellsAServerOfHttp2WhetherTheClientTakesTrailers) {
   field_line("TE", "gzip, Trailers");
   EXPECT_FALSE(has(text(), "TE: trailers"));

@@ -49,6 +49,46 @@ TEST(UpstreamSettings, AServerUnderTlsMayHaveAuthoritiesOfItsOwn) {
   EXPECT_THAT(mistake(R"({servers: ["h2c://v"], ca: up.pem})"), HasSubstr("none of these servers has one"));
 }
 
+// What a route with these lines says is wrong in them.
+std::string rewrite_mistake(const std::string& path, const std::string& rewrite,
+                            const std::string& server = "http://u") {
+  SettingsEnvironment environment;
+  environment.folder = "/etc/tg";
+  environment.variable = [](const std::string&) { return std::nullopt; };
+  environment.readable = [](const std::filesystem::path&) { return std::error_code(); };
+  const auto settings =
+      read_settings("version: 1\nroutes:\n  - name: a\n    match: {host: a.example, path: " + path +
+                        "}\n    rewrite: " + rewrite + "\n    upstream: {servers: [\"" + server + "\"]}\n",
+                    "gateway.yaml", environment);
+  return settings.has_value() ? "no mistake" : policy::yaml::to_string(settings.error());
+}
+
+TEST(UpstreamSettings, ARouteMayHaveItsApplicationUnderAnotherPath) {
+  EXPECT_THAT(mistake(R"({servers: ["http://u"]})", "    rewrite: {prefix: /a, to: /b/c}\n"),
+              HasSubstr("path /** does not begin with /a"));
+  EXPECT_EQ(rewrite_mistake("[/a, /a/**]", "{prefix: /a, to: /b/c}"), "no mistake");
+  EXPECT_EQ(rewrite_mistake("/a/b/*", "{prefix: /a/b, to: /}"), "no mistake");
+}
+
+TEST(UpstreamSettings, ARewriteTakesWholeSegmentsThatEachPathOfItsRouteBeginsWith) {
+  EXPECT_THAT(rewrite_mistake("[/a/**, /b]", "{prefix: /a, to: /}"),
+              AllOf(HasSubstr("gateway.yaml:5:"), HasSubstr("path /b does not begin with /a")));
+  EXPECT_THAT(rewrite_mistake("/ab/**", "{prefix: /a, to: /}"), HasSubstr("does not begin with /a"));
+  EXPECT_THAT(rewrite_mistake("/*/b", "{prefix: /*, to: /}"), HasSubstr("without a wildcard"));
+  for (const char* prefix : {"a", "/a/", "/", "//a", "/a/../b", "/%61", "''"}) {
+    EXPECT_THAT(rewrite_mistake("/a/**", std::string("{prefix: ") + prefix + ", to: /}"),
+                HasSubstr("no beginning of a path"))
+        << prefix;
+  }
+  EXPECT_THAT(rewrite_mistake("/a/**", "{prefix: /a, to: ../up}"), HasSubstr("or /"));
+  EXPECT_THAT(rewrite_mistake("/a/**", "{prefix: /a}"), HasSubstr("'to'"));
+}
+
+TEST(UpstreamSettings, WhatHasNoPathOrIsForwardedElsewhereIsNotRewritten) {
+  EXPECT_THAT(rewrite_mistake("/a/**", "{prefix: /a, to: /}", "tcp://u:5432"),
+              HasSubstr("no path to rewrite"));
+}
+
 TEST(UpstreamSettings, AServerIsListedOnceWhateverItSpeaks) {
   EXPECT_THAT(mistake(R"({servers: ["http://u:81", "h2c://u:81"]})"), HasSubstr("is listed twice"));
 }
