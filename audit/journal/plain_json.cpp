@@ -154,11 +154,15 @@ class Acceptor {
     while (last != end_ && *last >= '0' && *last <= '9') {
       ++last;
     }
-    // Neither nothing, nor a leading zero, nor a negative one. Of the largest integer's 16 digits and more
-    // the thorough way judges.
-    constexpr std::ptrdiff_t digits_max = 15;
-    const bool sound =
-        last != digits && last - digits <= digits_max && (*digits != '0' || last - place.at == 1);
+    // Neither nothing, nor a leading zero, nor a negative one, nor beyond the largest integer, whose digits
+    // compare as texts do: the body of an entry that has no number yet holds one as long.
+    constexpr std::string_view largest = "9007199254740991";
+    static_assert(json_integer_max == 9'007'199'254'740'991);
+    constexpr auto digits_max = static_cast<std::ptrdiff_t>(largest.size());
+    const std::ptrdiff_t count = last - digits;
+    const bool fits = count < digits_max ||
+                      (count == digits_max && std::memcmp(digits, largest.data(), largest.size()) <= 0);
+    const bool sound = count != 0 && fits && (*digits != '0' || last - place.at == 1);
     return sound ? Place{last, place.quote} : refused;
   }
 

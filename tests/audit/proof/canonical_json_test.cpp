@@ -1,6 +1,7 @@
 // RFC 8785 within the limits of journal.md §2: accepted forms, refused forms, order, round trips.
 #include "audit/journal/canonical_json.hpp"
 
+#include "audit/journal/plain_json.hpp"
 #include "tests/support/seed.hpp"
 
 #include <boost/json.hpp>
@@ -251,6 +252,23 @@ TEST(CanonicalJson, JudgesAnyNumberOfStringsAlike) {
 }
 
 // Names of one letter after another: of one length, one the beginning of the other, and twice the same.
+TEST(CanonicalJson, GoesTheShortWayThroughIntegersUpToTheLargest) {
+  const auto short_way = [](const std::string& number) {
+    const std::string text = R"({"a":")" + std::string(80, 'x') + R"(","n":)" + number + "}";
+    const bool plain = is_plain_canonical_object(text, {}, 32);
+    EXPECT_TRUE(!plain || !check_canonical(text)) << number;
+    return plain;
+  };
+  for (const char* number :
+       {"0", "-1", "999999999999999", "1000000000000000", "9007199254740991", "-9007199254740991"}) {
+    EXPECT_TRUE(short_way(number)) << number;
+  }
+  for (const char* number : {"9007199254740992", "-9007199254740992", "9999999999999999", "10000000000000000",
+                             "0000000000000001", "-0", "-"}) {
+    EXPECT_FALSE(short_way(number)) << number;
+  }
+}
+
 TEST(CanonicalJson, OrdersPlainNamesByTheirBytes) {
   const std::vector<std::string> names = {"", "A", "a", "aa", "aab", "ab", "b", "ba", "~"};
   for (std::size_t i = 0; i < names.size(); ++i) {
