@@ -1,5 +1,7 @@
 #include "gateway/connection.hpp"
 
+#include "gateway/access/client_address.hpp"
+#include "gateway/access/proxy_header.hpp"
 #include "gateway/connection_state.hpp"
 #include "gateway/http2_session.hpp"
 #include "gateway/session.hpp"
@@ -11,6 +13,7 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <memory>
 #include <new>
@@ -36,19 +39,17 @@ policy::Address to_address(const asio::ip::address& address) {
 /// From the handshake to the end; what is spoken in between is the protocol's. Owns the stream.
 class ClientConnection final : public ConnectionHook {
  public:
-  ClientConnection(Worker& worker, asio::ip::tcp::socket socket)
+  ClientConnection(Worker& worker, asio::ip::tcp::socket socket, const asio::ip::tcp::endpoint& peer)
       : state_(worker), stream_(std::move(socket), worker.deadlines) {
-    net::error_code error;
-    const auto endpoint = stream_.socket().remote_endpoint(error);
-    if (!error) {
-      state_.facts.address = to_address(endpoint.address());
-      state_.facts.port = endpoint.port();
-    }
+    state_.facts.address = to_address(peer.address());
+    state_.facts.port = peer.port();
     state_.facts.address_text = policy::to_string(state_.facts.address);
     worker.add(*this);
   }
 
   asio::awaitable<void> run();
+  /// The address that the limits count it under.
+  [[nodiscard]] const policy::Address& counted() const noexcept { return state_.facts.address; }
 
  private:
   void drain() noexcept override;
@@ -63,6 +64,8 @@ class ClientConnection final : public ConnectionHook {
       protocol_->check_time(now);
     }
   }
+  asio::awaitable<bool> begin();
+  asio::awaitable<bool> read_proxy_header();
   asio::awaitable<bool> handshake();
   asio::awaitable<void> linger();
 
@@ -72,7 +75,9 @@ class ClientConnection final : public ConnectionHook {
 };
 
 asio::awaitable<void> ClientConnection::run() {
-  if (!co_await handshake()) {
+  if (!co_await begin()) {
+    access::count(state_.worker.persistent.counts.handshake_failures);
+    stream_.close();
     co_return;
   }
   if (state_.facts.tls.http2) {
@@ -84,14 +89,63 @@ asio::awaitable<void> ClientConnection::run() {
   co_await linger();
 }
 
+/// What comes before the first request, all of it within one limit.
+asio::awaitable<bool> ClientConnection::begin() {
+  const Settings& settings = state_.worker.snapshot->settings;
+  stream_.expires_in(settings.limits.timeouts.handshake);
+  if (access::is_trusted(state_.facts.address, settings.listen.proxy_protocol) &&
+      !co_await read_proxy_header()) {
+    co_return false;
+  }
+  co_return co_await handshake();
+}
+
+/// A balancer says whose connection it is. Its header alone is taken off the socket: TLS begins behind it.
+asio::awaitable<bool> ClientConnection::read_proxy_header() {
+  constexpr std::size_t piece = 256;  // most headers have less
+  access::ProxyHeader header;
+  std::array<char, piece> bytes{};
+  while (header.state() == access::ProxyHeader::State::reading) {
+    net::error_code error;
+    const std::size_t seen =
+        stream_.socket().receive(asio::buffer(bytes), asio::ip::tcp::socket::message_peek, error);
+    if (error == asio::error::would_block || error == asio::error::try_again) {
+      if (co_await stream_.readable()) {
+        co_return false;
+      }
+      continue;
+    }
+    if (error) {
+      co_return false;
+    }
+    const std::size_t taken = header.take({bytes.data(), seen});
+    stream_.socket().receive(asio::buffer(bytes.data(), taken), 0, error);
+    if (error) {
+      co_return false;
+    }
+  }
+  if (header.state() != access::ProxyHeader::State::done) {
+    co_return false;
+  }
+  if (header.names_client()) {
+    access::ConnectionLimits& limits = state_.worker.persistent.connections;
+    const std::size_t here_max = state_.worker.snapshot->settings.limits.connections_per_address;
+    if (!limits.move(state_.facts.address, header.address(), here_max)) {
+      access::count(state_.worker.persistent.counts.connections_refused);
+      co_return false;
+    }
+    state_.facts.address = header.address();
+    state_.facts.port = header.port();
+    state_.facts.address_text = policy::to_string(state_.facts.address);
+  }
+  co_return true;
+}
+
 asio::awaitable<bool> ClientConnection::handshake() {
   Worker& worker = state_.worker;
   // A reference of its own: a reload may drop the snapshot while the handshake waits.
   const std::shared_ptr<const net::TlsServer> tls = worker.snapshot->tls;
-  stream_.expires_in(worker.snapshot->settings.limits.timeouts.handshake);
   if (co_await stream_.accept_tls(tls->context())) {
-    access::count(worker.persistent.counts.handshake_failures);
-    stream_.close();
     co_return false;
   }
   state_.facts.tls = net::tls_facts(stream_.tls());
@@ -151,14 +205,14 @@ void ClientConnection::abort() noexcept {
 }
 
 /// Keeps the connection alive while its coroutine runs, and the limits' count right.
-asio::awaitable<void> run_connection(Worker& worker, std::unique_ptr<ClientConnection> connection,
-                                     policy::Address address) {
+asio::awaitable<void> run_connection(Worker& worker, std::unique_ptr<ClientConnection> connection) {
   try {
     co_await connection->run();
   } catch (const std::exception&) {
     // Out of memory or a broken promise of a library: this connection ends, the others go on.
     access::count(worker.persistent.counts.faults);
   }
+  const policy::Address address = connection->counted();
   connection.reset();
   worker.persistent.connections.leave(address);
   worker.persistent.counts.connections_open.fetch_sub(1, std::memory_order_relaxed);
@@ -175,14 +229,17 @@ void serve_connection(Worker& worker, asio::ip::tcp::socket socket) {
   const policy::Address address = to_address(endpoint.address());
   const LimitSettings& limits = worker.snapshot->settings.limits;
   access::Counts& counts = worker.persistent.counts;
+  // All connections of a balancer come from one address; each is counted under its client's once it is named.
+  const bool balancer = access::is_trusted(address, worker.snapshot->settings.listen.proxy_protocol);
   if (worker.persistent.load.memory_short() ||
-      !worker.persistent.connections.enter(address, limits.connections, limits.connections_per_address)) {
+      !worker.persistent.connections.enter(address, limits.connections,
+                                           balancer ? limits.connections : limits.connections_per_address)) {
     access::count(counts.connections_refused);
     return;
   }
   try {
-    auto connection = std::make_unique<ClientConnection>(worker, std::move(socket));
-    asio::co_spawn(worker.io(), run_connection(worker, std::move(connection), address), asio::detached);
+    auto connection = std::make_unique<ClientConnection>(worker, std::move(socket), endpoint);
+    asio::co_spawn(worker.io(), run_connection(worker, std::move(connection)), asio::detached);
   } catch (const std::bad_alloc&) {
     worker.persistent.connections.leave(address);
     access::count(counts.faults);

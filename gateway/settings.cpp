@@ -67,6 +67,13 @@ void read_listen(SettingsMap& root, Settings& settings) {
   read_endpoint(listen, "https", settings.listen.https);
   read_endpoint(listen, "admin", settings.listen.admin);
   listen.boolean("http2", settings.listen.http2);
+  for (const auto& [text, at] : listen.texts("proxy_protocol", true)) {
+    if (const auto network = policy::parse_network(text)) {
+      settings.listen.proxy_protocol.push_back(*network);
+    } else {
+      listen.error(at, network.error().message);
+    }
+  }
   if (settings.listen.https.port != 0 && settings.listen.https == settings.listen.admin) {
     listen.error(
         *node, "'https' and 'admin' are the same address: the admin listener must not be reachable by users");

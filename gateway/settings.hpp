@@ -30,8 +30,10 @@ struct Endpoint {
 
 struct ListenSettings {
   Endpoint https{"0.0.0.0", 8443};
-  Endpoint admin{"127.0.0.1", 9443};  ///< plain HTTP: health, readiness, metrics; never public
-  bool http2 = true;                  ///< offered to clients of `https` beside HTTP/1.1 (ALPN)
+  Endpoint admin{"127.0.0.1", 9443};            ///< plain HTTP: health, readiness, metrics; never public
+  std::vector<policy::Network> proxy_protocol;  ///< balancers that begin each connection to `https` by saying
+                                                ///< whose it is; nobody else may
+  bool http2 = true;                            ///< offered to clients of `https` beside HTTP/1.1 (ALPN)
 };
 
 /// A certificate chain and its key, both PEM, the leaf first. Paths are absolute.

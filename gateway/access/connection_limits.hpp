@@ -25,20 +25,36 @@ class ConnectionLimits {
     ++total_;
     return true;
   }
+  /// Counts a connection that came from one address as one from another. False: there are too many from
+  /// there, and it stays counted as it was.
+  [[nodiscard]] bool move(const policy::Address& from, const policy::Address& to, std::size_t address_max) {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_address_.find(to);
+    if (found != by_address_.end() ? found->second >= address_max : address_max == 0) {
+      return false;
+    }
+    ++by_address_[to];
+    forget(from);
+    return true;
+  }
   /// Counts out what enter() counted in.
   void leave(const policy::Address& address) noexcept {
     const std::lock_guard lock(mutex_);
-    const auto at = by_address_.find(address);
-    if (at == by_address_.end()) {
-      return;
-    }
-    --total_;
-    if (--at->second == 0) {
-      by_address_.erase(at);
-    }
+    total_ -= forget(address) ? 1 : 0;
   }
 
  private:
+  bool forget(const policy::Address& address) noexcept {
+    const auto at = by_address_.find(address);
+    if (at == by_address_.end()) {
+      return false;
+    }
+    if (--at->second == 0) {
+      by_address_.erase(at);
+    }
+    return true;
+  }
+
   std::mutex mutex_;
   std::size_t total_ = 0;  // guarded by mutex_
   std::map<policy::Address, std::size_t>

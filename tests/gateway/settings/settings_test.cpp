@@ -316,6 +316,9 @@ TEST_F(SettingsFile, ProxiesAreAddressesAndNetworks) {
   const Settings settings = good(with("trusted_proxies: [10.0.0.1, \"2001:db8::/32\"]\n"));
   ASSERT_EQ(settings.trusted_proxies.size(), 2U);
   EXPECT_EQ(to_string(settings.trusted_proxies[1]), "2001:db8::/32");
+  EXPECT_EQ(to_string(good(with("listen: {proxy_protocol: [10.0.0.0/24]}\n")).listen.proxy_protocol.at(0)),
+            "10.0.0.0/24");
+  EXPECT_THAT(bad(with("listen: {proxy_protocol: [balancer]}\n")), HasSubstr("6:27: "));
   EXPECT_THAT(bad(with("trusted_proxies: [10.0.0.1/8]\n")), HasSubstr("6:19: "));
 }
 
