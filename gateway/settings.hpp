@@ -1,6 +1,7 @@
 #pragma once
 /// What gateway.yaml says, as plain values: every key has its default and its unit here. Immutable once
 /// loaded; a reload makes a new one. Threads: safe to read from any.
+#include "gateway/settings_upstream.hpp"
 #include "policy/language/yaml_error.hpp"
 #include "policy/request/address.hpp"
 
@@ -122,8 +123,6 @@ struct PagesSettings {
   std::string contact;  ///< whom a refused person may ask: an address, URL or words
 };
 
-enum class Balance : std::uint8_t { round_robin, least_connections };
-
 /// How a server is spoken to.
 enum class UpstreamProtocol : std::uint8_t {
   http1,  ///< http://: HTTP/1.1 in the clear
@@ -137,6 +136,7 @@ struct UpstreamServer {
   std::string host;  ///< name or IP literal, without brackets
   std::uint16_t port = 80;
   UpstreamProtocol protocol = UpstreamProtocol::http1;
+  std::uint32_t weight = 1;  ///< its share of the requests, beside those of the other servers
 
   bool operator==(const UpstreamServer&) const = default;
 };
@@ -203,8 +203,8 @@ struct RouteSettings {
   std::optional<std::filesystem::path> upstream_ca;  ///< PEM of the authorities for servers under TLS;
                                                      ///< default: the system's
   std::string upstream_ca_place;                     ///< file:line:column that names it
-  Balance balance = Balance::round_robin;
-  UpstreamTimeouts timeouts;  ///< the route's own, or those of `limits`
+  SpreadSettings spread;                             ///< over the servers
+  UpstreamTimeouts timeouts;                         ///< the route's own, or those of `limits`
   bool websocket = false;
   bool tcp = false;  ///< its servers are tcp://: a WebSocket carries each connection
   std::optional<milliseconds> websocket_idle;  ///< of a WebSocket, both ways; none: timeouts.idle
