@@ -28,7 +28,7 @@ struct ReadHead {
 };
 
 /// Serves one request after another with the same memory. Threads: the connection's.
-class Request final : private upstream::ResponseGate {
+class Request final : private upstream::ResponseGate, private upstream::Alternatives {
  public:
   Request(ConnectionState& connection, ClientSide& client)
       : connection_(connection), worker_(connection.worker), client_(client) {}
@@ -76,6 +76,8 @@ class Request final : private upstream::ResponseGate {
   void decide_shadow(const policy::Context& context);
   Served judge_and_serve();
   void choose_server();
+  [[nodiscard]] std::size_t choose_server(std::span<const std::size_t> tried);
+  [[nodiscard]] std::uint64_t client_key() const noexcept;
   boost::asio::awaitable<access::Answer> wait_for(access::Recorder::Pending pending);
   Served forward();
   [[nodiscard]] upstream::RelayRequest relay_request();
@@ -108,6 +110,7 @@ class Request final : private upstream::ResponseGate {
   void begin_response(const http::ResponseHead& head, const Form& form) override;
   [[nodiscard]] bool may_respond_now() const noexcept override { return !pending_; }
   boost::asio::awaitable<bool> may_respond() override;
+  [[nodiscard]] std::optional<upstream::Destination> another() override;
 
   ConnectionState& connection_;
   Worker& worker_;
@@ -124,7 +127,8 @@ class Request final : private upstream::ResponseGate {
   std::optional<access::Recorder::Pending> pending_;  // of a decision that is waited for later
   std::uint64_t decision_seq_ = 0;
   upstream::ServerState* server_ = nullptr;
-  std::size_t server_index_ = 0;  // of the route's servers
+  std::size_t server_index_ = 0;    // of the route's servers
+  std::vector<std::size_t> tried_;  // those among them that did not answer
   upstream::Forwarder* relay_ = nullptr;
   std::string_view cut_reason_;
   std::string method_;  // outlive the head, whose views end with the body's first byte

@@ -4,6 +4,7 @@
 #include "gateway/http/websocket.hpp"
 #include "gateway/identity/scrub.hpp"
 #include "gateway/request.hpp"
+#include "gateway/upstream/balance.hpp"
 #include "gateway/upstream/http2_relay.hpp"
 #include "gateway/upstream/relay.hpp"
 #include "gateway/upstream/tcp_relay.hpp"
@@ -28,11 +29,57 @@ std::uint64_t milliseconds_since(access::SystemTime start) {
 }  // namespace
 
 void Request::choose_server() {
-  const std::size_t index = snapshot_->routes.index_of(*exchange_.route);
-  const auto& servers = snapshot_->servers[index];
-  std::size_t& turn = worker_.turn(index);
-  server_index_ = upstream::choose_server(servers, exchange_.route->balance, turn, net::coarse_now());
-  server_ = servers[server_index_].get();
+  tried_.clear();
+  server_index_ = choose_server({});
+  server_ = snapshot_->servers[snapshot_->routes.index_of(*exchange_.route)][server_index_].get();
+}
+
+std::size_t Request::choose_server(std::span<const std::size_t> tried) {
+  const RouteSettings& route = *exchange_.route;
+  const std::size_t index = snapshot_->routes.index_of(route);
+  upstream::Choice choice;
+  choice.states = snapshot_->servers[index];
+  choice.servers = route.servers;
+  choice.spread = &route.spread;
+  choice.key = route.spread.balance == Balance::consistent_hash ? client_key() : 0;
+  choice.tried = tried;
+  choice.now = net::coarse_now();
+  return upstream::choose_server(choice, worker_.turn(index));
+}
+
+std::uint64_t Request::client_key() const noexcept {
+  const identity::Identity* const who = exchange_.identity.get();
+  if (exchange_.route->spread.hash_by == HashBy::user && who != nullptr && !who->anonymous()) {
+    return upstream::hash_key(who->principal.user);
+  }
+  const auto& bytes = exchange_.client.bytes;
+  return upstream::hash_key({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+std::optional<upstream::Destination> Request::another() {
+  const RouteSettings& route = *exchange_.route;
+  const std::size_t index = snapshot_->routes.index_of(route);
+  tried_.push_back(server_index_);
+  if (tried_.size() > route.spread.retries.attempts) {
+    return std::nullopt;
+  }
+  std::vector<std::size_t> avoid = tried_;
+  const UpstreamProtocol protocol = route.servers[server_index_].protocol;
+  for (std::size_t at = 0; at < route.servers.size(); ++at) {
+    if (route.servers[at].protocol != protocol) {
+      avoid.push_back(at);
+    }
+  }
+  const std::size_t next = choose_server(avoid);
+  upstream::ServerState& state = *snapshot_->servers[index][next];
+  if (route.servers[next].protocol != protocol || upstream::is_full(state, route.spread.circuit) ||
+      !snapshot_->retries[index]->take(net::coarse_now())) {
+    return std::nullopt;
+  }
+  access::count(state.retries);
+  server_index_ = next;
+  server_ = &state;
+  return upstream::Destination{&route.servers[next], server_};
 }
 
 std::string Request::upstream_head(std::string_view assertion) const {
@@ -84,14 +131,24 @@ Request::Served Request::forward() {
   accept_ = exchange_.head->fields.find(field::accept).value_or("");
   exchange_.head = nullptr;
   client_.open_body({rules_.framing, snapshot_->settings.limits.body_bytes, &identity::is_scrubbed});
+  if (upstream::is_full(*server_, exchange_.route->spread.circuit)) {
+    access::count(server_->refused);
+    upstream::RelayOutcome refused;
+    refused.status = 503;
+    refused.ended = upstream::busy_code;
+    co_return co_await finish(refused);
+  }
+  if (exchange_.route->spread.retries.attempts > 0) {
+    snapshot_->retries[snapshot_->routes.index_of(*exchange_.route)]->request();
+  }
   upstream::ResponseGate& gate = *this;
+  const upstream::Destination destination{&server, server_};
   std::optional<upstream::Relay> http1;  // the common one, which is spared an allocation
   std::unique_ptr<upstream::Forwarder> other;
   if (server.protocol == UpstreamProtocol::http1) {
-    http1.emplace(worker_.pool, worker_.buffers, server, *server_, request, gate);
+    http1.emplace(worker_.pool, worker_.buffers, destination, request, gate);
   } else if (server.protocol == UpstreamProtocol::tcp) {
-    other =
-        std::make_unique<upstream::TcpRelay>(worker_.pool, worker_.buffers, server, *server_, request, gate);
+    other = std::make_unique<upstream::TcpRelay>(worker_.pool, worker_.buffers, destination, request, gate);
   } else {
     other = std::make_unique<upstream::Http2Relay>(worker_.io(), worker_.deadlines, worker_.http2_pool,
                                                    worker_.buffers, http2_target(), request, gate);
@@ -130,6 +187,7 @@ upstream::RelayRequest Request::relay_request() {
   request.websocket_accept = websocket_accept_;
   request.client_idle = snapshot_->settings.limits.timeouts.body_idle;
   request.route = exchange_.route;
+  request.alternatives = exchange_.route->spread.retries.attempts > 0 ? this : nullptr;
   return request;
 }
 

@@ -29,6 +29,9 @@ access::FloodEvent flood_event(const policy::Address& client, const identity::Se
   return flood;
 }
 
+// Requests come and go: a place at a server is free again soon.
+constexpr std::chrono::seconds busy_retry_after{1};
+
 }  // namespace
 
 Request::Served Request::serve(ReadHead read) {
@@ -198,6 +201,8 @@ Request::Served Request::refuse(access::Verdict verdict) {
   refusal.step_up = refusal_.step_up;
   if (exchange_.rate) {
     refusal.retry_after = exchange_.rate->retry_after;
+  } else if (verdict.reason == upstream::busy_code) {
+    refusal.retry_after = busy_retry_after;
   }
   const identity::Identity& who = exchange_.identity ? *exchange_.identity : *identity::anonymous_identity();
   identity::PageResponse page = identity::refusal_page(refusal, head, who);

@@ -79,6 +79,15 @@ Server::Server(std::unique_ptr<Persistent> persistent, std::shared_ptr<const Sna
       snapshot_(std::move(snapshot)),
       deadlines_(io_),
       recorder_(io_, deadlines_, snapshot_->settings.limits.timeouts.record),
+      health_(io_,
+              [this](const upstream::ServerState& server, bool healthy, const std::string& why) {
+                if (healthy) {
+                  log_.info("an upstream is in use again", {{"upstream", server.name}});
+                } else {
+                  log_.warning("an upstream is out of use: its health checks fail",
+                               {{"upstream", server.name}, {"reason", why}});
+                }
+              }),
       signals_(io_),
       timer_(io_),
       retry_timer_(io_) {}
@@ -94,6 +103,7 @@ Server::~Server() {
     worker->unwind();
     worker->recorder.set_host(nullptr);
   }
+  health_.unwind();
   recorder_.set_host(nullptr);
   desk_.reset();  // reads the journal's files
   host_.reset();  // closes the plugin while everything that it may still answer to exists
@@ -161,6 +171,7 @@ void Server::run() {
   }
   admin_->start();
   asio::co_spawn(io_, deadlines_.run(), asio::detached);
+  watch_servers();
   asio::co_spawn(io_, watch_signals(), done);
   asio::co_spawn(io_, open_plugin(), done);
   asio::co_spawn(io_, keep_house(), done);
@@ -199,6 +210,26 @@ asio::awaitable<void> Server::watch_signals() {
       asio::co_spawn(io_, drain(), [this](const std::exception_ptr& failure) { exit_loudly(failure, log_); });
     }
   }
+}
+
+void Server::watch_servers() {
+  if (stopping_) {
+    return;
+  }
+  std::vector<upstream::HealthTarget> targets;
+  const std::span<const RouteSettings> routes = snapshot_->routes.all();
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    for (std::size_t j = 0; routes[i].spread.health && j < routes[i].servers.size(); ++j) {
+      const auto& state = snapshot_->servers[i][j];
+      // What several routes say of one server is the same: settings see to that.
+      if (std::none_of(targets.begin(), targets.end(), [&](const auto& one) { return one.state == state; })) {
+        const bool tls = routes[i].servers[j].protocol == UpstreamProtocol::h2;
+        targets.push_back({state, routes[i].servers[j], *routes[i].spread.health,
+                           tls ? snapshot_->upstream_trust[i] : nullptr});
+      }
+    }
+  }
+  health_.watch(std::move(targets));
 }
 
 asio::awaitable<void> Server::sleep(net::Milliseconds time) {
@@ -332,6 +363,7 @@ asio::awaitable<void> Server::drain() {
   log_.info("draining", {{"connections", std::to_string(persistent_->counts.connections_open.load())}});
   retry_timer_.cancel();
   timer_.cancel();
+  health_.stop();
   for (auto& worker : workers_) {
     worker->drain();
   }

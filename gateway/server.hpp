@@ -6,6 +6,7 @@
 #include "gateway/review/tlog_service.hpp"
 #include "gateway/review/writers_desk.hpp"
 #include "gateway/snapshot.hpp"
+#include "gateway/upstream/health_checks.hpp"
 #include "gateway/worker.hpp"
 #include "plugin/host.hpp"
 
@@ -94,6 +95,8 @@ class Server {
   boost::asio::awaitable<void> sleep(net::Milliseconds time);
   /// Waits so long, and doubles it for the next time. False where the gateway stops.
   boost::asio::awaitable<bool> wait_to_retry(net::Milliseconds& pause);
+  /// Asks the servers of the snapshot in force whether they work, and no others.
+  void watch_servers();
   void withdraw_sessions(const Snapshot& next, std::vector<identity::SessionEvent>& events);
 
   struct Readiness {
@@ -130,6 +133,7 @@ class Server {
   access::IdSource ids_;
   access::EventText event_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  upstream::HealthChecks health_;
   std::unique_ptr<review::Admin> admin_;
   std::unique_ptr<review::TlogService> tlog_;  // where the plugin is the journal, as the next
   std::unique_ptr<review::WritersDesk> desk_;

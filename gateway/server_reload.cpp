@@ -175,6 +175,7 @@ asio::awaitable<void> Server::reload_once() {
   for (auto& worker : workers_) {
     worker->set_snapshot(next);
   }
+  watch_servers();
   std::vector<identity::SessionEvent> events;
   withdraw_sessions(*next, events);
   co_await record_session_events(std::move(events));

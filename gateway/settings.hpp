@@ -1,6 +1,7 @@
 #pragma once
 /// What gateway.yaml says, as plain values: every key has its default and its unit here. Immutable once
 /// loaded; a reload makes a new one. Threads: safe to read from any.
+#include "gateway/settings_upstream.hpp"
 #include "policy/language/yaml_error.hpp"
 #include "policy/request/address.hpp"
 
@@ -124,8 +125,6 @@ struct PagesSettings {
   std::string contact;  ///< whom a refused person may ask: an address, URL or words
 };
 
-enum class Balance : std::uint8_t { round_robin, least_connections };
-
 /// How a server is spoken to.
 enum class UpstreamProtocol : std::uint8_t {
   http1,  ///< http://: HTTP/1.1 in the clear
@@ -139,6 +138,7 @@ struct UpstreamServer {
   std::string host;  ///< name or IP literal, without brackets
   std::uint16_t port = 80;
   UpstreamProtocol protocol = UpstreamProtocol::http1;
+  std::uint32_t weight = 1;  ///< its share of the requests, beside those of the other servers
 
   bool operator==(const UpstreamServer&) const = default;
 };
@@ -214,8 +214,8 @@ struct RouteSettings {
                                                      ///< default: the system's
   std::string upstream_ca_place;                     ///< file:line:column that names it
   std::optional<PathRewrite>
-      rewrite;  ///< each of `paths` begins with its prefix; never of tcp:// or `external`
-  Balance balance = Balance::round_robin;
+      rewrite;                ///< each of `paths` begins with its prefix; never of tcp:// or `external`
+  SpreadSettings spread;      ///< over the servers
   UpstreamTimeouts timeouts;  ///< the route's own, or those of `limits`
   bool websocket = false;
   bool tcp = false;  ///< its servers are tcp://: a WebSocket carries each connection

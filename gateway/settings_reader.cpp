@@ -118,6 +118,11 @@ std::vector<std::pair<std::string, yaml::Node>> SettingsMap::texts(std::string_v
   return found;
 }
 
+std::optional<std::string> SettingsMap::item_text(const Node& item, std::string_view what) const {
+  const auto written = yaml::text(item, what, context_.errors);
+  return written ? expand(item, *written) : std::nullopt;
+}
+
 std::optional<std::filesystem::path> SettingsMap::to_path(const Node& at, const std::string& text,
                                                           bool must_exist) {
   std::filesystem::path path = (context_.environment.folder / text).lexically_normal();

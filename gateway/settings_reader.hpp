@@ -54,6 +54,9 @@ class SettingsMap {
   [[nodiscard]] std::vector<std::pair<std::string, Node>> texts(std::string_view key,
                                                                 bool allow_empty = false);
 
+  /// One text of a list, expanded; `what` names it in messages.
+  [[nodiscard]] std::optional<std::string> item_text(const Node& item, std::string_view what) const;
+
   /// A path, made absolute. `must_exist`: a file that is not there is an error at its place.
   [[nodiscard]] std::optional<std::filesystem::path> path(std::string_view key, bool must_exist);
   [[nodiscard]] std::optional<std::filesystem::path> to_path(const Node& at, const std::string& text,
@@ -117,6 +120,17 @@ void read_policy(SettingsMap& root, Settings& settings);
 /// One path or a list of them, to be read later; none if the key is absent.
 void read_named_files(SettingsMap& map, std::string_view key, std::vector<NamedFile>& files);
 void read_routes(SettingsMap& root, Settings& settings);
+/// A server as a route names it: a text, or `{url, weight}`.
+struct ServerEntry {
+  std::string text;
+  policy::yaml::Node at;
+  std::uint32_t weight = 1;
+};
+[[nodiscard]] std::vector<ServerEntry> read_server_entries(SettingsMap& upstream);
+/// What `upstream` says of more than one server. The servers have been read.
+void read_spread(SettingsMap& upstream, RouteSettings& route);
+/// The newest route must not check a server in another way than those before it.
+void refuse_two_checks(const SettingsMap& root, const policy::yaml::Node& at, const Settings& settings);
 void read_audit(SettingsMap& root, Settings& settings);
 void read_limits(SettingsMap& root, Settings& settings);
 

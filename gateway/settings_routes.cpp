@@ -124,13 +124,13 @@ void read_servers(SettingsMap& upstream, RouteSettings& route) {
   if (!upstream.map().require("servers")) {
     return;
   }
-  for (const auto& [text, at] : upstream.texts("servers")) {
+  for (const auto& [text, at, weight] : read_server_entries(upstream)) {
     if (text.starts_with("https://")) {
       upstream.error(at, "https:// to an upstream is not available in this version (" TALLYGATE_VERSION
                          "): use h2:// if it speaks HTTP/2, or http:// on a network you trust");
       continue;
     }
-    const auto server = parse_server(text);
+    auto server = parse_server(text);
     if (!server) {
       upstream.error(
           at, fmt::format("'{}' is no upstream server: write http://HOST or http://HOST:PORT, without a "
@@ -141,6 +141,7 @@ void read_servers(SettingsMap& upstream, RouteSettings& route) {
                })) {
       upstream.error(at, fmt::format("'{}' is listed twice", text));
     } else {
+      server->weight = weight;
       route.servers.push_back(*server);
     }
   }
@@ -184,8 +185,7 @@ void read_upstream(SettingsMap& entry, RouteSettings& route) {
   read_servers(upstream, route);
   read_tcp(upstream, route);
   read_upstream_ca(upstream, route);
-  upstream.word("balance", route.balance,
-                {{"round_robin", Balance::round_robin}, {"least_connections", Balance::least_connections}});
+  read_spread(upstream, route);
   upstream.duration("timeout", route.timeouts.first_byte);
   upstream.duration("connect_timeout", route.timeouts.connect);
   if (route.tcp) {
@@ -193,7 +193,6 @@ void read_upstream(SettingsMap& entry, RouteSettings& route) {
   }
   upstream.duration("idle_timeout", route.timeouts.idle, route.tcp);
   upstream.duration("whole_timeout", route.timeouts.whole, true);
-  upstream.later("health");
   upstream.finish();
 }
 
@@ -364,6 +363,7 @@ void read_routes(SettingsMap& root, Settings& settings) {
   for (const auto& item : root.map().list("routes")) {
     read_route(item, root.context(), settings);
     refuse_overlap(root, item, settings.routes.back(), taken);
+    refuse_two_checks(root, item, settings);
   }
 }
 

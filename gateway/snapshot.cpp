@@ -164,6 +164,7 @@ Failure load_routes(Snapshot& snapshot, Persistent& persistent) {
     if (Failure failure = load_trust(snapshot, route); !failure.empty()) {
       return failure;
     }
+    snapshot.retries.push_back(std::make_shared<upstream::RetryBudget>(route.spread.retries));
     snapshot.route_counts.push_back(persistent.counts.route(route.name));
   }
   snapshot.no_route_counts = persistent.counts.route("");

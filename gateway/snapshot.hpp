@@ -15,6 +15,7 @@
 #include "gateway/net/tls_context.hpp"
 #include "gateway/settings.hpp"
 #include "gateway/upstream/pool.hpp"
+#include "gateway/upstream/retry_budget.hpp"
 #include "gateway/upstream/routes.hpp"
 #include "policy/program/program.hpp"
 #include "policy/testing/guard.hpp"
@@ -55,6 +56,7 @@ struct Snapshot {
   upstream::Routes routes;
   std::vector<std::vector<std::shared_ptr<upstream::ServerState>>> servers;  ///< by position of the route
   std::vector<std::shared_ptr<const net::TlsClient>> upstream_trust;  ///< likewise; null: no server under TLS
+  std::vector<std::shared_ptr<upstream::RetryBudget>> retries;        ///< likewise
   std::vector<std::shared_ptr<access::RouteCounts>> route_counts;     ///< likewise
   std::shared_ptr<access::RouteCounts> no_route_counts;
   std::shared_ptr<const net::TlsServer> tls;

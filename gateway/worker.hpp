@@ -8,6 +8,7 @@
 #include "gateway/net/deadlines.hpp"
 #include "gateway/net/listener.hpp"
 #include "gateway/snapshot.hpp"
+#include "gateway/upstream/balance.hpp"
 #include "gateway/upstream/http2_pool.hpp"
 #include "gateway/upstream/pool.hpp"
 #include "policy/evaluate/scratch.hpp"
@@ -96,8 +97,9 @@ class Worker {
   policy::Scratch scratch;
   policy::DecideScratch shadow_scratch;  ///< the decision under way points into the other
   policy::CanonicalScratch canonical_scratch;
-  /// The round-robin position of a route, by its index in whatever snapshot: a reload may start another turn.
-  [[nodiscard]] std::size_t& turn(std::size_t route) {
+  /// Where this thread is among the servers of a route, by its index in whatever snapshot: a reload may start
+  /// another turn.
+  [[nodiscard]] upstream::Turn& turn(std::size_t route) {
     if (route >= turns_.size()) {
       turns_.resize(route + 1);
     }
@@ -116,7 +118,7 @@ class Worker {
   std::optional<net::Listener> listener_;
   boost::asio::steady_timer sweep_timer_;
   boost::asio::steady_timer check_timer_;
-  std::vector<std::size_t> turns_;
+  std::vector<upstream::Turn> turns_;
   boost::intrusive::list<ConnectionHook, boost::intrusive::constant_time_size<false>> connections_;
   std::thread thread_;
 };

@@ -174,17 +174,32 @@ void add_journal(std::vector<MetricFamily>& out, const tg_health& health) {
 }
 
 void add_servers(std::vector<MetricFamily>& out, const MetricsView& view) {
-  MetricFamily up = family("tallygate_upstream_up", "1 unless the server is passed over after failures.",
-                           MetricType::Gauge);
+  MetricFamily up =
+      family("tallygate_upstream_up",
+             "1 unless the server is passed over: it failed, or its health checks do.", MetricType::Gauge);
   MetricFamily active = family("tallygate_upstream_active", "Requests under way.", MetricType::Gauge);
   MetricFamily connects =
       family("tallygate_upstream_connects_total", "Connections made.", MetricType::Counter);
   MetricFamily failures = family("tallygate_upstream_connect_failures_total",
                                  "Connections that could not be made.", MetricType::Counter);
+  MetricFamily healthy = family("tallygate_upstream_healthy",
+                                "1 if health checks say so; absent where there are none.", MetricType::Gauge);
+  MetricFamily retries =
+      family("tallygate_upstream_retries_total",
+             "Requests that the server got because another one did not answer.", MetricType::Counter);
+  MetricFamily refused =
+      family("tallygate_upstream_refused_total",
+             "Requests refused with 503 because the server had enough to do.", MetricType::Counter);
   const auto now = net::Clock::now();
   for (const auto& server : view.servers) {
     const Labels labels{{"server", server->name}};
-    add(up, server->down(now) ? 0 : 1, labels);
+    const bool is_healthy = server->healthy.load(std::memory_order_relaxed);
+    add(up, server->down(now) || !is_healthy ? 0 : 1, labels);
+    if (server->checked.load(std::memory_order_relaxed)) {
+      add(healthy, is_healthy ? 1 : 0, labels);
+    }
+    add(retries, number(server->retries), labels);
+    add(refused, number(server->refused), labels);
     add(active, number(server->active), labels);
     add(connects, number(server->connects), labels);
     add(failures, number(server->connect_failures), labels);
@@ -205,7 +220,8 @@ void add_servers(std::vector<MetricFamily>& out, const MetricsView& view) {
       add(staples, static_cast<double>(at.count()), {{"file", certificate.file}});
     }
   }
-  for (MetricFamily* one : {&up, &active, &connects, &failures, &expiry, &staples}) {
+  for (MetricFamily* one :
+       {&up, &healthy, &active, &connects, &failures, &retries, &refused, &expiry, &staples}) {
     out.push_back(std::move(*one));
   }
 }

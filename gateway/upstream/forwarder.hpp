@@ -5,19 +5,44 @@
 #include "gateway/http/message.hpp"
 #include "gateway/settings.hpp"
 #include "gateway/upstream/client.hpp"
+#include "gateway/upstream/server_state.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace tallygate::upstream {
 
+/// How a request ends that its server has no room for.
+inline constexpr std::string_view busy_code = "upstream-busy";
+
 /// Limits of what an upstream may answer.
 inline constexpr http::HeadLimits response_head_limits{std::size_t{64} * 1024, 200};
+
+/// Where a request goes. Borrowed; outlives the relay.
+struct Destination {
+  const UpstreamServer* server = nullptr;
+  ServerState* state = nullptr;
+};
+
+/// The other servers of a route, for a request that one of them did not answer. Called on the relay's thread.
+class Alternatives {
+ public:
+  Alternatives() = default;
+  Alternatives(const Alternatives&) = delete;
+  Alternatives& operator=(const Alternatives&) = delete;
+  virtual ~Alternatives() = default;
+
+  /// Where the request goes now, to a server of the same protocol, and its exchange counts from then on as
+  /// that server's; none: it is not to be sent again. Ask only where nothing of the request has gone out, or
+  /// doing it twice does no more than doing it once, and nothing of an answer has gone to the client.
+  [[nodiscard]] virtual std::optional<Destination> another() = 0;
+};
 
 /// The request as the relay needs it. Borrows everything; it all outlives the relay.
 struct RelayRequest {
@@ -32,6 +57,7 @@ struct RelayRequest {
   std::string_view websocket_accept;      ///< what opens it, where the client cannot check that itself
   net::Milliseconds client_idle{0};
   const RouteSettings* route = nullptr;
+  Alternatives* alternatives = nullptr;  ///< null: there is one server
 };
 
 /// What the client's side must still decide about a response. Called on the relay's thread.

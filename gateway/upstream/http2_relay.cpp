@@ -26,6 +26,7 @@ Http2Relay::Http2Relay(asio::io_context& io, net::Deadlines& deadlines, Http2Poo
       deadlines_(deadlines),
       pool_(pool),
       target_(target),
+      busy_(*target.state),
       request_(request),
       gate_(gate),
       client_(*request.client),
@@ -36,7 +37,6 @@ Http2Relay::Http2Relay(asio::io_context& io, net::Deadlines& deadlines, Http2Poo
 }
 
 asio::awaitable<RelayOutcome> Http2Relay::run(std::string head) {
-  target_.state->active.fetch_add(1, std::memory_order_relaxed);
   const WholeDeadline whole(*this, deadlines_, request_.route->timeouts.whole);
   head_ = std::move(head);
   const bool tls = target_.server->protocol == UpstreamProtocol::h2;
@@ -44,8 +44,9 @@ asio::awaitable<RelayOutcome> Http2Relay::run(std::string head) {
   Next next = gather() ? Next::retry : Next::end;
   std::exception_ptr broken;
   for (int count = 1; next == Next::retry; ++count) {
+    const ServerState* const asked = target_.state;
     try {
-      next = co_await begin() ? co_await attempt(count == attempts) : Next::end;
+      next = co_await begin() ? co_await attempt(count == attempts) : elsewhere();
     } catch (...) {
       broken = std::current_exception();
       next = Next::end;
@@ -56,8 +57,10 @@ asio::awaitable<RelayOutcome> Http2Relay::run(std::string head) {
       connection_->release(*std::exchange(stream_, nullptr));
       connection_.reset();
     }
+    if (target_.state != asked) {
+      count = 0;
+    }
   }
-  target_.state->active.fetch_sub(1, std::memory_order_relaxed);
   if (broken) {
     std::rethrow_exception(broken);
   }
@@ -89,6 +92,11 @@ bool Http2Relay::gather() {
 asio::awaitable<bool> Http2Relay::begin() {
   if (!cut_reason_.empty()) {
     fail(503, cut_reason_);  // what allowed it ended while its record was awaited
+    co_return false;
+  }
+  const Pending pending(*target_.state, request_.route->spread.circuit);
+  if (!pending.allowed()) {
+    fail(503, busy_code);
     co_return false;
   }
   const std::uint64_t connects = target_.state->connects.load(std::memory_order_relaxed);
@@ -164,7 +172,7 @@ asio::awaitable<Http2Relay::Next> Http2Relay::read_head(bool last) {
 }
 
 /// What follows when the server ends, or is too late, before its answer has begun.
-Http2Relay::Next Http2Relay::unanswered(bool last) noexcept {
+Http2Relay::Next Http2Relay::unanswered(bool last) {
   if (late_) {
     target_.state->failed(net::Clock::now());
     connection_->retire();  // it may be the connection that is dead
@@ -177,17 +185,38 @@ Http2Relay::Next Http2Relay::unanswered(bool last) noexcept {
     fail(502, "upstream-malformed");
     return Next::end;
   }
-  const bool harmless = stream_->refused() || (reused_ && is_idempotent(request_.method));
-  if (!ours && !last && harmless && !passed_on_) {
+  const bool again = stream_->refused() || is_idempotent(request_.method);
+  const bool repeat = !ours && !passed_on_ && again;
+  if (repeat && !last && (stream_->refused() || reused_)) {
     return Next::retry;
   }
+  if (!ours && !reused_ && !stream_->refused()) {
+    target_.state->failed(net::Clock::now());
+  }
   fail(502, "upstream-closed");
-  return Next::end;
+  return repeat ? elsewhere() : Next::end;
+}
+
+/// Goes on to another server, if there may be one.
+Http2Relay::Next Http2Relay::elsewhere() {
+  if (!cut_reason_.empty() || request_.alternatives == nullptr) {
+    return Next::end;
+  }
+  const auto other = request_.alternatives->another();
+  if (!other) {
+    return Next::end;
+  }
+  target_.server = other->server;
+  target_.state = other->state;
+  busy_.move_to(*target_.state);
+  outcome_.status = 0;  // the failure was not the last word
+  outcome_.ended = RelayOutcome{}.ended;
+  return Next::retry;
 }
 
 asio::awaitable<void> Http2Relay::respond(const Upload& state) {
   const http::ResponseHead& head = stream_->block.head();
-  target_.state->succeeded();
+  target_.state->answered(head.status, request_.route->spread.outliers, net::coarse_now());
   ResponseGate::Form form;
   form.bodiless = request_.method == "HEAD" || head.status == 204 || head.status == 304;
   form.framing = stream_->block.rules().framing;

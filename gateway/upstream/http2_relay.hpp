@@ -40,7 +40,8 @@ class Http2Relay final : public Forwarder, private StreamWatcher, private net::T
   boost::asio::awaitable<bool> sent(const Upload& state);
   boost::asio::awaitable<void> join(Upload& state);
   boost::asio::awaitable<Next> read_head(bool last);
-  [[nodiscard]] Next unanswered(bool last) noexcept;
+  [[nodiscard]] Next unanswered(bool last);
+  [[nodiscard]] Next elsewhere();
   boost::asio::awaitable<void> respond(const Upload& state);
   boost::asio::awaitable<bool> send_body();
   [[nodiscard]] std::optional<std::string_view> next_piece();
@@ -59,6 +60,7 @@ class Http2Relay final : public Forwarder, private StreamWatcher, private net::T
   net::Deadlines& deadlines_;
   Http2Pool& pool_;
   Http2Pool::Target target_;
+  Busy busy_;
   RelayRequest request_;
   ResponseGate& gate_;
   Client& client_;

@@ -15,13 +15,6 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 constexpr auto nothrow = asio::as_tuple(asio::deferred);
 
-constexpr net::Milliseconds pause_first{500};
-constexpr net::Milliseconds pause_longest{10'000};
-
-std::int64_t as_ms(net::Clock::time_point when) noexcept {
-  return std::chrono::duration_cast<net::Milliseconds>(when.time_since_epoch()).count();
-}
-
 /// What a resolver found. It outlives whoever asked: the system's resolver cannot be interrupted, only left.
 struct Lookup {
   explicit Lookup(asio::io_context& io) : resolver(io) {}
@@ -76,55 +69,6 @@ void look_up(const std::shared_ptr<Lookup>& lookup, const UpstreamServer& server
 }
 
 }  // namespace
-
-void ServerState::succeeded() noexcept {
-  if (failures.load(std::memory_order_relaxed) == 0) {
-    return;
-  }
-  failures.store(0, std::memory_order_relaxed);
-  down_until_ms.store(0, std::memory_order_relaxed);
-}
-
-void ServerState::failed(net::Clock::time_point now) noexcept {
-  const std::uint32_t row = failures.fetch_add(1, std::memory_order_relaxed);
-  const auto pause =
-      std::min(pause_longest, net::Milliseconds(pause_first.count() << std::min<std::uint32_t>(row, 10)));
-  down_until_ms.store(as_ms(now + pause), std::memory_order_relaxed);
-}
-
-bool ServerState::down(net::Clock::time_point now) const noexcept {
-  const std::int64_t until = down_until_ms.load(std::memory_order_relaxed);
-  return until != 0 && until > as_ms(now);
-}
-
-void ServerState::complain(std::string why) {
-  const std::lock_guard lock(mutex_);
-  complaint_ = std::move(why);
-}
-
-std::string ServerState::take_complaint() {
-  const std::lock_guard lock(mutex_);
-  return std::exchange(complaint_, {});
-}
-
-std::shared_ptr<ServerState> ServerStates::get(const UpstreamServer& server) {
-  const std::string name = server.host + ":" + std::to_string(server.port);
-  auto& state = states_[name];
-  if (!state) {
-    state = std::make_shared<ServerState>();
-    state->name = name;
-  }
-  return state;
-}
-
-std::vector<std::shared_ptr<ServerState>> ServerStates::all() const {
-  std::vector<std::shared_ptr<ServerState>> states;
-  states.reserve(states_.size());
-  for (const auto& [name, state] : states_) {
-    states.push_back(state);
-  }
-  return states;
-}
 
 std::unique_ptr<net::Stream> Pool::take_idle(const std::string& server) {
   const auto at = idle_.find(server);
@@ -223,31 +167,6 @@ std::size_t Pool::idle() const noexcept {
     count += idle.size();
   }
   return count;
-}
-
-std::size_t choose_server(const std::vector<std::shared_ptr<ServerState>>& servers, Balance balance,
-                          std::size_t& turn, net::Clock::time_point now) noexcept {
-  if (servers.size() == 1) {
-    return 0;
-  }
-  const std::size_t first = turn++ % servers.size();
-  std::size_t best = servers.size();
-  std::int64_t best_active = 0;
-  for (std::size_t step = 0; step < servers.size(); ++step) {
-    const std::size_t at = (first + step) % servers.size();
-    if (servers[at]->down(now)) {
-      continue;
-    }
-    if (balance == Balance::round_robin) {
-      return at;
-    }
-    const std::int64_t active = servers[at]->active.load(std::memory_order_relaxed);
-    if (best == servers.size() || active < best_active) {
-      best = at;
-      best_active = active;
-    }
-  }
-  return best == servers.size() ? first : best;
 }
 
 }  // namespace tallygate::upstream

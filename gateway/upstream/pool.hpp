@@ -3,16 +3,13 @@
 #include "gateway/net/deadlines.hpp"
 #include "gateway/net/stream.hpp"
 #include "gateway/settings.hpp"
+#include "gateway/upstream/server_state.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include <atomic>
-#include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -22,40 +19,6 @@ namespace tallygate::upstream {
 /// server: left alone, its buffers grow to some megabytes that nobody counts. The kernel doubles it for its
 /// own needs.
 inline constexpr int receive_buffer_bytes = 128 * 1024;
-
-/// What all threads know about one server; counters are relaxed. Owned by ServerStates.
-struct ServerState {
-  std::string name;                     ///< "host:port"
-  std::atomic<std::int64_t> active{0};  ///< requests under way
-  std::atomic<std::int64_t> down_until_ms{
-      0};                                  ///< steady clock; a server that failed is passed over until then
-  std::atomic<std::uint32_t> failures{0};  ///< in a row
-  std::atomic<std::uint64_t> connects{0};
-  std::atomic<std::uint64_t> connect_failures{0};
-
-  /// Remembers how a connect or a request went. A failing server is passed over for a growing while.
-  void succeeded() noexcept;
-  void failed(net::Clock::time_point now) noexcept;
-  [[nodiscard]] bool down(net::Clock::time_point now) const noexcept;
-  /// Keeps what is wrong with the server, for whoever logs: the newest only. Threads: any.
-  void complain(std::string why);
-  /// What was kept, once; empty if there is nothing new.
-  [[nodiscard]] std::string take_complaint();
-
- private:
-  std::mutex mutex_;
-  std::string complaint_;
-};
-
-/// The servers of all routes, kept over reloads by name. Threads: get() from the loader; the states from any.
-class ServerStates {
- public:
-  [[nodiscard]] std::shared_ptr<ServerState> get(const UpstreamServer& server);
-  [[nodiscard]] std::vector<std::shared_ptr<ServerState>> all() const;
-
- private:
-  std::map<std::string, std::shared_ptr<ServerState>> states_;
-};
 
 /// Threads: its io_context's only. Owns the idle connections.
 class Pool {
@@ -92,10 +55,5 @@ class Pool {
   net::Milliseconds idle_age_;
   std::map<std::string, std::vector<Idle>, std::less<>> idle_;
 };
-
-/// Chooses a server of a route: those that are down only if all are. `turn` advances round-robin.
-[[nodiscard]] std::size_t choose_server(const std::vector<std::shared_ptr<ServerState>>& servers,
-                                        Balance balance, std::size_t& turn,
-                                        net::Clock::time_point now) noexcept;
 
 }  // namespace tallygate::upstream

@@ -25,17 +25,18 @@ constexpr std::uint64_t yield_bytes = std::uint64_t{1024} * 1024;
 }  // namespace
 
 asio::awaitable<RelayOutcome> Relay::run(std::string head) {
-  state_.active.fetch_add(1, std::memory_order_relaxed);
+  busy_.emplace(*destination_.state);
   const WholeDeadline whole(*this, pool_.deadlines(), request_.route->timeouts.whole);
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  const bool sound = gather(std::move(head));
-  for (int attempt = 0; sound; ++attempt) {
+  Next next = gather(std::move(head)) ? Next::retry : Next::end;
+  while (next == Next::retry) {
     if (!cut_reason_.empty()) {
       fail(503, cut_reason_);  // what allowed it ended while its record was awaited
       break;
     }
-    if (!(attempt == 0 && take_idle()) && !co_await connect()) {
-      break;
+    if (!take_idle() && !co_await connect()) {
+      next = elsewhere();
+      continue;
     }
     Upload upload_state(executor);
     std::span<const char> first(first_);
@@ -43,12 +44,7 @@ asio::awaitable<RelayOutcome> Relay::run(std::string head) {
     // The common request has gone out here, without a suspension.
     const bool gone = upstream_->write_at_once(first) && client_.body_done();
     const Sent sent = gone ? Sent::whole : co_await send_first(first);
-    const bool may_retry = attempt == 0 && reused_ && is_idempotent(request_.method) && client_.body_done() &&
-                           cut_reason_.empty();
-    if (sent == Sent::failed && !may_retry) {
-      fail(502, send_error_ == asio::error::timed_out ? "upstream-timeout" : "upstream-write-failed");
-      break;
-    }
+    repeatable_ = is_idempotent(request_.method) && client_.body_done();
     if (sent == Sent::part) {
       upload_state.running = true;
       asio::co_spawn(executor, upload(upload_state), [&upload_state](const std::exception_ptr&) {
@@ -56,12 +52,9 @@ asio::awaitable<RelayOutcome> Relay::run(std::string head) {
         upload_state.ended.cancel();
       });
     }
-    Next next = Next::retry;
     std::exception_ptr broken;
     try {
-      if (sent != Sent::failed) {
-        next = co_await read_head(may_retry);
-      }
+      next = sent == Sent::failed ? unsent() : co_await read_head();
       if (next == Next::proceed) {
         // An upload that ended early has left body bytes behind, which must never be read as a request.
         co_await respond(!upload_state.running && client_.body_done());
@@ -72,27 +65,29 @@ asio::awaitable<RelayOutcome> Relay::run(std::string head) {
     }
     co_await join(upload_state);
     if (broken) {
-      state_.active.fetch_sub(1, std::memory_order_relaxed);
       std::rethrow_exception(broken);
-    }
-    if (next != Next::retry) {
-      break;
     }
     buffer_.release_if_empty();
   }
-  state_.active.fetch_sub(1, std::memory_order_relaxed);
+  busy_.reset();
   outcome_.bytes_in = std::max(outcome_.bytes_in, client_.body_bytes());
   co_return outcome_;
 }
 
 bool Relay::take_idle() {
-  upstream_ = pool_.take_idle(state_.name);
+  upstream_ = fresh_ ? nullptr : pool_.take_idle(destination_.state->name);
   reused_ = upstream_ != nullptr;
   return reused_;
 }
 
 asio::awaitable<bool> Relay::connect() {
-  auto stream = co_await pool_.open(server_, state_, request_.route->timeouts.connect);
+  const Pending pending(*destination_.state, request_.route->spread.circuit);
+  if (!pending.allowed()) {
+    fail(503, busy_code);
+    co_return false;
+  }
+  auto stream =
+      co_await pool_.open(*destination_.server, *destination_.state, request_.route->timeouts.connect);
   if (!stream) {
     const bool late = stream.error() == asio::error::timed_out;
     fail(late ? 504 : 502, late ? "connect-timeout" : "connect-failed");
@@ -105,6 +100,28 @@ asio::awaitable<bool> Relay::connect() {
   }
   fail(503, cut_reason_);
   co_return false;
+}
+
+/// Goes on to another server, if there may be one.
+Relay::Next Relay::elsewhere() {
+  if (!cut_reason_.empty() || request_.alternatives == nullptr) {
+    return Next::end;
+  }
+  const auto other = request_.alternatives->another();
+  if (!other) {
+    return Next::end;
+  }
+  destination_ = *other;
+  busy_->move_to(*destination_.state);
+  fresh_ = false;
+  outcome_.status = 0;  // the failure was not the last word
+  outcome_.ended = RelayOutcome{}.ended;
+  return Next::retry;
+}
+
+/// Whether the request may be sent once more although some of it, or all, has gone out.
+bool Relay::may_repeat() const noexcept {
+  return repeatable_ && cut_reason_.empty() && buffer_.empty() && outcome_.status == 0;
 }
 
 /// Puts the head and as much of the body as is here already into one piece, which a second attempt can send
@@ -208,7 +225,7 @@ asio::awaitable<void> Relay::join(Upload& state) {
   }
 }
 
-asio::awaitable<Relay::Next> Relay::read_head(bool may_retry) {
+asio::awaitable<Relay::Next> Relay::read_head() {
   for (std::size_t interim = 0; interim <= interim_responses_max;) {
     const auto scan = http::scan_head(buffer_.readable(), response_head_limits);
     if (scan.fault != http::HeadFault::none) {
@@ -236,7 +253,7 @@ asio::awaitable<Relay::Next> Relay::read_head(bool may_retry) {
       got = error || upstream_->cancelled() ? 0 : bytes;
     }
     if (got == 0) {
-      co_return unanswered(may_retry);
+      co_return unanswered();
     }
     buffer_.commit(got);
   }
@@ -244,17 +261,34 @@ asio::awaitable<Relay::Next> Relay::read_head(bool may_retry) {
   co_return Next::end;
 }
 
-/// What follows when the server ends or is too late before its answer is whole.
-Relay::Next Relay::unanswered(bool may_retry) noexcept {
-  const bool late = upstream_->timed_out();
-  if (!late && may_retry && buffer_.empty() && cut_reason_.empty()) {
+/// What follows when the request could not be written.
+Relay::Next Relay::unsent() {
+  const bool late = send_error_ == asio::error::timed_out;
+  const bool repeat = may_repeat() && !late;
+  if (repeat && reused_) {
+    fresh_ = true;
     return Next::retry;
   }
-  if (late) {
-    state_.failed(net::Clock::now());
+  if (outcome_.status == 0 && cut_reason_.empty()) {
+    destination_.state->failed(net::Clock::now());
+  }
+  fail(502, late ? "upstream-timeout" : "upstream-write-failed");
+  return repeat ? elsewhere() : Next::end;
+}
+
+/// What follows when the server ends or is too late before its answer is whole.
+Relay::Next Relay::unanswered() {
+  const bool late = upstream_->timed_out();
+  const bool repeat = may_repeat() && !late;  // who is slow once is slow twice, and so would be the others
+  if (repeat && reused_) {
+    fresh_ = true;  // a kept connection may end at any time, which says nothing of the server
+    return Next::retry;
+  }
+  if (late || (!reused_ && !upstream_->cancelled())) {
+    destination_.state->failed(net::Clock::now());
   }
   fail(late ? 504 : 502, late ? "upstream-timeout" : "upstream-closed");
-  return Next::end;
+  return repeat ? elsewhere() : Next::end;
 }
 
 asio::awaitable<void> Relay::respond(bool upload_done) {
@@ -265,7 +299,7 @@ asio::awaitable<void> Relay::respond(bool upload_done) {
     fail(502, "upstream-malformed");
     co_return;
   }
-  state_.succeeded();
+  destination_.state->answered(head.status, request_.route->spread.outliers, net::coarse_now());
   ResponseGate::Form form;
   form.bodiless = request_.method == "HEAD" || head.status == 204 || head.status == 304;
   form.websocket = switched;
@@ -296,7 +330,7 @@ asio::awaitable<void> Relay::respond(bool upload_done) {
   }
   outcome_.keep_alive = form.keep_alive;
   if (rules_.keep_alive && upload_done && buffer_.empty() && client_.body_done() && !upstream_->cancelled()) {
-    pool_.give(state_.name, std::move(upstream_));
+    pool_.give(destination_.state->name, std::move(upstream_));
   }
 }
 

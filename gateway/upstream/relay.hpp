@@ -19,13 +19,12 @@ namespace tallygate::upstream {
 /// Threads: one. Lives in the frame of the coroutine that awaits run().
 class Relay final : public Forwarder {
  public:
-  Relay(Pool& pool, net::BufferPool& buffers, const UpstreamServer& server, ServerState& state,
-        RelayRequest request, ResponseGate& gate)
+  Relay(Pool& pool, net::BufferPool& buffers, Destination destination, RelayRequest request,
+        ResponseGate& gate)
       : pool_(pool),
         buffers_(buffers),
         buffer_(buffers),
-        server_(server),
-        state_(state),
+        destination_(destination),
         request_(request),
         gate_(gate),
         client_(*request.client) {}
@@ -47,8 +46,11 @@ class Relay final : public Forwarder {
   boost::asio::awaitable<Sent> send_first(std::span<const char> rest);
   boost::asio::awaitable<void> upload(Upload& upload);
   boost::asio::awaitable<void> join(Upload& upload);
-  boost::asio::awaitable<Next> read_head(bool may_retry);
-  [[nodiscard]] Next unanswered(bool may_retry) noexcept;
+  boost::asio::awaitable<Next> read_head();
+  [[nodiscard]] Next unsent();
+  [[nodiscard]] Next unanswered();
+  [[nodiscard]] Next elsewhere();
+  [[nodiscard]] bool may_repeat() const noexcept;
   boost::asio::awaitable<void> respond(bool upload_done);
   boost::asio::awaitable<bool> send_body(http::Framing framing);
   boost::asio::awaitable<bool> open_tunnel();
@@ -65,8 +67,8 @@ class Relay final : public Forwarder {
   Pool& pool_;
   net::BufferPool& buffers_;
   net::Buffer buffer_;  // what came from the server
-  const UpstreamServer& server_;
-  ServerState& state_;
+  Destination destination_;
+  std::optional<Busy> busy_;
   RelayRequest request_;
   ResponseGate& gate_;
   Client& client_;
@@ -75,6 +77,8 @@ class Relay final : public Forwarder {
   http::ResponseRules rules_;
   std::size_t head_size_ = 0;
   bool reused_ = false;
+  bool fresh_ = false;       // a kept connection to this server has failed the request: no other one
+  bool repeatable_ = false;  // all of it is in `first_`, and twice is as good as once
   bool tunnelling_ = false;
   http::FrameEnds sent_frames_;  // of a tunnel, to the client
   std::string first_;            // what a connection is begun with: head and the start of the body

@@ -30,18 +30,8 @@ bool passed(std::uint64_t& mark, std::uint64_t bytes) noexcept {
 }  // namespace
 
 asio::awaitable<RelayOutcome> TcpRelay::run(std::string /*head*/) {
-  state_.active.fetch_add(1, std::memory_order_relaxed);
   const WholeDeadline whole(*this, pool_.deadlines(), request_.route->timeouts.whole);
-  std::exception_ptr broken;
-  try {
-    co_await talk();
-  } catch (...) {
-    broken = std::current_exception();
-  }
-  state_.active.fetch_sub(1, std::memory_order_relaxed);
-  if (broken) {
-    std::rethrow_exception(broken);
-  }
+  co_await talk();
   co_return outcome_;
 }
 
@@ -50,13 +40,23 @@ asio::awaitable<void> TcpRelay::talk() {
     fail(503, cut_reason_);  // what allowed it ended while its record was awaited
     co_return;
   }
-  if (co_await connect() && co_await open_tunnel()) {
+  bool connected = co_await connect();
+  while (!connected && elsewhere()) {
+    connected = co_await connect();
+  }
+  if (connected && co_await open_tunnel()) {
     co_await tunnel();
   }
 }
 
 asio::awaitable<bool> TcpRelay::connect() {
-  auto stream = co_await pool_.open(server_, state_, request_.route->timeouts.connect);
+  const Pending pending(*destination_.state, request_.route->spread.circuit);
+  if (!pending.allowed()) {
+    fail(503, busy_code);
+    co_return false;
+  }
+  auto stream =
+      co_await pool_.open(*destination_.server, *destination_.state, request_.route->timeouts.connect);
   if (!stream) {
     const bool late = stream.error() == asio::error::timed_out;
     fail(late ? 504 : 502, late ? "connect-timeout" : "connect-failed");
@@ -67,8 +67,24 @@ asio::awaitable<bool> TcpRelay::connect() {
     fail(503, cut_reason_);
     co_return false;
   }
-  state_.succeeded();
+  destination_.state->succeeded();
   co_return true;
+}
+
+/// Goes on to another server, if there may be one: nothing has been said to the one that did not answer.
+bool TcpRelay::elsewhere() {
+  if (!cut_reason_.empty() || request_.alternatives == nullptr) {
+    return false;
+  }
+  const auto other = request_.alternatives->another();
+  if (!other) {
+    return false;
+  }
+  destination_ = *other;
+  busy_.move_to(*destination_.state);
+  outcome_.status = 0;  // the failure was not the last word
+  outcome_.ended = RelayOutcome{}.ended;
+  return true;
 }
 
 asio::awaitable<bool> TcpRelay::open_tunnel() {

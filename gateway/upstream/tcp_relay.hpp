@@ -18,12 +18,12 @@ namespace tallygate::upstream {
 /// Threads: one. Lives in the frame of the coroutine that awaits run().
 class TcpRelay final : public Forwarder {
  public:
-  TcpRelay(Pool& pool, net::BufferPool& buffers, const UpstreamServer& server, ServerState& state,
-           RelayRequest request, ResponseGate& gate)
+  TcpRelay(Pool& pool, net::BufferPool& buffers, Destination destination, RelayRequest request,
+           ResponseGate& gate)
       : pool_(pool),
         buffer_(buffers),
-        server_(server),
-        state_(state),
+        destination_(destination),
+        busy_(*destination.state),
         request_(request),
         gate_(gate),
         client_(*request.client) {}
@@ -39,6 +39,7 @@ class TcpRelay final : public Forwarder {
  private:
   boost::asio::awaitable<void> talk();
   boost::asio::awaitable<bool> connect();
+  [[nodiscard]] bool elsewhere();
   boost::asio::awaitable<bool> open_tunnel();
   boost::asio::awaitable<void> tunnel();
   boost::asio::awaitable<void> pump_up();
@@ -56,8 +57,8 @@ class TcpRelay final : public Forwarder {
 
   Pool& pool_;
   net::Buffer buffer_;  // what came from the server
-  const UpstreamServer& server_;
-  ServerState& state_;
+  Destination destination_;
+  Busy busy_;
   RelayRequest request_;
   ResponseGate& gate_;
   Client& client_;

