@@ -63,6 +63,7 @@ class Answering {
 struct World {
   asio::io_context io;
   Answering server{io};
+  Answering other{io};
   std::vector<std::string> reports;
   HealthChecks checks{io, [this](const ServerState& state, bool healthy, const std::string& why) {
                         reports.push_back(state.name + (healthy ? " healthy" : " unhealthy: " + why));
@@ -174,11 +175,10 @@ TEST(HealthChecks, GoOnOverAReloadAndForgetWhoIsNotAskedAnyMore) {
   EXPECT_TRUE(world.state->healthy.load()) << "nobody would find out that it works again";
   EXPECT_FALSE(world.state->checked.load());
   const int asked = world.server.accepted;
-  Answering another(world.io);
-  another.answer = good;
-  target.server.port = another.port();
+  world.other.answer = good;
+  target.server.port = world.other.port();
   world.checks.watch({target});
-  ASSERT_TRUE(world.until([&] { return another.accepted == 5; }));
+  ASSERT_TRUE(world.until([&] { return world.other.accepted == 5; }));
   EXPECT_LE(world.server.accepted, asked + 1) << "one may have been on its way";
 }
 
