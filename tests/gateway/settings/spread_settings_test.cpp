@@ -53,7 +53,7 @@ TEST(SpreadSettings, OneServerIsNotAskedTwiceAndSeveralAre) {
   EXPECT_EQ(route(R"({servers: ["http://u", "http://v"], retries: {attempts: 0}})").spread.retries.attempts,
             0U);
   EXPECT_THAT(mistake(R"({servers: "http://u", retries: {attempts: 6}})"), HasSubstr("attempts"));
-  for (const std::string budget : {"20", "\"20\"", "101%", "-1%", "%"}) {
+  for (const std::string budget : {"20", "\"20\"", "101%", "-1%", "\"%\""}) {
     EXPECT_THAT(mistake(R"({servers: "http://u", retries: {budget: )" + budget + "}}"), HasSubstr("budget"))
         << budget;
   }

@@ -28,6 +28,8 @@ class Answering {
 
   [[nodiscard]] std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
   void close() { acceptor_.close(); }
+  /// Ends a connection on which nothing was said.
+  void drop() { kept_.pop_back(); }
 
   std::string answer;  ///< empty: it keeps the connection and says nothing
   std::string request;
@@ -61,6 +63,7 @@ class Answering {
 struct World {
   asio::io_context io;
   Answering server{io};
+  Answering other{io};
   std::vector<std::string> reports;
   HealthChecks checks{io, [this](const ServerState& state, bool healthy, const std::string& why) {
                         reports.push_back(state.name + (healthy ? " healthy" : " unhealthy: " + why));
@@ -172,7 +175,10 @@ TEST(HealthChecks, GoOnOverAReloadAndForgetWhoIsNotAskedAnyMore) {
   EXPECT_TRUE(world.state->healthy.load()) << "nobody would find out that it works again";
   EXPECT_FALSE(world.state->checked.load());
   const int asked = world.server.accepted;
-  world.io.run_for(milliseconds{50});
+  world.other.answer = good;
+  target.server.port = world.other.port();
+  world.checks.watch({target});
+  ASSERT_TRUE(world.until([&] { return world.other.accepted == 5; }));
   EXPECT_LE(world.server.accepted, asked + 1) << "one may have been on its way";
 }
 
@@ -195,9 +201,11 @@ TEST(HealthChecks, AreBoundedAtATime) {
     return count;
   };
   // Each holds its place: the server says nothing.
-  ASSERT_TRUE(world.until([&] { return connects() >= HealthChecks::checks_max; }));
-  world.io.run_for(milliseconds{300});
-  EXPECT_EQ(connects(), HealthChecks::checks_max);
+  ASSERT_TRUE(
+      world.until([&] { return world.server.accepted == static_cast<int>(HealthChecks::checks_max); }));
+  world.server.drop();
+  ASSERT_TRUE(world.until([&] { return connects() > HealthChecks::checks_max; }));
+  EXPECT_EQ(connects(), HealthChecks::checks_max + 1) << "the place of the one that is over";
 }
 
 TEST(JudgeStatus, GoesByTheRanges) {
