@@ -44,13 +44,14 @@ struct KnownNames;
 ///     already, of a key or a name, its `seq` is the answer, and `already` is true
 ///   retire {rules, apply, archive}        granted where it is sooner than the charter's retention; with
 ///     from and at_most no more segments than that are retired, and none that begins before: the answer's
-///     `next` is where to go on, if there is more to do
+///     `next` is where to go on, if there is more to do. Of each segment: whether it is `due`, was `retired`,
+///     `failed`, or lacks a grant alone (`ungranted`), and `why`
 ///   erase {user, apply}                   granted where it applies; else it says what would be erased, and
 ///     what holds the person's names in the clear: `in_clear` entries, `clear_kinds`, `clear_first`; and
 ///     under whose keys they can be read besides: `namesakes` {subject, names, entries}. That
 ///     somebody was looked for is recorded before any seal is opened, as `read` says
 ///   note {kind, members}                  journal.read, journal.export, journal.verify: what was done with
-///   the record
+///   the record. Who did it is said here, as `by`: so no member may be called so
 /// The answer holds `seq` of the entry and what else is worth knowing. One request at a time. Where whoever
 /// asked gave up before the writer came to an act, nothing is done.
 class Custodian {
@@ -146,8 +147,13 @@ class Custodian {
 [[nodiscard]] Result<std::optional<Time>> granted_time(const Journal& journal,
                                                        const boost::json::object& members);
 
-/// Why segments that were due are still there, from the answer of the act `retire`; empty where none is.
+/// Why segments that were due could not be retired, from the answer of the act `retire`; empty where each
+/// could. One that only lacks a grant is none of them.
 [[nodiscard]] std::string why_not_retired(const boost::json::object& answer);
+
+/// Which segments would be retired but for a grant that is missing or not good, and why, from the same
+/// answer; empty where there is none.
+[[nodiscard]] std::string why_not_granted(const boost::json::object& answer);
 
 /// Whether `members` of an entry of `kind` carry a grant for it that is good at `now` and was not used
 /// before. Errors: invalid (says what is wrong with it), missing, unreadable, tampered (the charter).
