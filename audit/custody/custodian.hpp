@@ -75,7 +75,8 @@ class Custodian {
 
   /// Acts that rest on holds, grants or enrolments are done only where all sealed segments are what was
   /// sealed, and the rest is what was recorded. Errors: invalid (unknown act, a member that is missing or
-  /// wrong, a grant that does not allow it), missing, exists, tampered, and those of Journal.
+  /// wrong), refused (a grant that lacks or does not allow it, a hold in the way, a name that is taken or
+  /// that nobody has), missing, exists, tampered, and those of Journal.
   [[nodiscard]] Result<boost::json::object> handle(const boost::json::object& request, Requester who);
 
   /// Looks at one more of the sealed segments, which acts rest on: whoever has time does it before they are
@@ -137,13 +138,13 @@ class Custodian {
 };
 
 /// Appends one entry of the journal's own; gives its seq. Where it carries a grant, its time is one at which
-/// the grant had not expired. Errors: invalid (a value that cannot be recorded, a grant that expired), and
-/// those of Journal.
+/// the grant had not expired. Errors: invalid (a value that cannot be recorded), refused (a grant that
+/// expired), and those of Journal.
 [[nodiscard]] Result<std::string> append_object(Journal& journal, const std::string& kind,
                                                 const boost::json::object& members);
 
 /// The instant that the entry with these members is to have, where they carry a grant: one at which it has
-/// not expired. Errors: invalid (it has).
+/// not expired. Errors: refused (it has).
 [[nodiscard]] Result<std::optional<Time>> granted_time(const Journal& journal,
                                                        const boost::json::object& members);
 
@@ -156,7 +157,7 @@ class Custodian {
 [[nodiscard]] std::string why_not_granted(const boost::json::object& answer);
 
 /// Whether `members` of an entry of `kind` carry a grant for it that is good at `now` and was not used
-/// before. Errors: invalid (says what is wrong with it), missing, unreadable, tampered (the charter).
+/// before. Errors: refused (says what is wrong with it), missing, unreadable, tampered (the charter).
 [[nodiscard]] Result<void> check_grant(const std::filesystem::path& journal, const std::string& kind,
                                        const boost::json::object& members, Time now);
 
