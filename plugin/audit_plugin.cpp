@@ -118,8 +118,8 @@ audit::ControlTick retention(const Plugin& plugin, const JournalConfig& config, 
       log(audit::WriterMessage::error, "audit.journal.archive: " + ready.error().message);
     }
   }
-  return {retention_every,
-          [custodian = plugin.custodian.get(), request, log, closing = plugin.closing.get_token()]() mutable {
+  return {retention_every, [custodian = plugin.custodian.get(), request, log,
+                            closing = plugin.closing.get_token(), told = std::string()]() mutable {
             // A file at a time, so that whoever asks need not wait for all of them.
             if (const auto looked = custodian->look_on(); looked && !*looked) {
               return !closing.stop_requested();
@@ -129,6 +129,16 @@ audit::ControlTick retention(const Plugin& plugin, const JournalConfig& config, 
             if (!why.empty() && log && !closing.stop_requested()) {
               log(audit::WriterMessage::error, "segments cannot be retired: " + why);
             }
+            // That a person has to grant it is no fault of the record: it is said once, as long as it stays
+            // so.
+            const std::string ungranted = done ? audit::why_not_granted(*done) : std::string();
+            if (!ungranted.empty() && ungranted != told && log) {
+              log(audit::WriterMessage::warning,
+                  "segments are over by audit.journal.keep and lack a grant, which tallygate audit retire "
+                  "names: " +
+                      ungranted);
+            }
+            told = ungranted;
             const auto* next = done ? done->if_contains("next") : nullptr;
             request["from"] = next != nullptr ? *next : boost::json::value(0);
             return next != nullptr && !closing.stop_requested();

@@ -21,7 +21,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 SPKI = bytes.fromhex("302a300506032b6570032100")  # RFC 8410: what stands before an Ed25519 key in a PEM file
 
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z")
+TO_THE_SECOND = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
+GRANTS_OWN = ("expires", "journal", "kind", "nonce")  # members of a grant that its act need not have
 
 ON_ITS_WAY = 600  # seconds: what was sealed when its key was destroyed is recorded within that time
 
@@ -191,7 +193,31 @@ class Keys:
         self.since = 1        # the smallest tree that it may sign
         self.prefixes = []    # trees, (size, root), that no later one may begin otherwise
         self.rotations = {}   # the hash of each key.rotate, by its number
+        self.nonces = set()   # of the grants that were used
         self.unnamed = []     # numbers of those whose grant names no record that the key goes on from
+
+
+def moment(text):
+    """A time as entries and grants have it, which is before another one where its text is."""
+    text = text[:-1] + ".000000000Z" if TO_THE_SECOND.fullmatch(text) else text
+    need(TIME.fullmatch(text) and 1970 <= int(text[:4]) <= 2261, f"{text} is no time")
+    datetime.datetime.fromisoformat(text[:19])
+    return text
+
+
+def read_grant(entry, body, keys, root_key):
+    """That the provisioning key allowed this key to take over, then, and for the first time."""
+    granted = body[body.index(b'"grant":') + len(b'"grant":'):body.index(b',"id":')]
+    terms = json.loads(granted)
+    need(terms == entry["grant"] and terms["journal"] == keys.charter["journal"] and terms["kind"] == "key.rotate" and
+         terms["key"] == entry["key"] and terms.get("after") == entry.get("after") and
+         all(name in GRANTS_OWN or entry.get(name) == value for name, value in terms.items()) and
+         good_signature(root_key, b"tallygate grant v1\n" + granted, unbase64(entry["signature"])),
+         "a rotation out of turn was not granted")
+    need(moment(terms["expires"]) >= moment(entry["time"]), "a rotation out of turn came after its grant had expired")
+    need(isinstance(terms["nonce"], str) and terms["nonce"] and terms["nonce"] not in keys.nonces,
+         "a grant was used for two rotations")
+    keys.nonces.add(terms["nonce"])
 
 
 def read_prefix(value, index):
@@ -214,12 +240,7 @@ def read_rotation(line, keys, root_key):
          "a rotation is not what it should be")
     signers = [keys.key, entry["key"]]
     if "grant" in entry:  # out of turn: the provisioning key allowed it, the key before need not sign
-        granted = body[body.index(b'"grant":') + len(b'"grant":'):body.index(b',"id":')]
-        need(json.loads(granted) == entry["grant"] and entry["grant"]["journal"] == keys.charter["journal"] and
-             entry["grant"]["kind"] == "key.rotate" and entry["grant"]["key"] == entry["key"] and
-             entry["grant"].get("after") == entry.get("after") and
-             good_signature(root_key, b"tallygate grant v1\n" + granted, unbase64(entry["signature"])),
-             "a rotation out of turn was not granted")
+        read_grant(entry, body, keys, root_key)
         signers = [entry["key"]]
         if "after" in entry:
             keys.prefixes.append(read_prefix(entry["after"], index))

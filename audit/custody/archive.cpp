@@ -118,13 +118,17 @@ Result<Restored> restore(const std::filesystem::path& path, const std::stop_toke
   return Restored{content.finish(), archive.finish()};
 }
 
-// Compresses into a new file, durable, and reads it back.
+// Compresses into a new file, durable, and reads it back. Made by root it is whose the segment is: who serves
+// the journal must be able to read it.
 Result<Restored> write_archive(const std::filesystem::path& file, const std::filesystem::path& fresh,
                                const Digest& sha256, const std::stop_token& stop) {
   {
     const FileDescriptor opened(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, archive_mode));
     if (!opened) {
       return cannot(fresh, errno_text(errno));
+    }
+    if (auto given = give_to_owner(opened, file); !given) {
+      return given.error();
     }
     if (auto compressed = compress(file, opened, fresh, stop); !compressed) {
       return compressed.error();

@@ -13,8 +13,9 @@
 namespace tallygate::audit {
 namespace {
 
-constexpr std::array<std::pair<FailureKind, std::string_view>, 7> kinds = {
+constexpr std::array<std::pair<FailureKind, std::string_view>, 8> kinds = {
     {{FailureKind::invalid, "invalid"},
+     {FailureKind::refused, "refused"},
      {FailureKind::exists, "exists"},
      {FailureKind::missing, "missing"},
      {FailureKind::locked, "locked"},

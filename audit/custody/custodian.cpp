@@ -38,6 +38,10 @@ Failure invalid(std::string message) {
   return fail(FailureKind::invalid, std::move(message));
 }
 
+Failure refused(std::string message) {
+  return fail(FailureKind::refused, std::move(message));
+}
+
 // Who did it, as the record says: the system's user, by number and name.
 std::string by_whom(Requester who) {
   json::object by{{"uid", who.uid}};
@@ -108,7 +112,7 @@ Result<std::optional<Time>> granted_time(const Journal& journal, const json::obj
   const Time now = journal.now();
   const auto expires = parse_grant_time(member_text(*terms, "expires"));
   if (!expires || *expires < now.time_since_epoch().count()) {
-    return invalid("the grant expired before the act was recorded: it needs a new one");
+    return refused("the grant expired before the act was recorded: it needs a new one");
   }
   return std::optional(now);
 }
@@ -181,7 +185,7 @@ Result<void> check_grant(const std::filesystem::path& journal, const std::string
     return scanned ? body.error() : scanned.error();
   }
   const auto used = book.use(*body, kind, now.time_since_epoch().count());
-  return used ? Result<void>() : invalid(used.error().detail);
+  return used ? Result<void>() : refused(used.error().detail);
 }
 
 Result<json::object> Custodian::handle(const json::object& request, Requester who) {
@@ -190,7 +194,7 @@ Result<json::object> Custodian::handle(const json::object& request, Requester wh
   if (const auto meant = member_text(request, "journal"); !meant.empty()) {
     const auto charter = read_own_charter(journal_);
     if (!charter || charter->journal != meant) {
-      return charter ? invalid("the process that listens here writes another journal") : charter.error();
+      return charter ? refused("the process that listens here writes another journal") : charter.error();
     }
   }
   if (auto good = believes(request) ? check_record() : Result<void>(); !good) {
@@ -263,6 +267,9 @@ Result<json::object> Custodian::dispatch(const json::object& request, const std:
         !members->is_object()) {
       return invalid("a note is of the kind journal.read, journal.export or journal.verify, and has members");
     }
+    if (members->get_object().contains("by")) {
+      return invalid("a note does not say by whom it is: that is told by who asks");
+    }
     order = Order{members->get_object(), std::string(kind), false};
   }
   if (!order) {
@@ -321,7 +328,7 @@ Result<Custodian::Order> Custodian::hold(const json::object& request) const {
     return holds.error();
   }
   if (std::any_of(holds->begin(), holds->end(), [&](const Hold& one) { return one.name == *name; })) {
-    return fail(FailureKind::exists, "there is a hold named " + *name + " already");
+    return refused("there is a hold named " + *name + " already");
   }
   Order order{{{"hold", *name}, {"first", *first}, {"last", *last}}, "journal.hold", false};
   if (const auto reason = member_text(request, "reason"); !reason.empty()) {
@@ -340,7 +347,7 @@ Result<Custodian::Order> Custodian::release(const json::object& request) const {
     return holds.error();
   }
   if (std::none_of(holds->begin(), holds->end(), [&](const Hold& one) { return one.name == *name; })) {
-    return fail(FailureKind::missing, "there is no hold named " + *name);
+    return refused("there is no hold named " + *name);
   }
   return Order{{{"hold", *name}}, "journal.release", true};
 }
@@ -350,7 +357,7 @@ Result<void> Custodian::allow(Order& order, const json::object& request) const {
   const auto* terms = request.if_contains("grant");
   const auto* signature = request.if_contains("signature");
   if (terms == nullptr || signature == nullptr) {
-    return invalid(order.kind + " needs a grant: run tallygate keys grant " + order.kind +
+    return refused(order.kind + " needs a grant: run tallygate keys grant " + order.kind +
                    " where the provisioning key is, and give its file with --grant");
   }
   order.members["grant"] = *terms;

@@ -44,13 +44,14 @@ struct KnownNames;
 ///     already, of a key or a name, its `seq` is the answer, and `already` is true
 ///   retire {rules, apply, archive}        granted where it is sooner than the charter's retention; with
 ///     from and at_most no more segments than that are retired, and none that begins before: the answer's
-///     `next` is where to go on, if there is more to do
+///     `next` is where to go on, if there is more to do. Of each segment: whether it is `due`, was `retired`,
+///     `failed`, or lacks a grant alone (`ungranted`), and `why`
 ///   erase {user, apply}                   granted where it applies; else it says what would be erased, and
 ///     what holds the person's names in the clear: `in_clear` entries, `clear_kinds`, `clear_first`; and
 ///     under whose keys they can be read besides: `namesakes` {subject, names, entries}. That
 ///     somebody was looked for is recorded before any seal is opened, as `read` says
 ///   note {kind, members}                  journal.read, journal.export, journal.verify: what was done with
-///   the record
+///   the record. Who did it is said here, as `by`: so no member may be called so
 /// The answer holds `seq` of the entry and what else is worth knowing. One request at a time. Where whoever
 /// asked gave up before the writer came to an act, nothing is done.
 class Custodian {
@@ -74,7 +75,8 @@ class Custodian {
 
   /// Acts that rest on holds, grants or enrolments are done only where all sealed segments are what was
   /// sealed, and the rest is what was recorded. Errors: invalid (unknown act, a member that is missing or
-  /// wrong, a grant that does not allow it), missing, exists, tampered, and those of Journal.
+  /// wrong), refused (a grant that lacks or does not allow it, a hold in the way, a name that is taken or
+  /// that nobody has), missing, exists, tampered, and those of Journal.
   [[nodiscard]] Result<boost::json::object> handle(const boost::json::object& request, Requester who);
 
   /// Looks at one more of the sealed segments, which acts rest on: whoever has time does it before they are
@@ -136,21 +138,26 @@ class Custodian {
 };
 
 /// Appends one entry of the journal's own; gives its seq. Where it carries a grant, its time is one at which
-/// the grant had not expired. Errors: invalid (a value that cannot be recorded, a grant that expired), and
-/// those of Journal.
+/// the grant had not expired. Errors: invalid (a value that cannot be recorded), refused (a grant that
+/// expired), and those of Journal.
 [[nodiscard]] Result<std::string> append_object(Journal& journal, const std::string& kind,
                                                 const boost::json::object& members);
 
 /// The instant that the entry with these members is to have, where they carry a grant: one at which it has
-/// not expired. Errors: invalid (it has).
+/// not expired. Errors: refused (it has).
 [[nodiscard]] Result<std::optional<Time>> granted_time(const Journal& journal,
                                                        const boost::json::object& members);
 
-/// Why segments that were due are still there, from the answer of the act `retire`; empty where none is.
+/// Why segments that were due could not be retired, from the answer of the act `retire`; empty where each
+/// could. One that only lacks a grant is none of them.
 [[nodiscard]] std::string why_not_retired(const boost::json::object& answer);
 
+/// Which segments would be retired but for a grant that is missing or not good, and why, from the same
+/// answer; empty where there is none.
+[[nodiscard]] std::string why_not_granted(const boost::json::object& answer);
+
 /// Whether `members` of an entry of `kind` carry a grant for it that is good at `now` and was not used
-/// before. Errors: invalid (says what is wrong with it), missing, unreadable, tampered (the charter).
+/// before. Errors: refused (says what is wrong with it), missing, unreadable, tampered (the charter).
 [[nodiscard]] Result<void> check_grant(const std::filesystem::path& journal, const std::string& kind,
                                        const boost::json::object& members, Time now);
 

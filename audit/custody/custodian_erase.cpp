@@ -52,12 +52,16 @@ json::object describe(const KnownNames& person, const SubjectTrace& trace) {
   return answer;
 }
 
-std::string names_of(const std::vector<Hold>& holds) {
+Failure under_hold(const std::vector<Hold>& holds) {
   std::string names;
+  std::string commands;
   for (const Hold& hold : holds) {
     names.append(names.empty() ? "" : ", ").append(hold.name);
+    commands.append("\n  tallygate audit hold release ").append(hold.name);
   }
-  return names;
+  return fail(FailureKind::refused,
+              "entries of that person are under hold (" + names +
+                  "): nothing may be taken from them before it is released:" + commands);
 }
 
 }  // namespace
@@ -98,8 +102,7 @@ Result<json::object> Custodian::erase(const json::object& request, const std::st
     return answer;
   }
   if (!trace->holds.empty()) {
-    return fail(FailureKind::exists, "entries of that person are under hold (" + names_of(trace->holds) +
-                                         "): nothing may be taken from them before it is released");
+    return under_hold(trace->holds);
   }
   Order order{{{"subject", person->uuid}}, "journal.erase", true};
   if (person->anonymous) {
@@ -117,8 +120,8 @@ Result<json::object> Custodian::erase(const json::object& request, const std::st
     // What came since the record was read: nothing is recorded between this look and the end of the act.
     const auto held = held_entry(journal_, trace->read, person->uuid, trace->in_force);
     if (!held || *held) {
-      return held ? fail(FailureKind::exists, "entry " + std::to_string(**held) +
-                                                  " of that person, which came just now, is under a hold")
+      return held ? fail(FailureKind::refused, "entry " + std::to_string(**held) +
+                                                   " of that person, which came just now, is under a hold")
                   : held.error();
     }
     return erase_now(journal, order, person->uuid, destruction->prepared());

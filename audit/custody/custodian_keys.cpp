@@ -88,7 +88,8 @@ Result<Successor> successor(const KeyRanges& keys, const std::string& vkey, std:
                             std::uint64_t end) {
   KeyRanges after = keys;
   if (!after.revoke(vkey, size, end)) {
-    return fail(FailureKind::missing, "the journal never had the signing key " + vkey + "; see keys list");
+    return fail(FailureKind::refused,
+                "the journal never had the signing key " + vkey + "; see: tallygate keys list");
   }
   const KeyRange& last = after.ranges().back();
   if (last.key.vkey() == vkey) {
@@ -169,11 +170,12 @@ Result<std::string> Custodian::make_room(const KeyRecord& record, const Order& o
       return needed.error();
     }
     if (*needed == Successor::granted && next == nullptr) {
-      return invalid(
+      return fail(
+          FailureKind::refused,
           "without signatures of this key from size " + std::to_string(size) +
-          " on, nothing would vouch for the key that goes on, nor for what it signs: it needs a new key that "
-          "the provisioning key names. Make one: tallygate keys rotate --prepare; have it granted as that "
-          "says; and give the grant's file with --next");
+              " on, nothing would vouch for the key that goes on, nor for what it signs: it needs a "
+              "new key that the provisioning key names. Make one:\n  tallygate keys rotate "
+              "--prepare\nhave it granted as that says, and repeat this command with --next next.grant");
     }
     if (*needed == Successor::granted) {
       return rotate_now(journal, *next, by);

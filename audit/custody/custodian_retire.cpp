@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -68,6 +69,10 @@ json::object describe(const SegmentStanding& segment, bool done) {
   return one;
 }
 
+bool lacks_grant(const SegmentStanding& segment, const json::object& request) {
+  return segment.due && segment.shortened && !request.contains("grant");
+}
+
 // Whether a grant that is given is for this segment.
 bool names(const json::object& request, const SegmentStanding& segment) {
   const auto* grant = request.if_contains("grant");
@@ -88,9 +93,10 @@ Result<std::uint64_t> whole_number(const json::object& request, std::string_view
                : number;
 }
 
-// Whether the request may retire it.
-void look_at_grant(SegmentStanding& segment, const json::object& request) {
-  if (segment.shortened && !request.contains("grant")) {
+// Whether the request may retire it. True: but for a grant it would be due.
+bool look_at_grant(SegmentStanding& segment, const json::object& request) {
+  const bool ungranted = lacks_grant(segment, request);
+  if (ungranted) {
     segment.due = false;
     segment.why_not = "the charter promises to keep it longer: it needs a grant of the kind journal.retire";
   }
@@ -98,6 +104,24 @@ void look_at_grant(SegmentStanding& segment, const json::object& request) {
     segment.due = false;
     segment.why_not = "the grant is for another segment";
   }
+  return ungranted;
+}
+
+// The segments of an answer of which `flag` is true, as `told` has each.
+std::string list_of(const json::object& answer, std::string_view flag,
+                    const std::function<std::string(const json::object&)>& told) {
+  std::string list;
+  const auto* segments = answer.if_contains("segments");
+  if (segments == nullptr || !segments->is_array()) {
+    return list;
+  }
+  for (const json::value& segment : segments->get_array()) {
+    const auto* one = segment.if_object();
+    if (one != nullptr && member_flag(*one, flag)) {
+      list.append(list.empty() ? "" : "; ").append(told(*one));
+    }
+  }
+  return list;
 }
 
 // How long the entry is kept that is kept longest, of those that go.
@@ -152,13 +176,17 @@ Result<json::object> Custodian::retire(const json::object& request, const std::s
   json::array list;
   std::uint64_t tried = 0;
   for (SegmentStanding& segment : *segments) {
-    look_at_grant(segment, request);
+    const bool ungranted = look_at_grant(segment, request);
     if (apply && segment.due && tried == *at_most) {
       answer["next"] = segment.seal.first;  // judged anew then
       break;
     }
     tried += apply && segment.due ? 1 : 0;
-    list.push_back(retire_if_due(segment, *rules, request, by));
+    json::object one = retire_if_due(segment, *rules, request, by);
+    if (ungranted) {
+      one["ungranted"] = true;
+    }
+    list.push_back(std::move(one));
   }
   answer["segments"] = std::move(list);
   return answer;
@@ -177,20 +205,23 @@ json::object Custodian::retire_if_due(SegmentStanding& segment, const KeepRules&
     segment.why_not = "the journal is being closed, or nobody waits for it: it is retired another time";
   }
   json::object one = describe(segment, now && done);
-  one["failed"] = segment.faulty || (!done && !stop_.stop_requested());
+  const bool ungranted = !done && done.error().kind == FailureKind::refused;
+  one["failed"] = segment.faulty || (!done && !ungranted && !stop_.stop_requested());
+  if (ungranted) {
+    one["ungranted"] = true;
+  }
   return one;
 }
 
 std::string why_not_retired(const json::object& answer) {
-  std::string why;
-  const auto* list = answer.if_contains("segments");
-  for (const json::value& segment : list != nullptr && list->is_array() ? list->get_array() : json::array()) {
-    const auto* one = segment.if_object();
-    if (one != nullptr && member_flag(*one, "failed")) {
-      why.append(why.empty() ? "" : "; ").append(member_text(*one, "why"));
-    }
-  }
-  return why;
+  return list_of(answer, "failed",
+                 [](const json::object& one) { return std::string(member_text(one, "why")); });
+}
+
+std::string why_not_granted(const json::object& answer) {
+  return list_of(answer, "ungranted", [](const json::object& one) {
+    return std::string(member_text(one, "file")).append(": ").append(member_text(one, "why"));
+  });
 }
 
 Result<void> Custodian::retire_one(const SegmentStanding& segment, const KeepRules& rules,

@@ -45,16 +45,17 @@ Result<Custodian::Order> Custodian::enrol(const json::object& request) const {
     return book.error();
   }
   if (const Enrolment* there = book->find(name)) {
-    return fail(FailureKind::exists, name + " is enrolled already, as a " +
-                                         std::string(name_of(there->role)) + " since entry " +
-                                         std::to_string(there->since) + "; revoke it first");
+    return fail(FailureKind::refused, name + " is enrolled already, as a " +
+                                          std::string(name_of(there->role)) + " since entry " +
+                                          std::to_string(there->since) + "; revoke it first");
   }
   if (book->knows_key(key)) {
-    return fail(FailureKind::exists, "this key was enrolled before; make a new one");
+    return fail(FailureKind::refused, "this key was enrolled before; make a new one");
   }
   if (book->in_force() >= enrolments_max) {
-    return invalid("there are " + std::to_string(enrolments_max) +
-                   " writers and readers already, as many as there may be; revoke one first");
+    return fail(FailureKind::refused,
+                "there are " + std::to_string(enrolments_max) +
+                    " writers and readers already, as many as there may be; revoke one first");
   }
   return Order{{{"writer", name}, {"role", name_of(*role)}, {"key", key}}, "writer.enrol", true};
 }
@@ -69,7 +70,7 @@ Result<json::object> Custodian::revoke_enrolled(const json::object& request, con
     const auto ended = book->revoked(name);
     return ended
                ? Result<json::object>(json::object{{"seq", *ended}, {"already", true}})
-               : fail(FailureKind::missing, "nobody is enrolled as '" + name + "'; see: tallygate keys list");
+               : fail(FailureKind::refused, "nobody is enrolled as '" + name + "'; see: tallygate keys list");
   }
   return record(Order{{{"writer", name}}, "writer.revoke", true}, request, by);
 }

@@ -59,10 +59,10 @@ Result<void> check_reached(const std::filesystem::path& journal, const json::obj
   if (checkpoint && checkpoint->size == after->size && checkpoint->root == after->root) {
     return {};
   }
-  return fail(FailureKind::tampered, "the grant is for a key that takes over after " +
-                                         std::to_string(after->size) + " entries with the root " +
-                                         base64_encode(after->root) +
-                                         ", and this journal has no such checkpoint: it needs another grant");
+  return fail(FailureKind::refused, "the grant is for a key that takes over after " +
+                                        std::to_string(after->size) + " entries with the root " +
+                                        base64_encode(after->root) +
+                                        ", and this journal has no such checkpoint: it needs another grant");
 }
 
 }  // namespace tallygate::audit

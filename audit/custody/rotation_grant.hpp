@@ -16,7 +16,7 @@ namespace tallygate::audit {
 [[nodiscard]] Result<boost::json::object> members_of_rotation(const boost::json::object& granted);
 
 /// Whether the journal has what these members say that the key comes in after: a checkpoint of that size and
-/// root. Errors: tampered (it is another record), missing, unreadable.
+/// root. Errors: refused (it is another record), missing, unreadable.
 [[nodiscard]] Result<void> check_reached(const std::filesystem::path& journal,
                                          const boost::json::object& members);
 

@@ -4,6 +4,7 @@
 #include "audit/journal/head.hpp"
 #include "audit/journal/note.hpp"
 #include "audit/journal/tree.hpp"
+#include "audit/journal/way_out.hpp"
 #include "audit/proof/segment_reader.hpp"
 
 #include <fcntl.h>
@@ -34,6 +35,19 @@ bool has_bytes(std::filesystem::path file, const char* suffix) {
   file += suffix;
   std::error_code error;
   return std::filesystem::file_size(file, error) > 0 && !error;
+}
+
+// Bytes of a final file that are others now: what puts an end to it is the copy that has this hash.
+Failure altered(const std::filesystem::path& file, const Digest& found, const Digest& recorded) {
+  return fail(
+      FailureKind::tampered,
+      file.string() +
+          ": it is neither the file that was sealed nor a stub that is on record: its SHA-256 "
+          "is " +
+          to_hex(found) + ", and the one on record is " + to_hex(recorded) +
+          ". Put back the copy for which sha256sum says that; until then nothing is done that rests on "
+          "the record. All that is wrong with it is said by: tallygate audit verify --journal " +
+          shell_path(file.parent_path()) + " --root ROOT.pub.pem");
 }
 
 // What SQLite would take up together with a file that is final.
@@ -193,7 +207,8 @@ Result<void> SealedFiles::hash(const std::filesystem::path& journal, const Segme
     return fail(FailureKind::unreadable, file.path.string() + ": it changed while it was read; try again");
   }
   if (!*same) {
-    return tampered(file.path, "it is neither the file that was sealed nor a stub that is on record");
+    const auto stub = retired_.find(seal.last);
+    return altered(file.path, *sha256, stub == retired_.end() ? seal.sha256 : stub->second);
   }
   known.of = seal.sha256;
   return {};

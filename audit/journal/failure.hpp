@@ -10,10 +10,11 @@ namespace tallygate::audit {
 
 /// What kind of thing went wrong; a caller decides by this, a person reads `Failure::message`.
 enum class FailureKind {
-  invalid,     ///< the caller's input or the configuration is not acceptable
-  exists,      ///< something is there already and would be overwritten
-  missing,     ///< a file, key or variable is not there
-  locked,      ///< another process writes this journal
+  invalid,  ///< the caller's input or the configuration is not acceptable
+  refused,  ///< what is asked for is understood, and the record or a rule does not allow it: the answer is no
+  exists,   ///< something is there already and would be overwritten
+  missing,  ///< a file, key or variable is not there
+  locked,   ///< another process writes this journal
   unreadable,  ///< the operating system or SQLite refused to read or write
   tampered,    ///< the record contradicts itself, its keys or its anchors
   crypto       ///< OpenSSL or libsodium refused

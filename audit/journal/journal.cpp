@@ -82,7 +82,10 @@ Result<void> Journal::prepare() {
     return begun.error();
   }
   if (recovering()) {
-    if (auto recorded = record_grant(); !recorded) {
+    constexpr std::string_view cause = "the process ended between a recovery and what follows it";
+    const bool again = options_.recovery->recorded.has_value();
+    if (auto recorded = again ? record_recovery({Standing::equal, size()}, cause) : record_grant();
+        !recorded) {
       return recorded.error();
     }
   }

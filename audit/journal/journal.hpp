@@ -56,6 +56,10 @@ struct GrantedKey {
   Time at{};  ///< when the grant was judged: its entry is of that instant
 };
 
+/// Entries that may follow on a `journal.recover` before head lets go of what it gives up: one or two for
+/// each opening that a crash cuts short.
+inline constexpr std::uint64_t entries_after_recovery = 16;
+
 /// What the provisioning key allows an opening to do that is refused otherwise (journal.md §8): exactly this,
 /// on record.
 struct Recovery {
@@ -65,6 +69,9 @@ struct Recovery {
   /// between the grant and its use.
   std::optional<Checkpoint> kept;
   std::optional<GrantMembers> recover;  ///< of the kind journal.recover
+  /// The entry that records this very recovery by this very grant already, where a crash cut short what comes
+  /// after: then no second one is recorded, and head lets the loss go.
+  std::optional<std::uint64_t> recorded;
   /// Where the record's newest key is not in the keyring: the record's own keys, which are good for reading
   /// it, and a grant of the kind key.rotate for the keyring's.
   std::vector<VerifyKey> record_keys;

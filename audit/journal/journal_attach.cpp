@@ -38,6 +38,18 @@ std::string checkpoint_json(const Checkpoint& one) {
   return R"({"root":")" + base64_encode(one.root) + R"(","size":)" + number(one.size) + "}";
 }
 
+// A recovery that is on record is gone on with where it was cut short, and nowhere else.
+Result<void> check_recorded(std::uint64_t recorded, std::uint64_t size, bool loss) {
+  const std::string entry = "entry " + number(recorded) + " records that recovery already, ";
+  if (size <= recorded || size - recorded > entries_after_recovery + 1) {
+    return fail(FailureKind::refused, entry + "and the record went on since: it needs a new grant");
+  }
+  return loss ? Result<void>()
+              : fail(FailureKind::refused, entry +
+                                               "and nothing keeps the journal from being taken up: there is "
+                                               "nothing to do");
+}
+
 }  // namespace
 
 // A head that is lost is made anew where a grant says so: then nothing tells what was acknowledged.
@@ -104,7 +116,8 @@ Result<Journal::Attached> Journal::attach(const std::optional<Known>& known) {
     }
   }
   // A loss stays in head until its entry is there, and the one after it.
-  if (examined->standing != Standing::equal && !recovering()) {
+  const bool unrecorded = recovering() && !options_.recovery->recorded;
+  if (examined->standing != Standing::equal && !unrecorded) {
     if (auto written = head->write(examined->note); !written) {
       return written.error();
     }
@@ -143,7 +156,7 @@ Result<void> Journal::check_turn(std::string_view newest_note) const {
   const auto keys = keys_->verify_keys();
   const bool granted = options_.recovery && options_.recovery->rotate;
   if (note && may_go_on(*note, keys)) {
-    return granted ? fail(FailureKind::invalid,
+    return granted ? fail(FailureKind::refused,
                           "the keyring's key follows from the record: a grant of the kind key.rotate is not "
                           "needed, and nothing was done")
                    : Result<void>();
@@ -166,14 +179,14 @@ Result<void> Journal::check_granted_for(const Examined& examined) const {
   const auto& after = options_.recovery->rotate_after;
   const std::uint64_t size = examined.tip.range.size();
   if (!after) {
-    return fail(FailureKind::invalid,
+    return fail(FailureKind::refused,
                 "the grant of the new key does not say after which record it takes over (after=SIZE:ROOT)");
   }
   if (after->size != size || after->root != examined.root) {
-    return fail(FailureKind::tampered, "the grant of the new key is for a record of " + number(after->size) +
-                                           " entries with the root " + base64_encode(after->root) +
-                                           ", and this one has " + number(size) + " with the root " +
-                                           base64_encode(examined.root) + ": it needs a new grant");
+    return fail(FailureKind::refused, "the grant of the new key is for a record of " + number(after->size) +
+                                          " entries with the root " + base64_encode(after->root) +
+                                          ", and this one has " + number(size) + " with the root " +
+                                          base64_encode(examined.root) + ": it needs a new grant");
   }
   return {};
 }
@@ -186,25 +199,31 @@ Result<void> Journal::check_recovery(const Examined& examined) const {
   const Recovery& recovery = *options_.recovery;
   const std::uint64_t size = examined.tip.range.size();
   if (!recovery.kept) {
-    return fail(FailureKind::invalid, "the grant does not say which record is kept (kept=SIZE:ROOT)");
+    return fail(FailureKind::refused, "the grant does not say which record is kept (kept=SIZE:ROOT)");
+  }
+  if (recovery.recorded && !(head_lost_ && !recovery.abandoned.empty())) {
+    return check_recorded(*recovery.recorded, size, head_lost_ || examined.abandons);
   }
   if (recovery.kept->size != size || recovery.kept->root != examined.root) {
-    return fail(FailureKind::tampered,
-                "the grant is for a record of " + number(recovery.kept->size) + " entries with the root " +
-                    base64_encode(recovery.kept->root) + ", and this one has " + number(size) +
-                    " with the root " + base64_encode(examined.root) +
-                    ": something else was lost since it was made; it needs a new grant");
+    return fail(
+        FailureKind::refused,
+        "the grant is for a record of " + number(recovery.kept->size) + " entries with the root " +
+            base64_encode(recovery.kept->root) + ", and this one has " + number(size) + " with the root " +
+            base64_encode(examined.root) +
+            (size > recovery.kept->size
+                 ? ": it went on since, perhaps as far as a recovery that was cut short; it needs a new grant"
+                 : ": something else was lost since it was made; it needs a new grant"));
   }
   if (head_lost_ && !recovery.abandoned.empty()) {
     // Who deletes head would have the grant for one loss allow another, and a grant that was used once more.
     return fail(
-        FailureKind::tampered,
+        FailureKind::refused,
         "the grant names what head acknowledged, and head is missing: something else was lost since it "
         "was made; it needs a new grant, which tallygate audit recover names");
   }
   if (recovery.abandoned.empty() && !head_lost_) {
     return fail(
-        FailureKind::invalid,
+        FailureKind::refused,
         "head is there and the record has what it acknowledged: a grant of the kind journal.recover is "
         "not needed, and nothing was done");
   }

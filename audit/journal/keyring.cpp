@@ -204,7 +204,7 @@ Result<void> Keyring::take_next(std::string_view vkey, std::uint64_t first) {
     }
     return sqlite3_changes(database.get()) == 1
                ? Result<void>()
-               : fail(FailureKind::missing,
+               : fail(FailureKind::refused,
                       path_.string() + ": no key " + std::string(vkey) +
                           " waits here for a grant: make one with tallygate keys rotate "
                           "--prepare, and have a grant name it");

@@ -120,12 +120,14 @@ Result<void> check_rollback_journal(const std::filesystem::path& segment) {
   if (!journal) {
     return journal.error();
   }
-  // SQLite plays back no journal without these bytes, which it writes last: a writer that dies before leaves
-  // zeros.
-  if (!journal->starts_with(magic)) {
+  // SQLite writes the first bytes last: a writer that dies before leaves zeros, and that is no journal to it.
+  if (journal->empty() || journal->front() == '\0') {
     return {};
   }
-  if (journal->size() < head_bytes || journal->size() == journal_bytes_max) {
+  // What ends so names a file that SQLite deletes afterwards, whatever stands before: no writer of ours does
+  // it.
+  if (!journal->starts_with(magic) || journal->ends_with(magic) || journal->size() < head_bytes ||
+      journal->size() == journal_bytes_max) {
     return refuse();
   }
   auto head = read_front(segment, database_head_bytes);

@@ -3,6 +3,9 @@
 #include "audit/journal/file.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace tallygate::audit {
 namespace {
@@ -13,9 +16,48 @@ constexpr int value_bytes_max = 64 * 1024 * 1024;
 // What was asked of SQLite tells a person nothing: its own message and the file's name do.
 constexpr std::string_view cannot_use = "cannot be used";
 
-}  // namespace
+// Deletes what SQLite makes beside a database, and nothing else. A rollback journal may name another file,
+// one of a commit to several databases, which SQLite removes once it has played the journal back: whoever may
+// write a folder would have whoever opens a database in it, root perhaps, delete any file that he likes. No
+// database of ours has such commits.
+int delete_beside(sqlite3_vfs* vfs, const char* name, int sync_folder) {
+  const std::string_view path(name);
+  if (!path.ends_with("-journal") && !path.ends_with("-wal")) {
+    return SQLITE_IOERR_DELETE;
+  }
+  const auto* plain = static_cast<const sqlite3_vfs*>(sqlite3_vfs_find(nullptr));
+  return plain->xDelete(vfs, name, sync_folder);
+}
 
-namespace {
+// The system's own, but for that. Under a name of its own, and never the default: a module that is loaded
+// beside the program has another one, and takes it away when it is unloaded.
+class OwnVfs {
+ public:
+  OwnVfs() {
+    vfs_.zName = name_.c_str();
+    vfs_.xDelete = delete_beside;
+    registered_ = sqlite3_vfs_register(&vfs_, 0) == SQLITE_OK;
+  }
+  ~OwnVfs() {
+    if (registered_) {
+      sqlite3_vfs_unregister(&vfs_);
+    }
+  }
+  OwnVfs(const OwnVfs&) = delete;
+  OwnVfs& operator=(const OwnVfs&) = delete;
+
+  [[nodiscard]] const char* name() const { return name_.c_str(); }
+
+ private:
+  std::string name_ = "tallygate-" + std::to_string(reinterpret_cast<std::uintptr_t>(this));
+  sqlite3_vfs vfs_ = *sqlite3_vfs_find(nullptr);
+  bool registered_ = false;
+};
+
+const char* own_vfs() {
+  static const OwnVfs own;
+  return own.name();
+}
 
 // SQLITE_OPEN_NOFOLLOW refuses a link anywhere in the name; the folders are the caller's choice.
 std::filesystem::path in_its_folder(const std::filesystem::path& path) {
@@ -43,7 +85,7 @@ Result<Database> Database::open(const std::filesystem::path& path, int flags, co
   const std::string name = (flags & SQLITE_OPEN_NOFOLLOW) != 0 ? in_its_folder(path).string() : path.string();
   const int rc =
       sqlite3_open_v2(name.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                      vfs.empty() ? nullptr : vfs.c_str());
+                      vfs.empty() ? own_vfs() : vfs.c_str());
   Database database;
   database.connection_.reset(connection);
   database.path_ = path.string();

@@ -19,12 +19,6 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
-std::string place(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto absolute = std::filesystem::absolute(path, error);
-  return quoted((error ? path : absolute.lexically_normal()).string());
-}
-
 std::string source(const KekSource& kek) {
   switch (kek.kind) {
     case KekSource::Kind::environment:
@@ -36,14 +30,20 @@ std::string source(const KekSource& kek) {
     case KekSource::Kind::file:
       break;
   }
-  return "file:" + place(kek.name);
+  return "file:" + shell_path(kek.name);
 }
 
 }  // namespace
 
+std::string shell_path(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  return quoted((error ? path : absolute.lexically_normal()).string());
+}
+
 std::string recover_command(const JournalOptions& options) {
-  return "tallygate audit recover --journal " + place(options.journal) + " --head " +
-         place(head_file(options.head)) + " --keyring " + place(options.keyring) + " --kek " +
+  return "tallygate audit recover --journal " + shell_path(options.journal) + " --head " +
+         shell_path(head_file(options.head)) + " --keyring " + shell_path(options.keyring) + " --kek " +
          source(options.kek) + " --gateway " + quoted(options.gateway);
 }
 

@@ -3,9 +3,13 @@
 
 #include "audit/journal/journal.hpp"
 
+#include <filesystem>
 #include <string>
 
 namespace tallygate::audit {
+
+/// An absolute path as one word of a shell.
+[[nodiscard]] std::string shell_path(const std::filesystem::path& path);
 
 /// The command line that says of this very journal what is lost and what would let it go on, to be pasted
 /// into a shell. It holds paths and the name of the key-encryption key's source, and no secret.

@@ -141,7 +141,7 @@ Result<void> find_namesakes(const std::filesystem::path& journal, Unsealer& unse
 }
 
 Failure nobody(std::string_view said) {
-  return fail(FailureKind::missing,
+  return fail(FailureKind::refused,
               "nobody with a key is known as " + std::string(said) +
                   ": it is no subject that anything was sealed for, and no user or e-mail in an entry that "
                   "opens. Of who was erased only the UUID is left: audit show of an entry says when");
@@ -172,7 +172,7 @@ Result<std::string> find_in_entries(const std::filesystem::path& journal, Unseal
     for (const std::string& uuid : people) {
       list.append(list.empty() ? "" : ", ").append(uuid);
     }
-    return fail(FailureKind::invalid,
+    return fail(FailureKind::refused,
                 "several people are known as " + std::string(said) +
                     "; give the UUID of one, of whom the dry run then says more: " + list);
   }
@@ -196,7 +196,7 @@ Result<std::string> find_uuid(const std::filesystem::path& journal, Unsealer& un
       return erasure.error();
     }
     if (*erasure) {
-      return fail(FailureKind::missing, "the person " + std::string(said) + " was erased on " +
+      return fail(FailureKind::refused, "the person " + std::string(said) + " was erased on " +
                                             (*erasure)->time + ", entry " + std::to_string((*erasure)->seq));
     }
   }

@@ -36,7 +36,7 @@ struct KnownNames {
 };
 
 /// The one whom `said` means: the UUID by which entries call a person, a subject, or what an entry that opens
-/// has as user or e-mail. The record is read twice, or three times. Errors: missing (nobody; says of a UUID
+/// has as user or e-mail. The record is read twice, or three times. Errors: refused (nobody; says of a UUID
 /// when that person was erased), invalid (several people, and their UUIDs), crypto, unreadable.
 [[nodiscard]] Result<KnownNames> find_person(const std::filesystem::path& journal, Unsealer& unsealer,
                                              std::string_view said);

@@ -3,6 +3,7 @@
 #include "audit/proof/entry_facts.hpp"
 #include "audit/search/escape.hpp"
 #include "gateway/cli/commands.hpp"
+#include "gateway/cli/site_report.hpp"
 
 #include <fmt/core.h>
 
@@ -112,7 +113,7 @@ int report_failure(const audit::Failure& failure) {
       failure.kind == audit::FailureKind::invalid && failure.message.find('\n') != std::string::npos;
   fmt::print(stderr, "{}{}\n", lines ? "" : "tallygate: ",
              lines ? audit::inert_lines(failure.message) : audit::inert_text(failure.message));
-  return failure.kind == audit::FailureKind::invalid ? ExitCode::usage_error : ExitCode::not_possible;
+  return exit_code_of(failure.kind);
 }
 
 int finish_output(int exit_code) {

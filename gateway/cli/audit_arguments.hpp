@@ -20,7 +20,7 @@ namespace tallygate::cli {
 /// before `now`. Nanoseconds since 1970; nothing for every other text.
 [[nodiscard]] std::optional<std::int64_t> parse_moment(std::string_view text, audit::Time now);
 
-/// Prints a failure on stderr, inert, and gives its exit code: 2 where the input was wrong, 3 otherwise.
+/// Prints a failure on stderr, inert, and gives its exit_code_of().
 int report_failure(const audit::Failure& failure);
 
 /// Flushes stdout. The exit code given, or 3 (and a message) where not everything could be written.

@@ -14,6 +14,8 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tallygate::cli {
@@ -44,7 +46,7 @@ int act(const JournalArguments& journal, const json::object& request, const std:
   }
   const auto answer = act_on_journal(*options, request);
   if (!answer) {
-    return report(answer.error());
+    return report(at_place(answer.error(), journal));
   }
   if (as_json) {
     fmt::print("{}\n", json::serialize(*answer));
@@ -115,15 +117,14 @@ int ask_for_release(const HoldArguments& arguments) {
   }
   const auto is_it = [&](const audit::Hold& hold) { return hold.name == arguments.name; };
   if (std::none_of(holds->begin(), holds->end(), is_it)) {
-    return report(audit::fail(audit::FailureKind::missing, "there is no hold named " + arguments.name));
+    return report(audit::fail(audit::FailureKind::refused, "there is no hold named " + arguments.name));
   }
-  const std::string command =
-      grant_command(options->journal, "journal.release", "hold=" + shell_quoted(arguments.name),
-                    arguments.name + ".release.grant");
-  return report(
-      audit::fail(audit::FailureKind::invalid, "to release hold " + arguments.name +
-                                                   " needs a grant. Where the provisioning key is, run\n  " +
-                                                   command + "\nand give its file with --grant"));
+  const std::string file = arguments.name + ".release.grant";
+  return report(needs_grant(
+      "to release hold " + arguments.name,
+      grant_command(options->journal, "journal.release", "hold=" + shell_quoted(arguments.name), file),
+      fmt::format("tallygate audit hold release {} --grant {} {}", shell_quoted(arguments.name),
+                  shell_quoted(file), place_of(arguments.journal))));
 }
 
 int hold_release(const HoldArguments& arguments) {
@@ -229,6 +230,37 @@ void tell_retired(const json::object& answer) {
   }
 }
 
+// The commands by which a segment goes that only lacks a grant.
+std::string way_to_grant(const RetireArguments& arguments, const audit::JournalOptions& options,
+                         const json::object& segment) {
+  const std::string first = json::serialize(segment.at("first"));
+  const std::string file = "retire-" + first + ".grant";
+  std::string here = "tallygate audit retire --apply";
+  for (const auto& [name, value] : {std::pair<std::string_view, std::string>{"--keep", arguments.keep},
+                                    {"--archive", arguments.archive}}) {
+    here += value.empty() ? std::string() : fmt::format(" {} {}", name, shell_quoted(value));
+  }
+  return fmt::format("{}: where the provisioning key is, run\n  {}\nand here\n  {} --grant {} {}\n",
+                     json::value_to<std::string>(segment.at("file")),
+                     grant_command(options.journal, "journal.retire",
+                                   "first=" + first + " last=" + json::serialize(segment.at("last")), file),
+                     here, file, place_of(arguments.journal));
+}
+
+// Says how what only lacks a grant is retired. Whether there is any such segment.
+bool tell_grants(const RetireArguments& arguments, const audit::JournalOptions& options,
+                 const json::object& answer) {
+  bool any = false;
+  for (const json::value& segment : answer.at("segments").as_array()) {
+    const auto* lacks = segment.as_object().if_contains("ungranted");
+    if (lacks != nullptr && lacks->is_bool() && lacks->get_bool()) {
+      any = true;
+      fmt::print(stderr, "{}", audit::inert_lines(way_to_grant(arguments, options, segment.as_object())));
+    }
+  }
+  return any;
+}
+
 void add_segments(json::object& to, json::object&& more) {
   if (to.empty()) {
     to = std::move(more);
@@ -301,10 +333,15 @@ int retire(const RetireArguments& arguments) {
   } else if (!answer.empty()) {
     tell_retired(answer);  // what was done before an error, too
   }
+  const bool ungranted = !answer.empty() && tell_grants(arguments, *options, answer);
   if (!asked) {
     return report(asked.error());
   }
-  return finish_output(audit::why_not_retired(answer).empty() ? done : not_possible);
+  if (!audit::why_not_retired(answer).empty()) {
+    return finish_output(not_possible);
+  }
+  // To look is no act: what it would need is said, and nothing was asked for.
+  return finish_output(arguments.apply && ungranted ? answer_is_no : done);
 }
 
 void add_retire(CLI::App& audit, int& exit_code) {

@@ -85,7 +85,7 @@ void tell_namesakes(const json::object& answer, const std::string& place) {
   }
 }
 
-void tell_what_it_touches(const json::object& answer) {
+void tell_what_it_touches(const json::object& answer, const std::string& place) {
   const std::string entries = json::serialize(answer.at("entries"));
   fmt::print("subject {}: {} entries", json::value_to<std::string>(answer.at("subject")), entries);
   if (answer.contains("first")) {
@@ -97,18 +97,24 @@ void tell_what_it_touches(const json::object& answer) {
   tell_what_stays(answer);
   if (const auto& holds = answer.at("holds").as_array(); !holds.empty()) {
     fmt::print("in the way: hold {}\n", audit::inert_text(list_of(holds)));
+    for (const json::value& hold : holds) {
+      fmt::print("  tallygate audit hold release {} {}\n", shell_quoted(json::value_to<std::string>(hold)),
+                 audit::inert_text(place));
+    }
   }
 }
 
-void tell_what_comes_next(const json::object& answer) {
+void tell_what_comes_next(const EraseArguments& arguments, const json::object& answer) {
   const auto* journal = answer.if_contains("journal");
   fmt::print(
       "Nothing was erased; that it was asked is on record, entry {}. To do it: where the provisioning key "
       "is,\n"
       "  tallygate keys grant journal.erase subject={} --id {} --key ROOT.pem -o erase.grant\n"
-      "and here the same command with --grant erase.grant\n",
+      "and here\n"
+      "  tallygate audit erase {} --grant erase.grant {}\n",
       json::serialize(answer.at("read")), json::value_to<std::string>(answer.at("subject")),
-      journal == nullptr ? "JOURNAL" : audit::inert_text(json::value_to<std::string>(*journal)));
+      journal == nullptr ? "JOURNAL" : audit::inert_text(json::value_to<std::string>(*journal)),
+      audit::inert_text(shell_quoted(arguments.user)), audit::inert_text(place_of(arguments.journal)));
 }
 
 int erase(const EraseArguments& arguments) {
@@ -125,21 +131,22 @@ int erase(const EraseArguments& arguments) {
   }
   const auto answer = act_on_journal(*options, request);
   if (!answer) {
-    return report(answer.error());
+    return report(at_place(answer.error(), arguments.journal));
   }
   if (arguments.json) {
     fmt::print("{}\n", json::serialize(*answer));
     return finish_output(done);
   }
-  tell_what_it_touches(*answer);
-  tell_namesakes(*answer, place_of(arguments.journal, *options));
+  const std::string place = place_of(arguments.journal);
+  tell_what_it_touches(*answer, place);
+  tell_namesakes(*answer, place);
   if (answer->at("erased").as_bool()) {
     const bool others = !answer->at("namesakes").as_array().empty();
     fmt::print("erased, entry {}: the key is destroyed, and nobody can read who that was{}\n",
                json::serialize(answer->at("seq")),
                others ? " in these entries; the names can still be read in those of the subjects above" : "");
   } else {
-    tell_what_comes_next(*answer);
+    tell_what_comes_next(arguments, *answer);
   }
   return finish_output(done);
 }

@@ -117,18 +117,18 @@ boost::json::object searched(const char* command, const AuditQueryOptions& optio
                                                                  {"ip", &options.ip},
                                                                  {"session", &options.session},
                                                                  {"text", &options.text}};
-  boost::json::array by;
+  boost::json::array sought;
   for (const auto& [name, value] : personal) {
     if (!value->empty()) {
-      by.emplace_back(name);
+      sought.emplace_back(name);
     }
   }
   boost::json::object what{{"command", command}};
   if (!filter.empty()) {
     what["filter"] = std::move(filter);
   }
-  if (!by.empty()) {
-    what["by"] = std::move(by);
+  if (!sought.empty()) {
+    what["sought"] = std::move(sought);
   }
   return what;
 }

@@ -1,5 +1,6 @@
 #include "audit/custody/custodian.hpp"
 #include "audit/custody/grant.hpp"
+#include "audit/custody/recorded_recovery.hpp"
 #include "audit/journal/diagnosis.hpp"
 #include "audit/journal/provision.hpp"
 #include "audit/proof/anchors.hpp"
@@ -50,23 +51,6 @@ std::vector<audit::VerifyKey> record_keys(const std::filesystem::path& journal) 
   return keys;
 }
 
-// What follows "tallygate audit recover" to name the same journal again.
-std::string place_of(const JournalArguments& journal) {
-  std::string place;
-  const auto add = [&place](const char* name, const std::optional<std::string>& value) {
-    if (value) {
-      place += (place.empty() ? "" : " ") + std::string(name) + " " + shell_quoted(*value);
-    }
-  };
-  add("-c", journal.config);
-  add("--journal", journal.journal);
-  add("--head", journal.head);
-  add("--keyring", journal.keyring);
-  add("--kek", journal.kek);
-  add("--gateway", journal.gateway.empty() ? std::nullopt : std::optional(journal.gateway));
-  return place;
-}
-
 Result<std::vector<audit::KeptElsewhere>> anchors_of(const RecoverArguments& arguments) {
   std::vector<audit::KeptElsewhere> elsewhere;
   if (arguments.anchors.empty()) {
@@ -80,6 +64,20 @@ Result<std::vector<audit::KeptElsewhere>> anchors_of(const RecoverArguments& arg
     elsewhere.push_back({std::move(anchor.name), std::move(anchor.bytes)});
   }
   return elsewhere;
+}
+
+// Where a crash cut a recovery short that is on record: its grant is used, and good for this one thing still.
+std::string unfinished_text(const RecoverArguments& arguments, const audit::JournalOptions& options) {
+  const auto newest = audit::newest_recovery(options.journal);
+  if (!newest || !*newest) {
+    return {};
+  }
+  return fmt::format(
+      "Entry {} records a recovery, and the process ended before head had let go of what it gives up. The "
+      "grant "
+      "that it was done by finishes it, as long as it has not expired:\n  tallygate audit recover {} --grant "
+      "FILE\nOr by a new one:\n",
+      (*newest)->seq, place_of(arguments.journal));
 }
 
 // Says what keeps the journal from being taken up, and what would let it go on.
@@ -102,7 +100,8 @@ int tell(const RecoverArguments& arguments, const audit::JournalOptions& options
     fmt::print("{}\n{}", audit::inert_text(standing_text(diagnosis)), audit::inert_lines(verify));
     return finish_output(done);
   }
-  fmt::print(stderr, "{}{}", audit::inert_lines(loss), audit::inert_lines(way));
+  fmt::print(stderr, "{}{}{}", audit::inert_lines(loss),
+             audit::inert_lines(unfinished_text(arguments, options)), audit::inert_lines(way));
   return answer_is_no;
 }
 
@@ -178,11 +177,18 @@ Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const aud
     json::object members = audit::grant_parameters(*grant);
     members["grant"] = grant->terms;
     members["signature"] = grant->signature;
-    if (auto good = audit::check_grant(options.journal, kind, members, now); !good) {
+    const auto begun = kind == "journal.recover" ? audit::recovery_to_finish(options.journal, members, now)
+                                                 : Result<std::optional<std::uint64_t>>(std::nullopt);
+    if (!begun) {
+      return fail(begun.error().kind, file + ": " + begun.error().message);
+    }
+    recovery.recorded = *begun ? *begun : recovery.recorded;
+    if (auto good = *begun ? Result<void>() : audit::check_grant(options.journal, kind, members, now);
+        !good) {
       return fail(good.error().kind, file + ": " + good.error().message);
     }
     if (kind != "journal.recover" && kind != "key.rotate") {
-      return fail(FailureKind::invalid,
+      return fail(FailureKind::refused,
                   fmt::format("{}: a grant of the kind {} recovers nothing", file, kind));
     }
     if (const auto taken = kind == "journal.recover" ? take_terms(*grant, file, recovery) : Result<void>();
@@ -208,6 +214,11 @@ int go_on(const RecoverArguments& arguments, audit::JournalOptions options,
   options.recovery = std::move(*recovery);
   auto journal = audit::Journal::open(options);
   if (!journal) {
+    if (journal.error().kind == FailureKind::refused) {
+      journal.error().message +=
+          "\nWhat is lacking, and what would do, is said by\n  tallygate audit recover " +
+          place_of(arguments.journal);
+    }
     return report(journal.error());
   }
   tell_leftovers(**journal);

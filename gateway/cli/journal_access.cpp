@@ -16,6 +16,8 @@
 
 #include <cstdio>
 #include <memory>
+#include <string_view>
+#include <utility>
 
 namespace tallygate::cli {
 
@@ -233,9 +235,42 @@ std::string grant_command(const std::filesystem::path& journal, const std::strin
                      shell_quoted(file));
 }
 
-std::string place_of(const JournalArguments& arguments, const audit::JournalOptions& options) {
+std::string place_of(const JournalArguments& arguments) {
+  std::string place = reading_place_of(arguments);
+  const auto add = [&place](const char* name, const std::optional<std::string>& value) {
+    if (value) {
+      place += std::string(" ") + name + " " + shell_quoted(*value);
+    }
+  };
+  add("--head", arguments.head);
+  add("--keyring", arguments.keyring);
+  add("--kek", arguments.kek);
+  add("--gateway", arguments.gateway.empty() ? std::nullopt : std::optional(arguments.gateway));
+  return place;
+}
+
+std::string reading_place_of(const JournalArguments& arguments) {
   return arguments.config ? "-c " + shell_quoted(*arguments.config)
-                          : "--journal " + shell_quoted(options.journal.string());
+                          : "--journal " + shell_quoted(arguments.journal.value_or(std::string()));
+}
+
+audit::Failure needs_grant(const std::string& act, const std::string& grant, const std::string& here) {
+  return fail(FailureKind::refused, act + " needs a grant. Where the provisioning key is, run\n  " + grant +
+                                        "\nand here\n  " + here);
+}
+
+audit::Failure at_place(audit::Failure failure, const JournalArguments& arguments) {
+  const std::pair<std::string_view, std::string> commands[] = {
+      {"tallygate keys rotate --prepare", place_of(arguments)},
+      {"tallygate audit hold release", place_of(arguments)},
+      {"tallygate keys list", reading_place_of(arguments)}};
+  for (const auto& [command, place] : commands) {
+    for (std::size_t at = failure.message.find(command); at != std::string::npos;
+         at = failure.message.find(command, at + command.size())) {
+      failure.message.insert(at + command.size(), " " + place);
+    }
+  }
+  return failure;
 }
 
 Result<KeepArguments> keep_arguments(const JournalArguments& arguments, const std::string& keep,

@@ -77,8 +77,21 @@ void tell_leftovers(const audit::Journal& journal);
 [[nodiscard]] std::string grant_command(const std::filesystem::path& journal, const std::string& kind,
                                         const std::string& parameters, const std::string& file);
 
-/// The journal as the words of a command that name it: `-c FILE`, or `--journal FOLDER`.
-[[nodiscard]] std::string place_of(const JournalArguments& arguments, const audit::JournalOptions& options);
+/// The journal as the words of a command that name it again, a shell's: `-c FILE`, or `--journal FOLDER` with
+/// what was given besides, to follow any command of add_journal_options().
+[[nodiscard]] std::string place_of(const JournalArguments& arguments);
+
+/// The same for a command that only reads: `-c FILE`, or `--journal FOLDER`.
+[[nodiscard]] std::string reading_place_of(const JournalArguments& arguments);
+
+/// A refusal for want of a grant, with the two commands that do it: `act` is what needs one, `grant` the
+/// command where the provisioning key is, `here` the one to be repeated.
+[[nodiscard]] audit::Failure needs_grant(const std::string& act, const std::string& grant,
+                                         const std::string& here);
+
+/// A failure whose message names custody commands, as the library does that knows no command line, with the
+/// words put behind each that name the journal at hand: so that they can be pasted.
+[[nodiscard]] audit::Failure at_place(audit::Failure failure, const JournalArguments& arguments);
 
 /// How long entries are kept, as the custodian's `rules`, and the archive.
 struct KeepArguments {

@@ -61,7 +61,7 @@ struct RotateArguments {
 };
 
 // Says what is to be done next, where the provisioning key is.
-void tell_prepared(const json::object& answer, const std::string& journal) {
+void tell_prepared(const json::object& answer, const std::string& journal, const std::string& place) {
   const auto key = json::value_to<std::string>(answer.at("key"));
   const json::object& after = answer.at("after").as_object();
   const std::string reached =
@@ -69,10 +69,12 @@ void tell_prepared(const json::object& answer, const std::string& journal) {
   fmt::print(
       "{}\n\nThis key waits until the provisioning key names it. Where that key is:\n\n"
       "  tallygate keys grant key.rotate {} {} --id {} --key PROVISIONING_KEY -o next.grant\n\n"
-      "Then it takes over by: tallygate keys rotate --grant next.grant\n"
-      "or, where a key is to be revoked: tallygate keys revoke VKEY --size N --grant F --next next.grant\n",
+      "Then it takes over by\n\n"
+      "  tallygate keys rotate --grant next.grant {}\n\n"
+      "or, where a key is to be revoked: tallygate keys revoke VKEY --size N --grant F --next next.grant "
+      "{}\n",
       audit::inert_text(key), audit::inert_text("key=" + key), audit::inert_text("after=" + reached),
-      audit::inert_text(journal));
+      audit::inert_text(journal), audit::inert_text(place), audit::inert_text(place));
 }
 
 int rotate(const RotateArguments& arguments) {
@@ -88,14 +90,14 @@ int rotate(const RotateArguments& arguments) {
   }
   const auto answer = act_on_journal(*options, request);
   if (!answer) {
-    return report(answer.error());
+    return report(at_place(answer.error(), arguments.journal));
   }
   const auto key = json::value_to<std::string>(answer->at("key"));
   if (arguments.json) {
     fmt::print("{}\n", json::serialize(*answer));
   } else if (arguments.prepare) {
     const auto charter = audit::read_own_charter(options->journal);
-    tell_prepared(*answer, charter ? charter->journal : "UUID");
+    tell_prepared(*answer, charter ? charter->journal : "UUID", place_of(arguments.journal));
   } else {
     fmt::print("a new signing key is in force, entry {}; the old private key is destroyed\n{}\n",
                json::serialize(answer->at("seq")), audit::inert_text(key));

@@ -56,11 +56,23 @@ bool take_charter(const boost::json::object& entry, KeyList& list) {
   return true;
 }
 
-void take_change(const boost::json::object& entry, std::uint64_t seq, KeyList& list) {
+// Where in the list a key took over by a grant, and by which entry.
+struct TakeOver {
+  std::size_t key = 0;
+  std::uint64_t seq = 0;
+};
+
+// The key before signs the entry by which another follows it; where a grant lets another take over it does
+// not.
+void take_change(const boost::json::object& entry, std::uint64_t seq, KeyList& list,
+                 std::vector<TakeOver>& granted) {
   const std::string kind = text_of(entry, "kind");
   if (kind == "key.rotate") {
-    list.keys.back().until = size_of(entry);
-    list.keys.push_back(listed("signing", text_of(entry, "key"), seq));
+    if (entry.contains("grant")) {
+      granted.push_back({list.keys.size(), seq});
+    }
+    list.keys.back().until = seq;
+    list.keys.push_back(listed("signing", text_of(entry, "key"), seq + 1));
   } else if (kind == "key.revoke") {
     const std::string vkey = text_of(entry, "key");
     const auto key =
@@ -69,6 +81,30 @@ void take_change(const boost::json::object& entry, std::uint64_t seq, KeyList& l
       key->revoked = size_of(entry);
     }
   }
+}
+
+// What a key signs that took over by a grant begins with the batch of its entry, which a seal may stand
+// before.
+Result<void> settle_take_overs(audit::JournalReader& reader, const std::vector<TakeOver>& granted,
+                               KeyList& list) {
+  for (const TakeOver& one : granted) {
+    const auto before = reader.checkpoint_from(one.seq, one.seq + 1);
+    if (!before) {
+      return before.error();
+    }
+    const std::uint64_t first = *before || one.seq == 0 ? one.seq : one.seq - 1;
+    list.keys[one.key].since = first;
+    list.keys[one.key - 1].until = first - std::min<std::uint64_t>(1, first);
+  }
+  return {};
+}
+
+std::string range_of(const ListedKey& key) {
+  if (!key.until) {
+    return fmt::format("since entry {}", key.since);
+  }
+  return *key.until < key.since ? fmt::format("no entry: another followed at entry {}", key.since)
+                                : fmt::format("entries {} to {}", key.since, *key.until);
 }
 
 }  // namespace
@@ -83,6 +119,7 @@ Result<KeyList> list_keys(const std::filesystem::path& journal) {
     return end.error();
   }
   KeyList list;
+  std::vector<TakeOver> granted;
   bool good = false;
   const auto visited = reader->up(0, *end, [&](std::uint64_t seq, std::string_view body) {
     // Most entries are decisions: only what can be of kind key.* is parsed.
@@ -97,7 +134,7 @@ Result<KeyList> list_keys(const std::filesystem::path& journal) {
       return good;
     }
     if (good && entry != nullptr) {
-      take_change(*entry, seq, list);
+      take_change(*entry, seq, list, granted);
     }
     return good;  // without a charter nothing says whose keys these are
   });
@@ -107,6 +144,9 @@ Result<KeyList> list_keys(const std::filesystem::path& journal) {
   if (!good) {
     return fail(FailureKind::tampered,
                 fmt::format("{}: entry 0 is no charter: run tallygate audit verify", journal.string()));
+  }
+  if (auto settled = settle_take_overs(*reader, granted, list); !settled) {
+    return settled.error();
   }
   if (auto whole = audit::SealedFiles().check(journal); !whole) {
     return whole.error();
@@ -123,9 +163,7 @@ std::string to_text(const KeyList& list) {
   std::string text =
       fmt::format("journal {} ({})\n", audit::inert_text(list.origin), audit::inert_text(list.journal));
   for (const auto& key : list.keys) {
-    std::string range = key.until ? fmt::format("entries {} to {}", key.since,
-                                                *key.until - std::min<std::uint64_t>(1, *key.until))
-                                  : fmt::format("since entry {}", key.since);
+    std::string range = range_of(key);
     if (key.revoked) {
       range += fmt::format(", revoked from size {}", *key.revoked);
     }

@@ -16,9 +16,10 @@ namespace tallygate::cli {
 struct ListedKey {
   std::string role;  ///< root or signing
   std::string vkey;
-  std::string fingerprint;               ///< empty if the vkey cannot be read
-  std::uint64_t since = 0;               ///< the entry that introduced it
-  std::optional<std::uint64_t> until;    ///< size of the last checkpoint it signs; none: it is in use
+  std::string fingerprint;  ///< empty if the vkey cannot be read
+  std::uint64_t since = 0;  ///< the first entry that it signed; the entry after the last of the key before
+  /// The last entry that it signed; none: it is in use. Before `since` where it handed over at once.
+  std::optional<std::uint64_t> until;
   std::optional<std::uint64_t> revoked;  ///< size from which its signatures no longer count
 };
 

@@ -37,8 +37,8 @@ struct RevokeArguments {
   std::string next;
 };
 
-std::string list_command(const JournalArguments& journal, const audit::JournalOptions& options) {
-  return "tallygate keys list " + place_of(journal, options);
+std::string list_command(const JournalArguments& journal) {
+  return "tallygate keys list " + reading_place_of(journal);
 }
 
 // The writers and readers in force, in words.
@@ -57,7 +57,7 @@ std::string enrolled_names(const KeyList& list) {
 }
 
 audit::Failure no_such_name(const std::string& name, const KeyList& list, const std::string& command) {
-  return fail(FailureKind::missing, "there is no writer, reader or signing key '" + name +
+  return fail(FailureKind::refused, "there is no writer, reader or signing key '" + name +
                                         "': " + enrolled_names(list) +
                                         "; a signing key is named by its vkey. All there are:\n  " + command);
 }
@@ -67,7 +67,7 @@ Result<void> check_signing_key(const std::string& vkey, const KeyList& list, con
   const auto key = std::find_if(list.keys.begin(), list.keys.end(),
                                 [&](const ListedKey& one) { return one.vkey == vkey; });
   if (key != list.keys.end()) {
-    return key->role == "root" ? fail(FailureKind::invalid,
+    return key->role == "root" ? fail(FailureKind::refused,
                                       "that is the provisioning key, on which all others rest: it cannot be "
                                       "revoked")
                                : Result<void>();
@@ -78,7 +78,7 @@ Result<void> check_signing_key(const std::string& vkey, const KeyList& list, con
     return fail(FailureKind::invalid, "that is the key of the writer " + writer->name +
                                           ", who is revoked by name: tallygate keys revoke " + writer->name);
   }
-  return fail(FailureKind::missing, "this journal never had the signing key '" + vkey +
+  return fail(FailureKind::refused, "this journal never had the signing key '" + vkey +
                                         "'; the one in force is\n  " + list.keys.back().vkey +
                                         "\nAll there are:\n  " + command);
 }
@@ -94,7 +94,7 @@ int revoke_enrolled(const RevokeArguments& arguments, const audit::JournalOption
   const auto last = std::find_if(list.enrolled.rbegin(), list.enrolled.rend(),
                                  [&](const audit::Enrolment& one) { return one.name == name; });
   if (last == list.enrolled.rend()) {
-    return report(no_such_name(name, list, list_command(arguments.journal, options)));
+    return report(no_such_name(name, list, list_command(arguments.journal)));
   }
   if (arguments.size != 0) {
     return report(fail(FailureKind::invalid, "--size is for a signing key, and '" + name +
@@ -105,18 +105,18 @@ int revoke_enrolled(const RevokeArguments& arguments, const audit::JournalOption
   }
   json::object request{{"act", "revoke-writer"}, {"writer", name}};
   if (arguments.grant.empty()) {
-    const std::string command = grant_command(options.journal, "writer.revoke",
-                                              "writer=" + shell_quoted(name), name + ".revoke.grant");
-    return report(fail(FailureKind::invalid, "to revoke " + name +
-                                                 " needs a grant. Where the provisioning key is, run\n  " +
-                                                 command + "\nand give its file with --grant"));
+    const std::string file = name + ".revoke.grant";
+    return report(needs_grant(
+        "to revoke " + name,
+        grant_command(options.journal, "writer.revoke", "writer=" + shell_quoted(name), file),
+        fmt::format("tallygate keys revoke {} --grant {} {}", name, file, place_of(arguments.journal))));
   }
   if (auto added = add_grant(request, arguments.grant); !added) {
     return report(added.error());
   }
   const auto answer = act_on_journal(options, request);
   if (!answer) {
-    return report(answer.error());
+    return report(at_place(answer.error(), arguments.journal));
   }
   if (answer->contains("already")) {
     return tell_revoked_before(name, answer->at("seq").to_number<std::uint64_t>());
@@ -145,7 +145,7 @@ int tell_revoked(const RevokeArguments& arguments, const json::object& answer) {
 
 int revoke_signing_key(const RevokeArguments& arguments, const audit::JournalOptions& options,
                        const KeyList& list) {
-  if (auto known = check_signing_key(arguments.key, list, list_command(arguments.journal, options)); !known) {
+  if (auto known = check_signing_key(arguments.key, list, list_command(arguments.journal)); !known) {
     return report(known.error());
   }
   if (arguments.size == 0) {
@@ -154,11 +154,13 @@ int revoke_signing_key(const RevokeArguments& arguments, const audit::JournalOpt
                        "counts (tallygate keys list shows what each key signs)"));
   }
   if (arguments.grant.empty()) {
-    const std::string parameters = fmt::format("key={} size={}", shell_quoted(arguments.key), arguments.size);
-    return report(fail(FailureKind::invalid,
-                       "to revoke a signing key needs a grant. Where the provisioning key is, run\n  " +
-                           grant_command(options.journal, "key.revoke", parameters, "revoke.grant") +
-                           "\nand repeat the command here with --grant revoke.grant"));
+    const std::string key = shell_quoted(arguments.key);
+    return report(
+        needs_grant("to revoke a signing key",
+                    grant_command(options.journal, "key.revoke",
+                                  fmt::format("key={} size={}", key, arguments.size), "revoke.grant"),
+                    fmt::format("tallygate keys revoke {} --size {} --grant revoke.grant {}", key,
+                                arguments.size, place_of(arguments.journal))));
   }
   json::object request{{"act", "revoke"}, {"key", arguments.key}, {"size", arguments.size}};
   if (auto added = add_grant(request, arguments.grant); !added) {
@@ -172,7 +174,7 @@ int revoke_signing_key(const RevokeArguments& arguments, const audit::JournalOpt
     request["next"] = std::move(next);
   }
   const auto answer = act_on_journal(options, request);
-  return answer ? tell_revoked(arguments, *answer) : report(answer.error());
+  return answer ? tell_revoked(arguments, *answer) : report(at_place(answer.error(), arguments.journal));
 }
 
 int revoke(const RevokeArguments& arguments) {

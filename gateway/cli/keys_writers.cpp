@@ -125,7 +125,7 @@ int ask_for_grant(const EnrolArguments& arguments, const audit::JournalOptions& 
     return report(book.error());
   }
   if (book->find(arguments.name) != nullptr) {
-    return report(fail(FailureKind::exists, arguments.name + " is enrolled already; revoke it first"));
+    return report(fail(FailureKind::refused, arguments.name + " is enrolled already; revoke it first"));
   }
   const auto made = make_credential(arguments);
   if (!made) {
@@ -145,8 +145,8 @@ int ask_for_grant(const EnrolArguments& arguments, const audit::JournalOptions& 
              "Nobody is enrolled yet: that needs a grant. Where the provisioning key is, run\n  {}\nand then "
              "here\n  tallygate keys enrol {} {} --grant {} {}\n",
              grant_command(options.journal, "writer.enrol", parameters, file), role, arguments.name,
-             shell_quoted(file), place_of(arguments.journal, options));
-  return finish_output(usage_error);
+             shell_quoted(file), place_of(arguments.journal));
+  return finish_output(answer_is_no);
 }
 
 // The key is the one that was granted; what is given besides must be the same.

@@ -8,11 +8,26 @@
 
 namespace tallygate::cli {
 
+int exit_code_of(audit::FailureKind kind) {
+  switch (kind) {
+    case audit::FailureKind::refused:
+      return ExitCode::answer_is_no;
+    case audit::FailureKind::invalid:
+    case audit::FailureKind::exists:
+      return ExitCode::usage_error;
+    case audit::FailureKind::missing:
+    case audit::FailureKind::locked:
+    case audit::FailureKind::unreadable:
+    case audit::FailureKind::tampered:
+    case audit::FailureKind::crypto:
+      break;
+  }
+  return ExitCode::not_possible;
+}
+
 int report(const audit::Failure& failure) {
   std::fprintf(stderr, "tallygate: %s\n", audit::inert_lines(failure.message).c_str());
-  return failure.kind == audit::FailureKind::invalid || failure.kind == audit::FailureKind::exists
-             ? ExitCode::usage_error
-             : ExitCode::not_possible;
+  return exit_code_of(failure.kind);
 }
 
 std::string shell_quoted(const std::string& text) {

@@ -7,8 +7,12 @@
 
 namespace tallygate::cli {
 
-/// Says on stderr what went wrong, in one line, and returns the exit code that fits: what the caller could
-/// have written otherwise is a usage error, anything else could not be done (interfaces.md §1).
+/// The exit code of a failure of that kind, for every command that does something to a record (interfaces.md
+/// §1): 1 where the answer is no, 2 where the caller could have written something else, 3 where it could not
+/// be done.
+[[nodiscard]] int exit_code_of(audit::FailureKind kind);
+
+/// Says on stderr what went wrong, in one line, and returns its exit_code_of().
 [[nodiscard]] int report(const audit::Failure& failure);
 
 /// `text` as one word of a shell command.

@@ -59,6 +59,10 @@ class Forgeries(unittest.TestCase):
         self.journal = Journal(self.folder / "reference")
         self.bundle = self.folder / "bundle"
         self.root = self.folder / "root.pem"
+        self.new_root()
+
+    def new_root(self):
+        """The provisioning key is that of the journal at hand."""
         subprocess.run(["openssl", "pkey", "-in", self.journal.root.file, "-pubout", "-out", self.root], check=True)
 
     def key_lines(self, journal, seqs):
@@ -154,6 +158,33 @@ class Forgeries(unittest.TestCase):
             forged.requests(3)
             self.make(forged, keys, [min(21, at + 1), at + 1])
             self.assert_refused("is not the beginning" if at >= 21 else "names no record that it comes after")
+
+    def test_a_grant_is_good_until_it_expires_and_once(self):
+        for expires, why in (("2026-01-31T00:00:21Z", None), ("2026-01-31T00:00:21.000000000Z", None),
+                             ("2026-01-31T00:00:20.999999999Z", "after its grant had expired"),
+                             ("2026-01-31T00:00:20Z", "after its grant had expired"),
+                             ("2025-12-31T00:00:00Z", "after its grant had expired"),
+                             ("2026-02-31T00:00:00Z", ""), ("tomorrow", "is no time"), ("", "is no time")):
+            self.journal = Journal(self.folder / f"expires {expires}")
+            self.new_root()
+            self.journal.requests(20)
+            self.journal.rotate_by_grant(after=self.journal.prefix(1), terms={"expires": expires})
+            self.make(self.journal, self.key_lines(self.journal, [21]), [1, 22])
+            if why is None:
+                self.assert_holds()
+            else:
+                self.assert_refused(why)
+        self.journal = Journal(self.folder / "twice")
+        self.new_root()
+        after = self.journal.prefix(1)
+        for nonce, why in (("one", None), ("one", "a grant was used for two rotations")):
+            self.journal.rotate_by_grant(after=after, terms={"nonce": nonce})
+            seqs = range(1, len(self.journal.bodies))
+            self.make(self.journal, self.key_lines(self.journal, seqs), [size for seq in seqs for size in (1, seq + 1)])
+            if why is None:
+                self.assert_holds()
+            else:
+                self.assert_refused(why)
 
     def test_a_grant_that_names_no_record_is_told(self):
         self.journal.requests(20)

@@ -1,10 +1,15 @@
 """Acts on a journal while a gateway writes it: new keys, sealed segments, holds; and going on after a loss."""
 
+import base64
+import contextlib
+import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
+import sqlite3
 import threading
 import unittest
 
@@ -43,6 +48,17 @@ class Custody(SiteCase):
                     "--passphrase-file", self.passphrase, "-o", file)
         return file
 
+    def follow(self, site, said):
+        """Runs each command that is named, word for word but for the provisioning key. What the last one said."""
+        done = None
+        for command in re.findall(r"^  (tallygate .*)$", said, re.MULTILINE):
+            words = [self.private_key(site) if word == "PROVISIONING.key.pem" else word for word in shlex.split(command)[1:]]
+            secret = ["--passphrase-file", self.passphrase] if words[:2] == ["keys", "grant"] else []
+            done = tallygate(*words, *secret, cwd=site.root)
+            self.assertEqual(done.returncode, 0, f"{command}: {done.stderr}")
+        self.assertIsNotNone(done, said)
+        return done.stdout
+
     def kinds(self, site):
         return [entry["kind"] for entry in journal.entries(site.journal)]
 
@@ -80,24 +96,26 @@ class Custody(SiteCase):
             self.run_ok("audit", "hold", "add", "case-17", "--first", 0, "--last", 99, "--reason", "a request of the court",
                         *self.place(site))
             again = tallygate("audit", "hold", "add", "case-17", "--first", 0, "--last", 9, *self.place(site))
-            self.assertEqual(again.returncode, 2)
+            self.assertEqual(again.returncode, 1)
             listed = json.loads(self.run_ok("audit", "hold", "list", *self.place(site), "--json"))["holds"]
             self.assertEqual([(one["hold"], one["last"]) for one in listed], [("case-17", 99)])
             asked = tallygate("audit", "hold", "release", "case-17", *self.place(site))
-            self.assertEqual(asked.returncode, 2)
+            self.assertEqual(asked.returncode, 1)
             command = re.search(r"^  tallygate (keys grant journal.release hold=case-17 --id \S+) --key \S+ -o \S+$",
                                 asked.stderr, re.MULTILINE)
             self.assertTrue(command, asked.stderr)
             unknown = tallygate("audit", "hold", "release", "case-1", *self.place(site))
+            self.assertEqual(unknown.returncode, 1)
             self.assertIn("there is no hold named case-1", unknown.stderr)
             wrong = self.grant(site, "wrong.grant", "journal.release", "hold=case-18")
             refused = tallygate("audit", "hold", "release", "case-17", "--grant", wrong, *self.place(site))
-            self.assertEqual(refused.returncode, 2)
+            self.assertEqual(refused.returncode, 1)
             self.assertIn("not the one that was granted", refused.stderr)
             good = self.grant(site, "good.grant", "journal.release", "hold=case-17")
             self.run_ok("audit", "hold", "release", "case-17", "--grant", good, *self.place(site))
             self.run_ok("audit", "hold", "add", "case-17", "--first", 0, "--last", 9, *self.place(site))
             reused = tallygate("audit", "hold", "release", "case-17", "--grant", good, *self.place(site))
+            self.assertEqual(reused.returncode, 1)
             self.assertIn("used before", reused.stderr)
         # The same without a gateway.
         self.run_ok("audit", "hold", "add", "case-20", "--first", 5, "--last", 6, *self.place(site))
@@ -111,7 +129,7 @@ class Custody(SiteCase):
             size = len(self.kinds(site))
             grant = self.grant(site, "revoke.grant", "key.revoke", f"key={key}", f"size={size}")
             refused = tallygate("keys", "revoke", key, "--size", size, "--grant", grant, *self.place(site))
-            self.assertNotEqual(refused.returncode, 0)
+            self.assertEqual(refused.returncode, 1)
             self.assertIn("tallygate keys rotate --prepare", refused.stderr)
             prepared = self.run_ok("keys", "rotate", "--prepare", *self.place(site))
             words = re.search(r"^\s+tallygate (keys grant .*)$", prepared, re.MULTILINE)[1].split()
@@ -153,6 +171,59 @@ class Custody(SiteCase):
         held = self.run_ok("audit", "hold", "add", "case-1", "--first", 0, "--last", 9, *self.place(site))
         self.assertRegex(held, r"but the bodies of entries 0 to \d+ were retired before")
         self.assert_verifies(site)
+
+    def test_what_lacks_a_grant_is_told_with_the_commands_that_do_it(self):
+        site = self.new_site()
+        with Gateway(site):
+            self.run_ok("audit", "hold", "add", "case-17", "--first", 9000, "--last", 9001, *self.place(site))
+            asked = tallygate("audit", "hold", "release", "case-17", *self.place(site))
+            self.assertEqual(asked.returncode, 1)
+            self.assertIn("hold case-17 is released", self.follow(site, asked.stderr))
+            self.run_ok("audit", "seal", *self.place(site))
+            retire = ["audit", "retire", "--keep", "0s", *self.place(site)]
+            size = len(self.kinds(site))
+            asked = tallygate(*retire, "--apply")
+            self.assertEqual(asked.returncode, 1, asked.stdout + asked.stderr)
+            self.assertIn("stays: the charter promises to keep it longer", asked.stdout)
+            self.assertEqual(len(self.kinds(site)), size)
+            self.assertRegex(asked.stderr, r"tallygate keys grant journal.retire first=0 last=\d+ --id [0-9a-f-]{36} --key ")
+            self.assertEqual(tallygate(*retire).returncode, 0, "to look is no act")
+            wrong = self.grant(site, "other.grant", "journal.retire", "first=0", "last=1")
+            refused = tallygate(*retire, "--apply", "--grant", wrong)
+            self.assertEqual(refused.returncode, 1, refused.stdout + refused.stderr)
+            self.assertIn("last differs", refused.stdout)
+            self.assertIn(": retired", self.follow(site, asked.stderr))
+        self.assert_verifies(site)
+
+    def test_what_is_prepared_takes_over_by_the_commands_that_are_told(self):
+        site = self.new_site()
+        place = ["--journal", site.journal, "--head", site.head, "--keyring", site.head.parent / "keyring.db"]
+        told = self.run_ok("keys", "rotate", "--prepare", *place).replace("PROVISIONING_KEY", "PROVISIONING.key.pem")
+        self.assertIn("a new signing key is in force", self.follow(site, told))
+        for act in (["keys", "rotate"], ["keys", "rotate"], ["audit", "hold", "add", "case-1", "--first", 0, "--last", 1]):
+            self.run_ok(*act, *self.place(site))
+        keys = [key for key in json.loads(self.run_ok("keys", "list", "--journal", site.journal, "--json"))["keys"]
+                if key["role"] == "signing"]
+        # Each entry is one key's, and that key signed the first checkpoint that covers it.
+        self.assertEqual([key["since"] for key in keys], [0] + [key["until"] + 1 for key in keys[:-1]])
+        for key in keys:
+            for seq in (key["since"], key.get("until", len(self.kinds(site)) - 1)):
+                self.assertIn(key["vkey"].split("+")[1], self.signers(site, seq), key)
+        granted = next(entry["seq"] for entry in journal.entries(site.journal) if "grant" in entry)
+        self.assertEqual(keys[1]["since"], granted)
+        listed = self.run_ok("keys", "list", *self.place(site))
+        self.assertIn(f"entries 0 to {granted - 1}\n", listed)
+        self.assertIn(f"entries {granted} to ", listed)
+
+    def signers(self, site, seq):
+        """Ids of the keys that signed the first checkpoint over that entry."""
+        for segment in sorted(site.journal.glob("[0-9]*.db")):
+            with contextlib.closing(sqlite3.connect(f"file:{segment}?mode=ro", uri=True)) as database:
+                row = database.execute("SELECT note FROM checkpoint WHERE size > ? ORDER BY size LIMIT 1", (seq,)).fetchone()
+            if row:
+                lines = row[0].decode().split("\n\n")[1].splitlines()
+                return [base64.b64decode(line.split(" ")[2])[:4].hex() for line in lines]
+        return []
 
     def retired(self, site, seq):
         shown = tallygate("audit", "show", seq, "--journal", site.journal)
@@ -260,7 +331,13 @@ class Custody(SiteCase):
         held.write_bytes(bytes_before.replace(b"journal.hold", b"journal.read"))
         changed = tallygate("audit", "hold", "list", *self.place(site))
         self.assertNotEqual(changed.returncode, 0, changed.stdout)
-        self.assertIn("tallygate audit verify", changed.stderr)
+        # It names the file, the hash of the copy that is to be put back, and the next command.
+        self.assertIn(f"{held}: it is neither", changed.stderr)
+        self.assertIn(hashlib.sha256(bytes_before).hexdigest(), changed.stderr)
+        command = re.search(r"tallygate (audit verify --journal \S+ --root) ROOT.pub.pem$", changed.stderr, re.MULTILINE)
+        found = tallygate(*command[1].split(), site.root_key)
+        self.assertEqual(found.returncode, 1, found.stderr)
+        self.assertIn(held.name, found.stdout)
         held.write_bytes(bytes_before)
         self.assert_sound(site)
 

@@ -50,16 +50,16 @@ class KeyMessages(LossCase):
         vkey = vkeys[-1]
         for name, size in (("nosuch", None), ("nosuch", 5), (vkey.replace("/journal+", "/other+"), 5)):
             nobody = tallygate("keys", "revoke", name, *([] if size is None else ["--size", size]), "-c", site.config)
-            self.assertEqual(nobody.returncode, 3, nobody.stderr)
+            self.assertEqual(nobody.returncode, 1, nobody.stderr)
             self.assertNotIn("keys grant", nobody.stderr)
             self.assertIn(f"'{name}'", nobody.stderr)
             self.assertIn(f"tallygate keys list -c {site.config}", nobody.stderr)
         root = tallygate("keys", "revoke", vkeys[0], "--size", 5, "-c", site.config)
-        self.assertEqual(root.returncode, 2)
+        self.assertEqual(root.returncode, 1)
         self.assertIn("provisioning key", root.stderr)
         self.assertNotIn("keys grant", root.stderr)
         asked = tallygate("keys", "revoke", vkey, "--size", 30, "-c", site.config)
-        self.assertEqual(asked.returncode, 2)
+        self.assertEqual(asked.returncode, 1)
         self.assertIn("tallygate keys grant key.revoke key=", asked.stderr)
 
     def test_a_revocation_that_is_repeated_is_told_to_be_done(self):

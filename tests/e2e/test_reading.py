@@ -48,8 +48,10 @@ class Reading(SiteCase):
         done = tallygate("audit", "query", "-c", self.site.config, "--user", "robot", "--text", "page",
                          "--effect", "allow", "--kind", "access.allow")
         self.assertEqual(done.returncode, 0, done.stderr)
-        [(note, _)] = self.notes()
+        [(note, by)] = self.notes()
         self.assertEqual(note["filter"], {"effect": "allow", "kind": "access.allow"})
+        self.assertEqual(note["sought"], ["user", "text"])
+        self.assertEqual(by["uid"], os.getuid())
         self.assertNotIn("robot", json.dumps(note))
 
     def test_nobody_finds_the_own_reading(self):

@@ -92,7 +92,7 @@ class Writers(SiteCase):
     def enrol(self, site, name):
         key = self.folder / f"{site.root.name}.{name}.pem"
         asked = tallygate("keys", "enrol", "writer", name, "--key-out", key, "-c", site.config)
-        self.assertEqual(asked.returncode, 2, asked.stderr)
+        self.assertEqual(asked.returncode, 1, asked.stderr)
         self.assertEqual(key.stat().st_mode & 0o777, 0o600)
         done = json.loads(self.run_ok("keys", "enrol", "writer", name, "--grant", self.grant(site, asked.stderr),
                                       "--key-out", key, "-c", site.config, "--json"))
@@ -100,7 +100,7 @@ class Writers(SiteCase):
 
     def revoke(self, site, name):
         asked = tallygate("keys", "revoke", name, "-c", site.config)
-        self.assertEqual(asked.returncode, 2, asked.stderr)
+        self.assertEqual(asked.returncode, 1, asked.stderr)
         self.run_ok("keys", "revoke", name, "--grant", self.grant(site, asked.stderr), "-c", site.config)
 
     def entries(self, site, kind):
@@ -304,11 +304,11 @@ class Writers(SiteCase):
         asked = tallygate("keys", "enrol", "writer", "mallory", "--key-out", key, "-c", site.config)
         forged = self.grant(other, asked.stderr)
         refused = tallygate("keys", "enrol", "writer", "mallory", "--grant", forged, "-c", site.config)
-        self.assertEqual(refused.returncode, 2)
+        self.assertEqual(refused.returncode, 1)
         self.assertIn("not signed by the provisioning key", refused.stderr)
         good = self.grant(site, asked.stderr)
         named = tallygate("keys", "enrol", "writer", "trudy", "--grant", good, "-c", site.config)
-        self.assertEqual(named.returncode, 2)
+        self.assertEqual(named.returncode, 1)
         self.assertIn("differs", named.stderr)
         self.run_ok("keys", "enrol", "writer", "mallory", "--grant", good, "-c", site.config)
         self.assert_sound(site)

@@ -105,11 +105,11 @@ TEST_F(Control, AnswersWithWhatTheHandlerGivesAndWhoAsks) {
 
 TEST_F(Control, AFailureArrivesWithItsKindAndItsWords) {
   const auto server = serve([](const json::object&, Requester) -> Result<json::object> {
-    return fail(FailureKind::exists, "there is a hold named \"x\" already\nreally");
+    return fail(FailureKind::refused, "there is a hold named \"x\" already\nreally");
   });
   const auto answer = ask_control(socket_, {});
   ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().kind, FailureKind::exists);
+  EXPECT_EQ(answer.error().kind, FailureKind::refused);
   EXPECT_EQ(answer.error().message, "there is a hold named \"x\" already\nreally");
 }
 

@@ -256,7 +256,7 @@ TEST_F(Erasure, ADryRunSaysWhatWouldBeTouchedAndChangesNothing) {
   EXPECT_EQ(told.at("first").to_number<std::uint64_t>(), seq);
   EXPECT_EQ(told.at("last").to_number<std::uint64_t>(), seq);
   EXPECT_EQ(subject_of("mallory"), told.at("subject").as_string());
-  EXPECT_EQ(erase("nobody").error().kind, FailureKind::missing);
+  EXPECT_EQ(erase("nobody").error().kind, FailureKind::refused);
 }
 
 TEST_F(Erasure, AMailAddressOrTheUuidMeansThePersonToo) {
@@ -271,7 +271,7 @@ TEST_F(Erasure, AMailAddressOrTheUuidMeansThePersonToo) {
   for (const char* gone : {"mallory", "mallory@mail.test", "nobody"}) {
     const auto nobody = erase(gone);
     ASSERT_FALSE(nobody);
-    EXPECT_EQ(nobody.error().kind, FailureKind::missing);
+    EXPECT_EQ(nobody.error().kind, FailureKind::refused);
     EXPECT_THAT(nobody.error().message, HasSubstr("nobody with a key is known as " + std::string(gone)));
     EXPECT_THAT(nobody.error().message, ::testing::Not(HasSubstr("already")));
   }
@@ -446,7 +446,7 @@ TEST_F(Erasure, WhoComesBackIsSomebodyNew) {
   visit("mallory");
   const std::string before = subject_of("mallory");
   ASSERT_TRUE(erase("mallory", before));
-  EXPECT_EQ(erase("mallory").error().kind, FailureKind::missing);
+  EXPECT_EQ(erase("mallory").error().kind, FailureKind::refused);
   const auto seq = visit("mallory");
   const std::string after = subject_of("mallory");
   EXPECT_NE(after, before);
@@ -468,7 +468,7 @@ TEST_F(Erasure, IsFinishedAtTheNextOpeningWhereACrashCameAfterItsEntry) {
   EXPECT_THAT(files_with(wrapped), ::testing::ElementsAre("keyring.db"));
   open();
   EXPECT_THAT(files_with(wrapped), IsEmpty());
-  EXPECT_EQ(erase("mallory").error().kind, FailureKind::missing);
+  EXPECT_EQ(erase("mallory").error().kind, FailureKind::refused);
 }
 
 TEST_F(Erasure, IsTakenBackAtTheNextOpeningWhereACrashCameBeforeItsEntry) {

@@ -13,6 +13,8 @@
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <fstream>
@@ -276,7 +278,11 @@ TEST_F(Retirement, SoonerThanTheCharterPromisesNeedsAGrant) {
   const auto last = refused.at("segments").at(0).at("last").to_number<std::uint64_t>();
   const auto other =
       retire(10 * day, true, granted("journal.retire", {{"first", 0}, {"last", last + 1}})).value();
-  EXPECT_TRUE(other.at("segments").at(0).at("failed").as_bool());
+  for (const auto& answer : {refused, other}) {
+    EXPECT_FALSE(answer.at("segments").at(0).at("failed").as_bool()) << "nothing is wrong with it";
+    EXPECT_EQ(why_not_retired(answer), "");
+    EXPECT_THAT(why_not_granted(answer), HasSubstr("000000000000.db: "));
+  }
   EXPECT_EQ(count("journal.retire"), 0U);
   ASSERT_TRUE(retire(10 * day, true, granted("journal.retire", {{"first", 0}, {"last", last}})));
   EXPECT_TRUE(is_stub(home_.segment()).value());
@@ -654,6 +660,22 @@ TEST_F(Retirement, ThatIsStoppedLeavesNeitherArchiveNorStubBehind) {
   EXPECT_TRUE(std::filesystem::is_empty(archive));
   EXPECT_FALSE(write_stub(home_.segment(), seal, {stop.get_token()}));
   EXPECT_FALSE(std::filesystem::exists(home_.segment().string() + ".new"));
+}
+
+TEST_F(Retirement, AnArchiveThatRootMakesIsWhoseTheJournalIs) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root makes files for others";
+  }
+  constexpr uid_t owner = 54'321;
+  grow(401 * day);
+  const auto archive = home_.folder() / "archive";
+  std::filesystem::create_directory(archive);
+  ASSERT_EQ(::chown(home_.journal().c_str(), owner, owner), 0);
+  ASSERT_TRUE(archive_file(home_.segment(), archive / "0.zst", file_sha256(home_.segment()).value(), {}));
+  struct stat status{};
+  ASSERT_EQ(::stat((archive / "0.zst").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, owner);
+  EXPECT_EQ(status.st_gid, owner);
 }
 
 TEST_F(Retirement, AHoldThatArrivesBetweenTwoSegmentsIsInTimeForTheSecond) {

@@ -181,7 +181,7 @@ TEST_F(Revocation, IsGoneOnWithWhereACrashCameAfterTheNewKeyTookOver) {
 TEST_F(Revocation, OfAKeyThatNeverWasOneIsRefused) {
   const auto refused = ask(revocation(Signer::generate(Home::origin).value().vkey(), 2));
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, FailureKind::missing);
+  EXPECT_EQ(refused.error().kind, FailureKind::refused);
 }
 
 TEST_F(Revocation, APreparedKeyWaitsThroughRotationsAndStartsUntilItsGrantCame) {
@@ -208,7 +208,7 @@ TEST_F(Revocation, AKeyThatIsPreparedAnewTakesThePlaceOfTheOneThatWaited) {
   request["act"] = "rotate";
   const auto refused = ask(request);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, FailureKind::missing);
+  EXPECT_EQ(refused.error().kind, FailureKind::refused);
   EXPECT_TRUE(journal_->good());
   request = take_over(second);
   request["act"] = "rotate";

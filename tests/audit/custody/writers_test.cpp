@@ -136,8 +136,8 @@ TEST_F(Writers, AreEnrolledByAGrantUntilTheyAreRevokedByOne) {
   book = read_enrolments(home_.journal()).value();
   EXPECT_EQ(book.find("vault"), nullptr);
   EXPECT_TRUE(book.all().at(0).revoked);
-  EXPECT_EQ(revoke("nobody").error().kind, FailureKind::missing);
-  EXPECT_EQ(enrol("vault", "writer", key).error().kind, FailureKind::exists);
+  EXPECT_EQ(revoke("nobody").error().kind, FailureKind::refused);
+  EXPECT_EQ(enrol("vault", "writer", key).error().kind, FailureKind::refused);
   EXPECT_TRUE(enrol("vault", "writer", new_key()));
   ASSERT_TRUE(journal_->close());
   EXPECT_THAT(findings(), IsEmpty());
@@ -168,7 +168,7 @@ TEST_F(Writers, NoTwoHaveOneNameAndThereAreNotTooMany) {
     digest[1] = 1;
     ASSERT_TRUE(put_enrolment("r" + std::to_string(i), reader_key(digest)));
   }
-  EXPECT_EQ(enrol("r7", "writer", new_key()).error().kind, FailureKind::exists);
+  EXPECT_EQ(enrol("r7", "writer", new_key()).error().kind, FailureKind::refused);
   EXPECT_THAT(enrol("one-more", "writer", new_key()).error().message, HasSubstr("256"));
   ASSERT_TRUE(revoke("r7"));
   EXPECT_TRUE(enrol("one-more", "writer", new_key()));

@@ -96,14 +96,15 @@ class Journal:
         root = tree_root([leaf_hash(body) for body in self.bodies[:size]])
         return {"root": base64.b64encode(root).decode(), "size": size}
 
-    def rotate_by_grant(self, **terms):
-        """Out of turn: the provisioning key names the next one, and in `after` the record that it goes on from."""
+    def rotate_by_grant(self, terms=None, **both):
+        """Out of turn: the provisioning key names the next one, and in `after` the record that it goes on from. `terms`
+        stand in the grant alone."""
         self.key = Key(self.keys_folder, ORIGIN, f"key-{len(self.bodies)}")
         grant = {"expires": "2030-01-01T00:00:00Z", "journal": "7f4a0f52-52a5-4a3b-9d7c-0c4f4e6a1b2c", "key": self.key.vkey,
-                 "kind": "key.rotate", "nonce": f"n{len(self.bodies)}", **terms}
+                 "kind": "key.rotate", "nonce": f"n{len(self.bodies)}", **both, **(terms or {})}
         signature = self.root.sign(b"tallygate grant v1\n" + canonical(grant).encode())
         self.add("key.rotate", grant=grant, key=self.key.vkey, signature=base64.b64encode(signature).decode(),
-                 size=len(self.bodies) + 1, **terms)
+                 size=len(self.bodies) + 1, **both)
         self.checkpoint(self.key)
 
     def requests(self, count):
