@@ -44,6 +44,11 @@ class ClientConnection final : public ConnectionHook {
       state_.facts.address = to_address(endpoint.address());
       state_.facts.port = endpoint.port();
     }
+    const auto local = stream_.socket().local_endpoint(error);
+    if (!error) {
+      state_.facts.local = to_address(local.address());
+      state_.facts.local_port = local.port();
+    }
     state_.facts.address_text = policy::to_string(state_.facts.address);
     worker.add(*this);
   }

@@ -5,12 +5,14 @@
 #include "gateway/http/message.hpp"
 #include "gateway/settings.hpp"
 #include "gateway/upstream/client.hpp"
+#include "gateway/upstream/terms.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -32,6 +34,8 @@ struct RelayRequest {
   std::string_view websocket_accept;      ///< what opens it, where the client cannot check that itself
   net::Milliseconds client_idle{0};
   const RouteSettings* route = nullptr;
+  std::shared_ptr<const Terms> terms;  ///< of the route's connections; may be null
+  std::string_view proxy_header;       ///< what a connection begins with, which is then this request's alone
 };
 
 /// What the client's side must still decide about a response. Called on the relay's thread.

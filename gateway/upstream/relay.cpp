@@ -86,16 +86,18 @@ asio::awaitable<RelayOutcome> Relay::run(std::string head) {
 }
 
 bool Relay::take_idle() {
-  upstream_ = pool_.take_idle(state_.name);
+  if (request_.proxy_header.empty()) {
+    upstream_ = pool_.take_idle(state_.name, request_.terms);
+  }
   reused_ = upstream_ != nullptr;
   return reused_;
 }
 
 asio::awaitable<bool> Relay::connect() {
-  auto stream = co_await pool_.open(server_, state_, request_.route->timeouts.connect);
+  auto stream = co_await pool_.open(server_, state_, request_.terms, request_.proxy_header,
+                                    request_.route->timeouts.connect);
   if (!stream) {
-    const bool late = stream.error() == asio::error::timed_out;
-    fail(late ? 504 : 502, late ? "connect-timeout" : "connect-failed");
+    fail(stream.error().status, stream.error().code);
     co_return false;
   }
   upstream_ = std::move(*stream);
@@ -232,8 +234,13 @@ asio::awaitable<Relay::Next> Relay::read_head(bool may_retry) {
     std::size_t got = 0;
     if (!upstream_->cancelled()) {
       const std::span<char> room = buffer_.prepare(response_head_limits.bytes);
-      auto [error, bytes] = co_await upstream_->receive(room);
-      got = error || upstream_->cancelled() ? 0 : bytes;
+      if (upstream_->tls() != nullptr) {
+        const auto bytes = co_await upstream_->read_some(room);
+        got = bytes ? *bytes : 0;
+      } else {
+        auto [error, bytes] = co_await upstream_->receive(room);
+        got = error || upstream_->cancelled() ? 0 : bytes;
+      }
     }
     if (got == 0) {
       co_return unanswered(may_retry);
@@ -295,8 +302,9 @@ asio::awaitable<void> Relay::respond(bool upload_done) {
     co_return;
   }
   outcome_.keep_alive = form.keep_alive;
-  if (rules_.keep_alive && upload_done && buffer_.empty() && client_.body_done() && !upstream_->cancelled()) {
-    pool_.give(state_.name, std::move(upstream_));
+  if (request_.proxy_header.empty() && rules_.keep_alive && upload_done && buffer_.empty() &&
+      client_.body_done() && !upstream_->cancelled()) {
+    pool_.give(state_.name, request_.terms, std::move(upstream_));
   }
 }
 
@@ -335,6 +343,11 @@ asio::awaitable<bool> Relay::send_body(Framing framing) {
         co_return false;
       }
       more = !source.done();
+      if (!more && framing.kind == Framing::Kind::until_close && upstream_->cut_short()) {
+        outcome_.ended = ended_or("upstream-closed");
+        client_.cancel();
+        co_return false;
+      }
       client_.add(**piece, more ? nullptr : &source.trailers());
       unsent = true;
     }

@@ -56,10 +56,10 @@ asio::awaitable<void> TcpRelay::talk() {
 }
 
 asio::awaitable<bool> TcpRelay::connect() {
-  auto stream = co_await pool_.open(server_, state_, request_.route->timeouts.connect);
+  auto stream = co_await pool_.open(server_, state_, request_.terms, request_.proxy_header,
+                                    request_.route->timeouts.connect);
   if (!stream) {
-    const bool late = stream.error() == asio::error::timed_out;
-    fail(late ? 504 : 502, late ? "connect-timeout" : "connect-failed");
+    fail(stream.error().status, stream.error().code);
     co_return false;
   }
   upstream_ = std::move(*stream);
