@@ -43,6 +43,12 @@ class ClientConnection final : public ConnectionHook {
       : state_(worker), stream_(std::move(socket), worker.deadlines) {
     state_.facts.address = to_address(peer.address());
     state_.facts.port = peer.port();
+    net::error_code error;
+    const auto local = stream_.socket().local_endpoint(error);
+    if (!error) {
+      state_.facts.local = to_address(local.address());
+      state_.facts.local_port = local.port();
+    }
     state_.facts.address_text = policy::to_string(state_.facts.address);
     worker.add(*this);
   }

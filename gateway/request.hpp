@@ -135,6 +135,7 @@ class Request final : private upstream::ResponseGate, private upstream::Alternat
   std::string accept_;
   std::string_view websocket_key_;
   std::string websocket_accept_;
+  std::string proxy_header_;
   unsigned version_ = 11;
   bool body_read_ = false;
   struct Kept {

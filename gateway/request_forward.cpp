@@ -6,6 +6,7 @@
 #include "gateway/request.hpp"
 #include "gateway/upstream/balance.hpp"
 #include "gateway/upstream/http2_relay.hpp"
+#include "gateway/upstream/proxy_header.hpp"
 #include "gateway/upstream/relay.hpp"
 #include "gateway/upstream/tcp_relay.hpp"
 
@@ -89,7 +90,7 @@ std::string Request::upstream_head(std::string_view assertion) const {
   head.route = exchange_.route;
   head.identity = exchange_.identity.get();
   head.framing = rules_.framing;
-  head.te_trailers = exchange_.route->servers[server_index_].protocol != UpstreamProtocol::http1;
+  head.te_trailers = is_http2(exchange_.route->servers[server_index_].protocol);
   head.websocket = exchange_.websocket;
   head.websocket_key = websocket_key_;
   head.assertion = assertion;
@@ -145,7 +146,7 @@ Request::Served Request::forward() {
   const upstream::Destination destination{&server, server_};
   std::optional<upstream::Relay> http1;  // the common one, which is spared an allocation
   std::unique_ptr<upstream::Forwarder> other;
-  if (server.protocol == UpstreamProtocol::http1) {
+  if (is_http1(server.protocol)) {
     http1.emplace(worker_.pool, worker_.buffers, destination, request, gate);
   } else if (server.protocol == UpstreamProtocol::tcp) {
     other = std::make_unique<upstream::TcpRelay>(worker_.pool, worker_.buffers, destination, request, gate);
@@ -185,9 +186,19 @@ upstream::RelayRequest Request::relay_request() {
   }
   websocket_accept_ = key.empty() ? std::string() : http::websocket_accept(key);
   request.websocket_accept = websocket_accept_;
+  if (exchange_.route->proxy_protocol != ProxyProtocol::none) {
+    // A client that a trusted proxy speaks for has a port that only that proxy knows.
+    const bool direct = exchange_.client == connection_.facts.address;
+    const std::uint16_t port = direct ? connection_.facts.port : std::uint16_t{0};
+    proxy_header_ = upstream::proxy_header(
+        exchange_.route->proxy_protocol,
+        {exchange_.client, port, connection_.facts.local, connection_.facts.local_port});
+  }
+  request.proxy_header = proxy_header_;
   request.client_idle = snapshot_->settings.limits.timeouts.body_idle;
   request.route = exchange_.route;
   request.alternatives = exchange_.route->spread.retries.attempts > 0 ? this : nullptr;
+  request.terms = snapshot_->upstream_terms[snapshot_->routes.index_of(*exchange_.route)];
   return request;
 }
 
@@ -195,9 +206,7 @@ upstream::Http2Pool::Target Request::http2_target() const {
   upstream::Http2Pool::Target target;
   target.server = &exchange_.route->servers[server_index_];
   target.state = server_;
-  if (target.server->protocol == UpstreamProtocol::h2) {
-    target.trust = snapshot_->upstream_trust[snapshot_->routes.index_of(*exchange_.route)];
-  }
+  target.terms = snapshot_->upstream_terms[snapshot_->routes.index_of(*exchange_.route)];
   target.connect = exchange_.route->timeouts.connect;
   target.idle = exchange_.route->timeouts.idle;
   return target;

@@ -223,9 +223,8 @@ void Server::watch_servers() {
       const auto& state = snapshot_->servers[i][j];
       // What several routes say of one server is the same: settings see to that.
       if (std::none_of(targets.begin(), targets.end(), [&](const auto& one) { return one.state == state; })) {
-        const bool tls = routes[i].servers[j].protocol == UpstreamProtocol::h2;
         targets.push_back({state, routes[i].servers[j], *routes[i].spread.health,
-                           tls ? snapshot_->upstream_trust[i] : nullptr});
+                           snapshot_->upstream_terms[i], routes[i].proxy_protocol});
       }
     }
   }

@@ -128,10 +128,27 @@ struct PagesSettings {
 /// How a server is spoken to.
 enum class UpstreamProtocol : std::uint8_t {
   http1,  ///< http://: HTTP/1.1 in the clear
+  https,  ///< https://: HTTP/1.1 under TLS
   h2c,    ///< h2c://: HTTP/2 in the clear, known beforehand
   h2,     ///< h2://: HTTP/2 under TLS
   tcp     ///< tcp://: bytes, for clients of `tallygate connect`
 };
+
+/// What a connection to a server begins with, to say who the client is.
+enum class ProxyProtocol : std::uint8_t { none, v1, v2 };
+
+/// Whether the server shows a certificate.
+[[nodiscard]] constexpr bool under_tls(UpstreamProtocol protocol) noexcept {
+  return protocol == UpstreamProtocol::https || protocol == UpstreamProtocol::h2;
+}
+/// Whether it speaks HTTP/1.1, which alone carries WebSockets.
+[[nodiscard]] constexpr bool is_http1(UpstreamProtocol protocol) noexcept {
+  return protocol == UpstreamProtocol::http1 || protocol == UpstreamProtocol::https;
+}
+/// Whether its connections are shared by requests.
+[[nodiscard]] constexpr bool is_http2(UpstreamProtocol protocol) noexcept {
+  return protocol == UpstreamProtocol::h2c || protocol == UpstreamProtocol::h2;
+}
 
 /// One server behind a route.
 struct UpstreamServer {
@@ -213,6 +230,12 @@ struct RouteSettings {
   std::optional<std::filesystem::path> upstream_ca;  ///< PEM of the authorities for servers under TLS;
                                                      ///< default: the system's
   std::string upstream_ca_place;                     ///< file:line:column that names it
+  std::string upstream_server_name;  ///< the name that servers under TLS are asked for and must prove, or an
+                                     ///< IP literal without brackets; empty: the host of each
+  std::optional<CertificateSettings> upstream_certificate;  ///< shown to servers under TLS that ask for one
+  ProxyProtocol proxy_protocol = ProxyProtocol::none;       ///< sent to servers that do not speak HTTP/2
+  std::optional<std::vector<policy::Network>>
+      upstream_networks;  ///< where names of servers may lead; none: see upstream::why_refused
   std::optional<PathRewrite>
       rewrite;                ///< each of `paths` begins with its prefix; never of tcp:// or `external`
   SpreadSettings spread;      ///< over the servers
@@ -344,6 +367,8 @@ struct LimitSettings {
   std::optional<std::uint64_t> body_bytes;  ///< of a request; none: streamed without a limit
   std::size_t idle_upstreams = 64;          ///< kept for reuse, for each server and thread
   milliseconds idle_upstream_age{std::chrono::seconds{60}};
+  milliseconds resolve_every{
+      std::chrono::seconds{30}};          ///< names of servers with connections; 0: never again
   std::size_t requests_at_once = 50'000;  ///< under way on all connections together; more are 503
   /// Resident bytes from which on new connections are closed and new requests 503; none: no such limit; 0:
   /// nine tenths of what the machine or its control group allows.

@@ -56,6 +56,10 @@ std::vector<std::string> files_of(const Settings& settings) {
   add_identity(settings.identity, files);
   for (const RouteSettings& route : settings.routes) {
     files.add(route.upstream_ca);
+    if (route.upstream_certificate) {
+      files.add(route.upstream_certificate->cert);
+      files.add(route.upstream_certificate->key);
+    }
   }
   return files.take();
 }

@@ -108,6 +108,7 @@ void read_limits(SettingsMap& root, Settings& settings) {
   read_body(limits, values.body_bytes);
   limits.count("idle_upstreams", values.idle_upstreams, 0, idle_upstreams_max);
   limits.duration("idle_upstream_age", values.idle_upstream_age);
+  limits.duration("resolve_every", values.resolve_every, true);
   read_rates(limits, values);
   read_memory(limits, values.memory);
   read_timeouts(limits, values);

@@ -93,7 +93,8 @@ struct Scheme {
   std::uint16_t port;
 };
 
-constexpr std::array<Scheme, 4> schemes{{{"http://", UpstreamProtocol::http1, http_port},
+constexpr std::array<Scheme, 5> schemes{{{"http://", UpstreamProtocol::http1, http_port},
+                                         {"https://", UpstreamProtocol::https, https_port},
                                          {"h2c://", UpstreamProtocol::h2c, http_port},
                                          {"h2://", UpstreamProtocol::h2, https_port},
                                          {"tcp://", UpstreamProtocol::tcp, no_port}}};
@@ -120,26 +121,47 @@ std::optional<UpstreamServer> parse_server(std::string_view text) {
   return server;
 }
 
+void read_networks(SettingsMap& upstream, RouteSettings& route) {
+  if (!upstream.map().find("networks")) {
+    return;
+  }
+  auto& networks = route.upstream_networks.emplace();
+  for (const auto& [text, at] : upstream.texts("networks")) {
+    if (const auto network = policy::parse_network(text)) {
+      networks.push_back(*network);
+    } else {
+      upstream.error(at, network.error().message);
+    }
+  }
+}
+
+/// An address that is written down is what was meant, unless that is said otherwise in the same breath.
+bool is_excluded(const UpstreamServer& server, const RouteSettings& route) {
+  const auto address = policy::parse_address(server.host);
+  return address && route.upstream_networks &&
+         std::none_of(route.upstream_networks->begin(), route.upstream_networks->end(),
+                      [&](const auto& network) { return network.contains(*address); });
+}
+
 void read_servers(SettingsMap& upstream, RouteSettings& route) {
   if (!upstream.map().require("servers")) {
     return;
   }
   for (const auto& [text, at, weight] : read_server_entries(upstream)) {
-    if (text.starts_with("https://")) {
-      upstream.error(at, "https:// to an upstream is not available in this version (" TALLYGATE_VERSION
-                         "): use h2:// if it speaks HTTP/2, or http:// on a network you trust");
-      continue;
-    }
     auto server = parse_server(text);
     if (!server) {
       upstream.error(
-          at, fmt::format("'{}' is no upstream server: write http://HOST or http://HOST:PORT, without a "
-                          "path; h2c:// and h2:// are HTTP/2, tcp://HOST:PORT is no HTTP at all",
+          at, fmt::format("'{}' is no upstream server: write http://HOST, https://HOST or either with :PORT, "
+                          "without a path; h2c:// and h2:// are HTTP/2, tcp://HOST:PORT is no HTTP at all",
                           text));
     } else if (std::any_of(route.servers.begin(), route.servers.end(), [&](const auto& other) {
                  return other.host == server->host && other.port == server->port;
                })) {
       upstream.error(at, fmt::format("'{}' is listed twice", text));
+    } else if (is_excluded(*server, route)) {
+      upstream.error(at, fmt::format("'{}' is in none of the 'networks' of this route: no connection to it "
+                                     "would be allowed",
+                                     text));
     } else {
       server->weight = weight;
       route.servers.push_back(*server);
@@ -161,18 +183,69 @@ void read_tcp(SettingsMap& upstream, RouteSettings& route) {
   }
 }
 
-void read_upstream_ca(SettingsMap& upstream, RouteSettings& route) {
-  const auto node = upstream.map().find("ca");
-  if (!node) {
+void read_server_name(SettingsMap& upstream, const yaml::Node& node, std::string& name) {
+  const auto text = upstream.text("server_name");
+  policy::CanonicalHost host;
+  if (!text) {
     return;
   }
-  route.upstream_ca = upstream.path("ca", true);
-  route.upstream_ca_place = upstream.place(*node);
-  if (std::none_of(route.servers.begin(), route.servers.end(),
-                   [](const auto& server) { return server.protocol == UpstreamProtocol::h2; })) {
-    upstream.error(*node,
-                   "'ca' says which certificates to believe, and none of these servers has one: it is "
-                   "for h2://");
+  if (policy::canonical_host(*text, host) != policy::RejectCode::none || host.port) {
+    upstream.error(node, fmt::format("'{}' is no name that a certificate could have: write a host name or an "
+                                     "address, without a port",
+                                     *text));
+    return;
+  }
+  name = host.name.starts_with('[') ? host.name.substr(1, host.name.size() - 2) : host.name;
+}
+
+void read_client_certificate(const yaml::Node& node, SettingsContext& context, RouteSettings& route) {
+  SettingsMap pair(node, "client_certificate", context);
+  if (pair.map().require("cert") && pair.map().require("key")) {
+    const auto cert = pair.path("cert", true);
+    const auto key = pair.path("key", true);
+    if (cert && key) {
+      route.upstream_certificate = CertificateSettings{*cert, *key, pair.place(node), {}};
+    }
+  }
+  pair.finish();
+}
+
+/// What is believed of servers under TLS, and what they are shown. That they are believed without a look is
+/// nothing that could be said here.
+void read_upstream_tls(SettingsMap& upstream, RouteSettings& route) {
+  const bool tls = std::any_of(route.servers.begin(), route.servers.end(),
+                               [](const auto& server) { return under_tls(server.protocol); });
+  const auto find = [&](std::string_view key) {
+    const auto node = upstream.map().find(key);
+    if (node && !tls) {
+      upstream.error(*node, fmt::format("'{}' is about TLS, and none of these servers has it: it is for "
+                                        "https:// and h2://",
+                                        key));
+    }
+    return node;
+  };
+  if (const auto node = find("ca")) {
+    route.upstream_ca = upstream.path("ca", true);
+    route.upstream_ca_place = upstream.place(*node);
+  }
+  if (const auto node = find("server_name")) {
+    read_server_name(upstream, *node, route.upstream_server_name);
+  }
+  if (const auto node = find("client_certificate")) {
+    read_client_certificate(*node, upstream.context(), route);
+  }
+}
+
+void read_proxy_protocol(SettingsMap& upstream, RouteSettings& route) {
+  upstream.word("proxy_protocol", route.proxy_protocol,
+                {{"none", ProxyProtocol::none}, {"v1", ProxyProtocol::v1}, {"v2", ProxyProtocol::v2}});
+  if (route.proxy_protocol != ProxyProtocol::none &&
+      std::any_of(route.servers.begin(), route.servers.end(),
+                  [](const auto& server) { return is_http2(server.protocol); })) {
+    upstream.error(
+        *upstream.map().find("proxy_protocol"),
+        "'proxy_protocol' says whose a connection is, and those of h2c:// and h2:// are shared by all "
+        "clients: use https:// or http:// there");
   }
 }
 
@@ -182,9 +255,11 @@ void read_upstream(SettingsMap& entry, RouteSettings& route) {
     return;
   }
   SettingsMap upstream(*node, "upstream", entry.context());
+  read_networks(upstream, route);
   read_servers(upstream, route);
   read_tcp(upstream, route);
-  read_upstream_ca(upstream, route);
+  read_upstream_tls(upstream, route);
+  read_proxy_protocol(upstream, route);
   read_spread(upstream, route);
   upstream.duration("timeout", route.timeouts.first_byte);
   upstream.duration("connect_timeout", route.timeouts.connect);
@@ -293,12 +368,11 @@ void read_websocket(SettingsMap& entry, RouteSettings& route) {
   } else {
     entry.boolean("websocket", route.websocket);
   }
-  const bool http2 = std::any_of(route.servers.begin(), route.servers.end(), [](const auto& server) {
-    return server.protocol != UpstreamProtocol::http1;
-  });
+  const bool http2 = std::any_of(route.servers.begin(), route.servers.end(),
+                                 [](const auto& server) { return is_http2(server.protocol); });
   if (route.websocket && http2) {
     entry.error(*entry.map().find("websocket"),
-                "WebSockets are passed on over http:// only, and a server of "
+                "WebSockets are passed on over http:// and https:// only, and a server of "
                 "this route is h2c:// or h2://");
   }
 }

@@ -135,18 +135,33 @@ Failure load_shadow(Snapshot& snapshot, const Snapshot* before) {
   return {};
 }
 
-/// What is believed of the servers of a route.
-Failure load_trust(Snapshot& snapshot, const RouteSettings& route) {
-  auto& trust = snapshot.upstream_trust.emplace_back();
-  if (std::none_of(route.servers.begin(), route.servers.end(),
-                   [](const auto& server) { return server.protocol == UpstreamProtocol::h2; })) {
+/// What must hold of the connections to the servers of a route.
+Failure load_terms(Snapshot& snapshot, const RouteSettings& route) {
+  auto& terms = snapshot.upstream_terms.emplace_back();
+  const bool tls = std::any_of(route.servers.begin(), route.servers.end(),
+                               [](const auto& server) { return under_tls(server.protocol); });
+  if (!tls && !route.upstream_networks) {
     return {};
   }
-  auto made = net::TlsClient::make(route.upstream_ca);
-  if (!made) {
-    return (route.upstream_ca_place.empty() ? "" : route.upstream_ca_place + ": ") + made.error();
+  upstream::Terms made;
+  made.networks = route.upstream_networks;
+  if (tls) {
+    net::ClientTls expected;
+    expected.authorities = route.upstream_ca;
+    expected.authorities_place = route.upstream_ca_place;
+    expected.name = route.upstream_server_name;
+    if (route.upstream_certificate) {
+      expected.chain = route.upstream_certificate->cert;
+      expected.key = route.upstream_certificate->key;
+      expected.chain_place = route.upstream_certificate->place;
+    }
+    auto client = net::TlsClient::make(expected);
+    if (!client) {
+      return client.error();
+    }
+    made.tls = std::move(*client);
   }
-  trust = std::move(*made);
+  terms = std::make_shared<const upstream::Terms>(std::move(made));
   return {};
 }
 
@@ -161,7 +176,7 @@ Failure load_routes(Snapshot& snapshot, Persistent& persistent) {
     for (const UpstreamServer& server : route.servers) {
       states.push_back(persistent.servers.get(server));
     }
-    if (Failure failure = load_trust(snapshot, route); !failure.empty()) {
+    if (Failure failure = load_terms(snapshot, route); !failure.empty()) {
       return failure;
     }
     snapshot.retries.push_back(std::make_shared<upstream::RetryBudget>(route.spread.retries));

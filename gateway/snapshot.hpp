@@ -11,12 +11,12 @@
 #include "gateway/identity/authenticator.hpp"
 #include "gateway/identity/bearer.hpp"
 #include "gateway/identity/pages.hpp"
-#include "gateway/net/tls_client.hpp"
 #include "gateway/net/tls_context.hpp"
 #include "gateway/settings.hpp"
 #include "gateway/upstream/pool.hpp"
 #include "gateway/upstream/retry_budget.hpp"
 #include "gateway/upstream/routes.hpp"
+#include "gateway/upstream/terms.hpp"
 #include "policy/program/program.hpp"
 #include "policy/testing/guard.hpp"
 
@@ -55,9 +55,9 @@ struct Snapshot {
   std::string shadow_failure;  ///< why the shadow is still that of the snapshot before; empty: it is not
   upstream::Routes routes;
   std::vector<std::vector<std::shared_ptr<upstream::ServerState>>> servers;  ///< by position of the route
-  std::vector<std::shared_ptr<const net::TlsClient>> upstream_trust;  ///< likewise; null: no server under TLS
-  std::vector<std::shared_ptr<upstream::RetryBudget>> retries;        ///< likewise
-  std::vector<std::shared_ptr<access::RouteCounts>> route_counts;     ///< likewise
+  std::vector<std::shared_ptr<const upstream::Terms>> upstream_terms;  ///< likewise; null: there are none
+  std::vector<std::shared_ptr<upstream::RetryBudget>> retries;         ///< likewise
+  std::vector<std::shared_ptr<access::RouteCounts>> route_counts;      ///< likewise
   std::shared_ptr<access::RouteCounts> no_route_counts;
   std::shared_ptr<const net::TlsServer> tls;
   std::shared_ptr<identity::JwtAuthenticator> jwt;  ///< null if no issuer is configured

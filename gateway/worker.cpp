@@ -29,10 +29,8 @@ std::vector<upstream::Http2Pool::Key> http2_servers(const Snapshot& snapshot) {
   for (std::size_t i = 0; i < routes.size(); ++i) {
     for (std::size_t j = 0; j < routes[i].servers.size(); ++j) {
       const UpstreamProtocol protocol = routes[i].servers[j].protocol;
-      if (protocol != UpstreamProtocol::http1) {
-        const net::TlsClient* trust =
-            protocol == UpstreamProtocol::h2 ? snapshot.upstream_trust[i].get() : nullptr;
-        servers.push_back({snapshot.servers[i][j].get(), trust, protocol});
+      if (is_http2(protocol)) {
+        servers.push_back({snapshot.servers[i][j].get(), snapshot.upstream_terms[i].get(), protocol});
       }
     }
   }
@@ -48,7 +46,7 @@ Worker::Worker(Persistent& persistent_state, std::shared_ptr<const Snapshot> fir
       deadlines(io_),
       buffers(buffer_bytes, buffers_kept),
       pool(io_, deadlines, snapshot->settings.limits.idle_upstreams,
-           snapshot->settings.limits.idle_upstream_age),
+           snapshot->settings.limits.idle_upstream_age, snapshot->settings.limits.resolve_every),
       http2_pool(io_, buffers, pool, snapshot->settings.limits.idle_upstream_age),
       recorder(io_, deadlines, snapshot->settings.limits.timeouts.record),
       scratch(*snapshot->program),
@@ -160,6 +158,7 @@ void Worker::set_snapshot(std::shared_ptr<const Snapshot> next) {
     }
     recorder.set_limit(next->settings.limits.timeouts.record);
     snapshot = std::move(next);
+    pool.keep_only(snapshot->upstream_terms);
     http2_pool.keep_only(http2_servers(*snapshot));
     for (ConnectionHook& connection : connections_) {
       connection.reconsider();

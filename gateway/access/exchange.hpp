@@ -26,6 +26,8 @@ struct ConnectionFacts {
   policy::Address address;  ///< of the socket
   std::string address_text;
   std::uint16_t port = 0;
+  policy::Address local;  ///< where the client connected to
+  std::uint16_t local_port = 0;
   net::TlsFacts tls;
   std::optional<identity::ClientCertificate> certificate;
 };

@@ -213,10 +213,18 @@ asio::awaitable<error_code> Stream::write(std::span<const char> from) {
 }
 
 bool Stream::has_input() noexcept {
-  if (ssl_ && SSL_has_pending(ssl_.get()) == 1) {
-    return true;
-  }
   char byte = 0;
+  if (ssl_) {
+    std::size_t got = 0;
+    forget_errors();
+    errno = 0;
+    const int found = SSL_peek_ex(ssl_.get(), &byte, 1, &got);
+    if (found == 1) {
+      return true;
+    }
+    last_errno_ = errno;
+    return verdict_of(SSL_get_error(ssl_.get(), found)) != Now::wait_read;
+  }
   const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }

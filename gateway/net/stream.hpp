@@ -92,8 +92,14 @@ class Stream final : public Timed {
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_; }
   [[nodiscard]] SSL* tls() noexcept { return ssl_.get(); }
   [[nodiscard]] boost::asio::ip::tcp::socket& socket() noexcept { return socket_; }
-  /// True if a read would find bytes or the end: what an idle pooled connection must not have.
+  /// True if a read would find bytes or the end: what an idle pooled connection must not have. What TLS says
+  /// on its own account, such as a new ticket, does not count.
   [[nodiscard]] bool has_input() noexcept;
+  /// True if the stream came to its end under TLS without the peer's word for it (close_notify): whoever cuts
+  /// the connection can make a message that its end alone delimits look whole.
+  [[nodiscard]] bool cut_short() const noexcept {
+    return ssl_ && (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) == 0;
+  }
   /// True if a read would find bytes without asking the socket.
   [[nodiscard]] bool has_buffered_input() const noexcept { return ssl_ && SSL_has_pending(ssl_.get()) == 1; }
 

@@ -36,10 +36,51 @@ bool offer(SSL* ssl, std::string_view protocol) {
                              static_cast<unsigned>(list.size())) == 0;
 }
 
+std::string at(const std::string& place) {
+  return place.empty() ? std::string() : place + ": ";
+}
+
+/// What is wrong with the certificate that is shown to servers; empty: nothing.
+std::string show_certificate(SSL_CTX* tls, const ClientTls& settings) {
+  if (!settings.chain) {
+    return {};
+  }
+  const std::string place = at(settings.chain_place);
+  // Nobody is asked for a passphrase: there may be no terminal, and a reload must not wait for one.
+  SSL_CTX_set_default_passwd_cb(tls, [](char*, int, int, void*) { return 0; });
+  if (SSL_CTX_use_certificate_chain_file(tls, settings.chain->c_str()) != 1) {
+    return place + "cannot use the client certificate '" + settings.chain->string() +
+           "': " + take_tls_errors();
+  }
+  if (SSL_CTX_use_PrivateKey_file(tls, settings.key.c_str(), SSL_FILETYPE_PEM) != 1) {
+    const std::string why = take_tls_errors();
+    return place + "cannot use the private key '" + settings.key.string() +
+           "' (it must be PEM, not encrypted, and belong to '" + settings.chain->string() + "'): " + why;
+  }
+  if (SSL_CTX_check_private_key(tls) != 1) {
+    static_cast<void>(take_tls_errors());
+    return place + "the key '" + settings.key.string() + "' does not belong to '" + settings.chain->string() +
+           "'";
+  }
+  return {};
+}
+
+/// The name or address that was looked for in a certificate.
+std::string expected_of(const SSL* ssl) {
+  X509_VERIFY_PARAM* wanted = SSL_get0_param(const_cast<SSL*>(ssl));
+  if (const char* host = X509_VERIFY_PARAM_get0_host(wanted, 0)) {
+    return host;
+  }
+  char* address = X509_VERIFY_PARAM_get1_ip_asc(wanted);
+  std::string text = address == nullptr ? "" : address;
+  OPENSSL_free(address);
+  return text;
+}
+
 }  // namespace
 
 boost::system::result<std::shared_ptr<const TlsClient>, std::string> TlsClient::make(
-    const std::optional<std::filesystem::path>& authorities) {
+    const ClientTls& settings) {
   std::unique_ptr<SSL_CTX, ContextFree> context(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* tls = context.get();
   if (tls == nullptr || SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1 ||
@@ -51,18 +92,22 @@ boost::system::result<std::shared_ptr<const TlsClient>, std::string> TlsClient::
   SSL_CTX_set_read_ahead(tls, 1);
   SSL_CTX_set_keylog_callback(tls, nullptr);
   SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, nullptr);
+  const auto& authorities = settings.authorities;
   const int loaded = authorities ? SSL_CTX_load_verify_file(tls, authorities->c_str())
                                  : SSL_CTX_set_default_verify_paths(tls);
   if (loaded != 1) {
     const std::string which = authorities ? "'" + authorities->string() + "'" : std::string("of the system");
-    return "cannot use the authorities " + which + ": " + take_tls_errors();
+    return at(settings.authorities_place) + "cannot use the authorities " + which + ": " + take_tls_errors();
   }
-  return std::shared_ptr<const TlsClient>(new TlsClient(std::move(context)));
+  if (std::string wrong = show_certificate(tls, settings); !wrong.empty()) {
+    return wrong;
+  }
+  return std::shared_ptr<const TlsClient>(new TlsClient(std::move(context), settings.name));
 }
 
 SslPointer TlsClient::connection(const std::string& host, std::string_view protocol) const {
   SslPointer ssl(SSL_new(context_.get()));
-  if (!ssl || !expect_host(ssl.get(), host) || !offer(ssl.get(), protocol)) {
+  if (!ssl || !expect_host(ssl.get(), name_.empty() ? host : name_) || !offer(ssl.get(), protocol)) {
     return nullptr;
   }
   return ssl;
@@ -80,12 +125,15 @@ bool protocol_refused() noexcept {
 }
 
 std::string handshake_failure(const SSL* ssl) {
-  if (ssl == nullptr || SSL_get_verify_result(ssl) == X509_V_OK) {
+  const long result = ssl == nullptr ? X509_V_OK : SSL_get_verify_result(ssl);
+  if (result == X509_V_OK) {
     return take_tls_errors();
   }
   ERR_clear_error();
-  return std::string("its certificate is not believed: ") +
-         X509_verify_cert_error_string(SSL_get_verify_result(ssl));
+  if (result == X509_V_ERR_HOSTNAME_MISMATCH || result == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+    return "its certificate is for other names than '" + expected_of(ssl) + "'";
+  }
+  return std::string("its certificate is not believed: ") + X509_verify_cert_error_string(result);
 }
 
 }  // namespace tallygate::net

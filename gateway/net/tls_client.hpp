@@ -14,25 +14,38 @@
 
 namespace tallygate::net {
 
+/// What the gateway expects of servers, and what it shows them.
+struct ClientTls {
+  std::optional<std::filesystem::path> authorities;  ///< PEM; none: those of the system
+  std::string authorities_place;                     ///< where they were named, for messages; may be empty
+  std::string name;  ///< that servers are asked for (SNI) and must prove, or an IP literal; empty: the host
+  std::optional<std::filesystem::path> chain;  ///< PEM, the leaf first: shown to a server that asks
+  std::filesystem::path key;                   ///< PEM, of `chain`
+  std::string chain_place;                     ///< where both were named; may be empty
+};
+
 /// TLS 1.2 or 1.3, forward secrecy, and a certificate that an authority signed for the very name or address.
 /// Threads: any, immutable.
 class TlsClient {
  public:
-  /// `authorities` is a PEM file; none: those of the system. Errors: a sentence that names the file.
+  /// Errors: a sentence that names the file and what is wrong with it.
   [[nodiscard]] static boost::system::result<std::shared_ptr<const TlsClient>, std::string> make(
-      const std::optional<std::filesystem::path>& authorities);
+      const ClientTls& settings);
 
   /// The state of a new connection to `host`, a name or an IP literal, on which `protocol` is offered alone
-  /// (ALPN). Null where there is no memory for it, or no host can be called that.
+  /// (ALPN). Where there is a name in the settings, that is expected instead. Null where there is no memory
+  /// for it, or no host can be called that.
   [[nodiscard]] SslPointer connection(const std::string& host, std::string_view protocol) const;
 
  private:
   struct ContextFree {
     void operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
   };
-  explicit TlsClient(std::unique_ptr<SSL_CTX, ContextFree> context) : context_(std::move(context)) {}
+  TlsClient(std::unique_ptr<SSL_CTX, ContextFree> context, std::string name)
+      : context_(std::move(context)), name_(std::move(name)) {}
 
   std::unique_ptr<SSL_CTX, ContextFree> context_;
+  std::string name_;
 };
 
 /// What the server chose of what was offered; empty if it chose nothing.

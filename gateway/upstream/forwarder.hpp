@@ -6,12 +6,14 @@
 #include "gateway/settings.hpp"
 #include "gateway/upstream/client.hpp"
 #include "gateway/upstream/server_state.hpp"
+#include "gateway/upstream/terms.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,6 +60,8 @@ struct RelayRequest {
   net::Milliseconds client_idle{0};
   const RouteSettings* route = nullptr;
   Alternatives* alternatives = nullptr;  ///< null: there is one server
+  std::shared_ptr<const Terms> terms;    ///< of the route's connections; may be null
+  std::string_view proxy_header;  ///< what a connection begins with, which is then this request's alone
 };
 
 /// What the client's side must still decide about a response. Called on the relay's thread.

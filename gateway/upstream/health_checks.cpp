@@ -2,6 +2,7 @@
 
 #include "gateway/http/message.hpp"
 #include "gateway/upstream/forwarder.hpp"
+#include "gateway/upstream/proxy_header.hpp"
 #include "gateway/upstream/request_lines.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -67,7 +68,7 @@ HealthChecks::HealthChecks(asio::io_context& io, Report report)
       report_(std::move(report)),
       deadlines_(io),
       buffers_(buffer_bytes, buffers_kept),
-      pool_(io, deadlines_, 0, idle_age),
+      pool_(io, deadlines_, 0, idle_age, net::Milliseconds{0}),
       http2_(io, buffers_, pool_, idle_age) {}
 
 HealthChecks::~HealthChecks() {
@@ -78,7 +79,7 @@ void HealthChecks::watch(std::vector<HealthTarget> targets) {
   std::vector<std::shared_ptr<Watched>> next;
   std::vector<Http2Pool::Key> keys;
   for (HealthTarget& target : targets) {
-    keys.push_back({target.state.get(), target.trust.get(), target.server.protocol});
+    keys.push_back({target.state.get(), target.terms.get(), target.server.protocol});
     const auto same = std::find_if(watched_.begin(), watched_.end(),
                                    [&](const auto& one) { return one->target == target; });
     if (same != watched_.end()) {
@@ -195,9 +196,11 @@ asio::awaitable<std::string> HealthChecks::check(Watched& watched) {
 asio::awaitable<std::string> HealthChecks::check_http1(Watched& watched) {
   const HealthTarget& target = watched.target;
   const auto last = net::coarse_now() + target.settings.timeout;
-  auto stream = co_await pool_.open(target.server, *target.state, target.settings.timeout);
+  const std::string_view preface = proxy_header_of_its_own(target.proxy_protocol);
+  auto stream =
+      co_await pool_.open(target.server, *target.state, target.terms, preface, target.settings.timeout);
   if (!stream) {
-    co_return "no connection: " + stream.error().message();
+    co_return "no connection: " + std::string(stream.error().code);
   }
   if (target.server.protocol == UpstreamProtocol::tcp || watched.ended) {
     co_return "";
@@ -247,7 +250,7 @@ asio::awaitable<std::string> HealthChecks::check_http2(Watched& watched) {
   Http2Pool::Target wanted;
   wanted.server = &target.server;
   wanted.state = target.state.get();
-  wanted.trust = target.trust;
+  wanted.terms = target.terms;
   wanted.connect = wanted.idle = target.settings.timeout;
   const auto leased = co_await http2_.lease(wanted);
   if (!leased) {
@@ -280,7 +283,7 @@ asio::awaitable<std::string> HealthChecks::check_http2(Watched& watched) {
 std::string health_request(const UpstreamServer& server, const std::string& path) {
   const bool v6 = server.host.find(':') != std::string::npos;
   std::string host = v6 ? "[" + server.host + "]" : server.host;
-  const std::uint16_t usual = server.protocol == UpstreamProtocol::h2 ? https_port : http_port;
+  const std::uint16_t usual = under_tls(server.protocol) ? https_port : http_port;
   if (server.port != usual) {
     host += ":" + std::to_string(server.port);
   }

@@ -21,7 +21,8 @@ struct HealthTarget {
   std::shared_ptr<ServerState> state;
   UpstreamServer server;
   HealthSettings settings;
-  std::shared_ptr<const net::TlsClient> trust;  ///< where the server is under TLS
+  std::shared_ptr<const Terms> terms;                  ///< of connections to it; may be null
+  ProxyProtocol proxy_protocol = ProxyProtocol::none;  ///< what each connection begins with
 
   bool operator==(const HealthTarget&) const = default;
 };

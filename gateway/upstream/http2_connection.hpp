@@ -70,6 +70,8 @@ class Http2Connection final : private http2::ClientEvents, private http2::Wire, 
   void drain() noexcept;
   /// Ends at once.
   void abort() noexcept;
+  /// The connection itself, for whoever wants to know where it leads.
+  [[nodiscard]] net::Stream& stream() noexcept { return *stream_; }
   /// Since when no stream has been open; max() while there is one.
   [[nodiscard]] net::Clock::time_point idle_since() const noexcept { return idle_since_; }
 

@@ -1,7 +1,6 @@
 #include "gateway/upstream/http2_pool.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/error.hpp>
 
 #include <algorithm>
 #include <exception>
@@ -12,11 +11,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::string_view protocol_name = "h2";
-constexpr OpenFailure too_late{504, "connect-timeout"};
-constexpr OpenFailure not_believed{502, "upstream-tls"};
-constexpr OpenFailure not_http2{502, "upstream-protocol"};
-
 constexpr OpenFailure no_streams{503, "upstream-busy"};
 constexpr std::size_t opened_max = 2;         // for one request, of which others may take what was opened
 constexpr std::size_t connections_max = 128;  // to one server, of one thread
@@ -25,13 +19,6 @@ constexpr std::size_t connections_max = 128;  // to one server, of one thread
 net::Milliseconds left_until(net::Clock::time_point last) noexcept {
   const auto left = std::chrono::duration_cast<net::Milliseconds>(last - net::coarse_now());
   return std::max(left, net::Milliseconds{1});
-}
-
-OpenFailure refuse(ServerState& state, OpenFailure failure, std::string why) {
-  state.connect_failures.fetch_add(1, std::memory_order_relaxed);
-  state.failed(net::Clock::now());
-  state.complain(std::move(why));
-  return failure;
 }
 
 }  // namespace
@@ -64,7 +51,7 @@ class Http2Pool::Waiting final : public net::Timed {
 };
 
 asio::awaitable<Http2Pool::Leased> Http2Pool::lease(Target target) {
-  const Key key{target.state, target.trust.get(), target.server->protocol};
+  const Key key{target.state, target.terms.get(), target.server->protocol};
   const auto last = net::coarse_now() + target.connect;
   for (std::size_t opened = 0;;) {
     if (auto connection = find(key)) {
@@ -74,12 +61,13 @@ asio::awaitable<Http2Pool::Leased> Http2Pool::lease(Target target) {
     if (!under_way) {
       retire_useless(key);
       if (opened++ == opened_max || count(key) >= connections_max) {
-        co_return refuse(*target.state, no_streams, "its connections have no room for a request");
+        co_return target.state->refuse(no_streams, "its connections have no room for a request");
       }
       under_way = begin(target, key);
     }
     if (!under_way->settled && !co_await wait_for(under_way, last)) {
-      co_return too_late;  // perhaps one connection after the other was opened, and others took them all
+      co_return connect_timeout;  // perhaps one connection after the other was opened, and others took them
+                                  // all
     }
     if (under_way->failure) {
       co_return *under_way->failure;
@@ -156,35 +144,11 @@ void Http2Pool::settle(const std::shared_ptr<Opening>& opening, std::optional<Op
 asio::awaitable<std::optional<OpenFailure>> Http2Pool::open(UpstreamServer server, Target target, Key key) {
   target.server = &server;
   const auto last = net::coarse_now() + target.connect;
-  auto stream = co_await tcp_.open(server, *target.state, target.connect);
+  auto stream = co_await tcp_.open(server, *target.state, target.terms, {}, target.connect);
   if (!stream) {
-    co_return stream.error() == asio::error::timed_out ? too_late : OpenFailure{};
-  }
-  if (server.protocol == UpstreamProtocol::h2) {
-    if (const auto failure = co_await secure(**stream, target, last)) {
-      co_return failure;
-    }
+    co_return stream.error();
   }
   co_return co_await greet(std::move(*stream), target, key, last);
-}
-
-asio::awaitable<std::optional<OpenFailure>> Http2Pool::secure(net::Stream& stream, const Target& target,
-                                                              net::Clock::time_point last) {
-  stream.expires_in(left_until(last));
-  net::SslPointer state = target.trust->connection(target.server->host, protocol_name);
-  const net::error_code error = co_await stream.connect_tls(std::move(state));
-  if (error == asio::error::timed_out) {
-    co_return refuse(*target.state, too_late, "no TLS handshake within the time for connecting");
-  }
-  const bool refused = error && net::protocol_refused();
-  if (error && !refused) {
-    co_return refuse(*target.state, not_believed, "no TLS: " + net::handshake_failure(stream.tls()));
-  }
-  if (refused || net::chosen_protocol(stream.tls()) != protocol_name) {
-    co_return refuse(*target.state, not_http2,
-                     "it does not agree to HTTP/2 (ALPN h2), which its h2:// asks for");
-  }
-  co_return std::nullopt;
 }
 
 asio::awaitable<std::optional<OpenFailure>> Http2Pool::greet(std::unique_ptr<net::Stream> stream,
@@ -193,7 +157,7 @@ asio::awaitable<std::optional<OpenFailure>> Http2Pool::greet(std::unique_ptr<net
   const Http2Connection::Timeouts timeouts{left_until(last), target.idle};
   const auto connection =
       std::make_shared<Http2Connection>(io_, tcp_.deadlines(), buffers_, std::move(stream), timeouts);
-  connections_.push_back({key, target.trust, connection});
+  connections_.push_back({key, target.terms, connection});
   if (draining_ || !wanted(key)) {
     connection->drain();
   }
@@ -204,13 +168,13 @@ asio::awaitable<std::optional<OpenFailure>> Http2Pool::greet(std::unique_ptr<net
       co_return std::nullopt;
     }
     connection->retire();
-    co_return refuse(*target.state, no_streams, "it allows no request on a new connection");
+    co_return target.state->refuse(no_streams, "it allows no request on a new connection");
   }
   if (connection->timed_out()) {
-    co_return refuse(*target.state, too_late, "no HTTP/2 greeting within the time for connecting");
+    co_return target.state->refuse(connect_timeout, "no HTTP/2 greeting within the time for connecting");
   }
-  co_return refuse(*target.state, not_http2,
-                   "it does not greet as HTTP/2 does, which its h2c:// or h2:// says");
+  co_return target.state->refuse(protocol_failed,
+                                 "it does not greet as HTTP/2 does, which its h2c:// or h2:// says");
 }
 
 void Http2Pool::remove(const Http2Connection& connection) noexcept {
@@ -220,7 +184,8 @@ void Http2Pool::remove(const Http2Connection& connection) noexcept {
 void Http2Pool::sweep(net::Clock::time_point now) {
   for (const Kept& kept : connections_) {
     const auto since = kept.connection->idle_since();
-    if (since != net::Clock::time_point::max() && now - since >= idle_age_) {
+    const bool unused = since != net::Clock::time_point::max() && now - since >= idle_age_;
+    if (unused || !tcp_.still_leads(kept.key.state->name, kept.connection->stream())) {
       kept.connection->retire();
     }
   }

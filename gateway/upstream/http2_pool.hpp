@@ -1,8 +1,8 @@
 #pragma once
 /// HTTP/2 connections to servers, shared by the requests of one thread.
-#include "gateway/net/tls_client.hpp"
 #include "gateway/upstream/http2_connection.hpp"
 #include "gateway/upstream/pool.hpp"
+#include "gateway/upstream/terms.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/system/result.hpp>
@@ -10,16 +10,9 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace tallygate::upstream {
-
-/// Why there is no connection.
-struct OpenFailure {
-  unsigned status = 502;                     ///< what the client is answered with
-  std::string_view code = "connect-failed";  ///< for the record
-};
 
 /// Threads: its io_context's only. Owns the connections.
 class Http2Pool {
@@ -37,9 +30,9 @@ class Http2Pool {
   struct Target {
     const UpstreamServer* server = nullptr;
     ServerState* state = nullptr;
-    std::shared_ptr<const net::TlsClient> trust;  ///< where the server is under TLS
-    net::Milliseconds connect{0};                 ///< until the server has greeted
-    net::Milliseconds idle{0};                    ///< until it takes something of what is to be sent
+    std::shared_ptr<const Terms> terms;  ///< may be null
+    net::Milliseconds connect{0};        ///< until the server has greeted
+    net::Milliseconds idle{0};           ///< until it takes something of what is to be sent
   };
   /// A connection on which a stream can be opened at once: one that is there, or a new one, which all who
   /// ask meanwhile wait for, each for its own `target.connect` and no longer. Errors, which the server's
@@ -47,10 +40,10 @@ class Http2Pool {
   /// as many connections as it may and no room on any.
   boost::asio::awaitable<Leased> lease(Target target);
 
-  /// What tells connections apart. Under another trust, one to the same server is another one.
+  /// What tells connections apart. Under other terms, one to the same server is another one.
   struct Key {
     const ServerState* state = nullptr;
-    const net::TlsClient* trust = nullptr;
+    const Terms* terms = nullptr;
     UpstreamProtocol protocol = UpstreamProtocol::h2c;
     bool operator==(const Key&) const = default;
   };
@@ -58,7 +51,8 @@ class Http2Pool {
   /// all are kept. The addresses in `servers` are those of things that live until the next call.
   void keep_only(std::vector<Key> servers);
 
-  /// Ends what has been unused too long.
+  /// Ends what has been unused too long, and, with its last stream, what is connected to where its server's
+  /// name no longer leads.
   void sweep(net::Clock::time_point now);
   /// Ends every connection after its last stream, those as well that are being opened, and later ones.
   void drain();
@@ -70,7 +64,7 @@ class Http2Pool {
  private:
   struct Kept {
     Key key;
-    std::shared_ptr<const net::TlsClient> trust;  // so that no other gets its address
+    std::shared_ptr<const Terms> terms;  // so that no other gets its address
     std::shared_ptr<Http2Connection> connection;
   };
   /// A connection that is being opened, and who waits for it: it belongs to none of these, who may all have
@@ -90,8 +84,6 @@ class Http2Pool {
   [[nodiscard]] std::shared_ptr<Opening> begin(const Target& target, const Key& key);
   boost::asio::awaitable<bool> wait_for(std::shared_ptr<Opening> opening, net::Clock::time_point last);
   boost::asio::awaitable<std::optional<OpenFailure>> open(UpstreamServer server, Target target, Key key);
-  boost::asio::awaitable<std::optional<OpenFailure>> secure(net::Stream& stream, const Target& target,
-                                                            net::Clock::time_point last);
   boost::asio::awaitable<std::optional<OpenFailure>> greet(std::unique_ptr<net::Stream> stream,
                                                            const Target& target, Key key,
                                                            net::Clock::time_point last);

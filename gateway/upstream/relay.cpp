@@ -75,7 +75,9 @@ asio::awaitable<RelayOutcome> Relay::run(std::string head) {
 }
 
 bool Relay::take_idle() {
-  upstream_ = fresh_ ? nullptr : pool_.take_idle(destination_.state->name);
+  upstream_ = fresh_ || !request_.proxy_header.empty()
+                  ? nullptr
+                  : pool_.take_idle(destination_.state->name, request_.terms);
   reused_ = upstream_ != nullptr;
   return reused_;
 }
@@ -86,11 +88,10 @@ asio::awaitable<bool> Relay::connect() {
     fail(503, busy_code);
     co_return false;
   }
-  auto stream =
-      co_await pool_.open(*destination_.server, *destination_.state, request_.route->timeouts.connect);
+  auto stream = co_await pool_.open(*destination_.server, *destination_.state, request_.terms,
+                                    request_.proxy_header, request_.route->timeouts.connect);
   if (!stream) {
-    const bool late = stream.error() == asio::error::timed_out;
-    fail(late ? 504 : 502, late ? "connect-timeout" : "connect-failed");
+    fail(stream.error().status, stream.error().code);
     co_return false;
   }
   upstream_ = std::move(*stream);
@@ -249,8 +250,13 @@ asio::awaitable<Relay::Next> Relay::read_head() {
     std::size_t got = 0;
     if (!upstream_->cancelled()) {
       const std::span<char> room = buffer_.prepare(response_head_limits.bytes);
-      auto [error, bytes] = co_await upstream_->receive(room);
-      got = error || upstream_->cancelled() ? 0 : bytes;
+      if (upstream_->tls() != nullptr) {
+        const auto bytes = co_await upstream_->read_some(room);
+        got = bytes ? *bytes : 0;
+      } else {
+        auto [error, bytes] = co_await upstream_->receive(room);
+        got = error || upstream_->cancelled() ? 0 : bytes;
+      }
     }
     if (got == 0) {
       co_return unanswered();
@@ -329,8 +335,9 @@ asio::awaitable<void> Relay::respond(bool upload_done) {
     co_return;
   }
   outcome_.keep_alive = form.keep_alive;
-  if (rules_.keep_alive && upload_done && buffer_.empty() && client_.body_done() && !upstream_->cancelled()) {
-    pool_.give(destination_.state->name, std::move(upstream_));
+  if (request_.proxy_header.empty() && rules_.keep_alive && upload_done && buffer_.empty() &&
+      client_.body_done() && !upstream_->cancelled()) {
+    pool_.give(destination_.state->name, request_.terms, std::move(upstream_));
   }
 }
 
@@ -369,6 +376,11 @@ asio::awaitable<bool> Relay::send_body(Framing framing) {
         co_return false;
       }
       more = !source.done();
+      if (!more && framing.kind == Framing::Kind::until_close && upstream_->cut_short()) {
+        outcome_.ended = ended_or("upstream-closed");
+        client_.cancel();
+        co_return false;
+      }
       client_.add(**piece, more ? nullptr : &source.trailers());
       unsent = true;
     }

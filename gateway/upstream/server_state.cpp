@@ -85,6 +85,15 @@ void ServerState::set_healthy(bool is, net::Clock::time_point now) noexcept {
   since_ms.store(as_ms(now), std::memory_order_relaxed);
 }
 
+OpenFailure ServerState::refuse(OpenFailure failure, std::string why) {
+  connect_failures.fetch_add(1, std::memory_order_relaxed);
+  failed(net::Clock::now());
+  if (!why.empty()) {
+    complain(std::move(why));
+  }
+  return failure;
+}
+
 void ServerState::complain(std::string why) {
   const std::lock_guard lock(mutex_);
   complaint_ = std::move(why);

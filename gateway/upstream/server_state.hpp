@@ -2,6 +2,7 @@
 /// What is known of the servers of routes: what they have to do, and whether they can be relied on.
 #include "gateway/net/deadlines.hpp"
 #include "gateway/settings.hpp"
+#include "gateway/upstream/terms.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -46,6 +47,9 @@ struct ServerState {
   /// What health checks have found. A server that is healthy again begins anew.
   void set_healthy(bool is, net::Clock::time_point now) noexcept;
 
+  /// Counts a connection that did not come about and remembers it as failed(); keeps `why` unless it is
+  /// empty. Gives the failure back.
+  OpenFailure refuse(OpenFailure failure, std::string why);
   /// Keeps what is wrong with the server, for whoever logs: the newest only. Threads: any.
   void complain(std::string why);
   /// What was kept, once; empty if there is nothing new.

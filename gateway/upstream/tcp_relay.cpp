@@ -55,11 +55,10 @@ asio::awaitable<bool> TcpRelay::connect() {
     fail(503, busy_code);
     co_return false;
   }
-  auto stream =
-      co_await pool_.open(*destination_.server, *destination_.state, request_.route->timeouts.connect);
+  auto stream = co_await pool_.open(*destination_.server, *destination_.state, request_.terms,
+                                    request_.proxy_header, request_.route->timeouts.connect);
   if (!stream) {
-    const bool late = stream.error() == asio::error::timed_out;
-    fail(late ? 504 : 502, late ? "connect-timeout" : "connect-failed");
+    fail(stream.error().status, stream.error().code);
     co_return false;
   }
   upstream_ = std::move(*stream);

@@ -52,6 +52,10 @@ class Pki:
         """A certificate for a server whose names are just these: `name`.pem and `name`.key."""
         self._leaf(name, alternatives, "serverAuth", subject=subject)
 
+    def client(self, name):
+        """A certificate that is shown to servers: `name`.pem and `name`.key."""
+        self._leaf(name, None, "clientAuth")
+
     def public_server(self, name):
         """One as a public authority makes it: for months, and with a place where revocations would be published."""
         self._leaf(name, f"DNS:{HOST}", "serverAuth", days=90, more="crlDistributionPoints=URI:http://crl.example.com/ca.crl\n")

@@ -151,6 +151,7 @@ TEST(ConfigFiles, TheLimitsThatGatewayYamlShowsAreTheDefaults) {
   EXPECT_EQ(shown.body_bytes, plain.body_bytes);
   EXPECT_EQ(shown.idle_upstreams, plain.idle_upstreams);
   EXPECT_EQ(shown.idle_upstream_age, plain.idle_upstream_age);
+  EXPECT_EQ(shown.resolve_every, plain.resolve_every);
   EXPECT_EQ(shown.timeouts.handshake, plain.timeouts.handshake);
   EXPECT_EQ(shown.timeouts.head, plain.timeouts.head);
   EXPECT_EQ(shown.timeouts.body_idle, plain.timeouts.body_idle);

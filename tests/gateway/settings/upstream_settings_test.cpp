@@ -33,8 +33,9 @@ std::string mistake(const std::string& upstream, const std::string& more = {}) {
 
 TEST(UpstreamSettings, TheSchemeSaysWhatAServerSpeaks) {
   const RouteSettings read =
-      route(R"({servers: ["http://u", "h2c://u:50051", "h2://v", "h2://[2001:db8::1]:9"]})");
+      route(R"({servers: ["http://u", "https://u", "h2c://u:50051", "h2://v", "h2://[2001:db8::1]:9"]})");
   const std::vector<UpstreamServer> servers{{"u", 80, UpstreamProtocol::http1},
+                                            {"u", 443, UpstreamProtocol::https},
                                             {"u", 50'051, UpstreamProtocol::h2c},
                                             {"v", 443, UpstreamProtocol::h2},
                                             {"2001:db8::1", 9, UpstreamProtocol::h2}};
@@ -46,7 +47,64 @@ TEST(UpstreamSettings, AServerUnderTlsMayHaveAuthoritiesOfItsOwn) {
   const RouteSettings read = route(R"({servers: ["h2://v"], ca: up.pem})");
   EXPECT_EQ(read.upstream_ca, "/etc/tg/up.pem");
   EXPECT_THAT(read.upstream_ca_place, HasSubstr("gateway.yaml:5:"));
-  EXPECT_THAT(mistake(R"({servers: ["h2c://v"], ca: up.pem})"), HasSubstr("none of these servers has one"));
+  EXPECT_THAT(mistake(R"({servers: ["h2c://v"], ca: up.pem})"), HasSubstr("'ca' is about TLS"));
+  EXPECT_EQ(route(R"({servers: ["https://v"], ca: up.pem})").upstream_ca, "/etc/tg/up.pem");
+}
+
+TEST(UpstreamSettings, AServerUnderTlsMayBeAskedForAnotherNameThanItsHost) {
+  EXPECT_EQ(route(R"({servers: ["https://10.0.0.7"], server_name: App.Example})").upstream_server_name,
+            "app.example");
+  EXPECT_EQ(route(R"({servers: ["h2://app"], server_name: "[2001:db8::1]"})").upstream_server_name,
+            "2001:db8::1");
+  EXPECT_THAT(mistake(R"({servers: ["https://v"], server_name: "v:8443"})"), HasSubstr("without a port"));
+  EXPECT_THAT(mistake(R"({servers: ["https://v"], server_name: "*.example"})"),
+              HasSubstr("no name that a certificate"));
+  EXPECT_THAT(mistake(R"({servers: ["http://v"], server_name: v.example})"),
+              HasSubstr("'server_name' is about TLS"));
+}
+
+TEST(UpstreamSettings, AServerUnderTlsMayBeShownACertificate) {
+  const RouteSettings read =
+      route(R"({servers: ["https://v"], client_certificate: {cert: gw.pem, key: gw.key}})");
+  ASSERT_TRUE(read.upstream_certificate.has_value());
+  EXPECT_EQ(read.upstream_certificate->cert, "/etc/tg/gw.pem");
+  EXPECT_EQ(read.upstream_certificate->key, "/etc/tg/gw.key");
+  EXPECT_THAT(read.upstream_certificate->place, HasSubstr("gateway.yaml:5:"));
+  EXPECT_THAT(mistake(R"({servers: ["https://v"], client_certificate: {cert: gw.pem}})"), HasSubstr("'key'"));
+  EXPECT_THAT(mistake(R"({servers: ["h2c://v"], client_certificate: {cert: gw.pem, key: gw.key}})"),
+              HasSubstr("'client_certificate' is about TLS"));
+}
+
+TEST(UpstreamSettings, ThatNothingIsVerifiedCannotBeSaid) {
+  for (const char* const key : {"insecure: true", "verify: false", "verification: none"}) {
+    EXPECT_NE(mistake(std::string(R"({servers: ["https://v"], )") + key + "}"), "no mistake") << key;
+  }
+}
+
+TEST(UpstreamSettings, ConnectionsOfOneClientMayBeginWithItsAddress) {
+  EXPECT_EQ(route(R"({servers: ["http://u"]})").proxy_protocol, ProxyProtocol::none);
+  EXPECT_EQ(route(R"({servers: ["https://u"], proxy_protocol: v1})").proxy_protocol, ProxyProtocol::v1);
+  EXPECT_EQ(route(R"({servers: ["tcp://u:22"], proxy_protocol: v2})").proxy_protocol, ProxyProtocol::v2);
+  EXPECT_THAT(mistake(R"({servers: ["http://u"], proxy_protocol: v3})"), HasSubstr("none, v1, v2"));
+  EXPECT_THAT(mistake(R"({servers: ["h2c://u"], proxy_protocol: v2})"), HasSubstr("shared by all clients"));
+}
+
+TEST(UpstreamSettings, NetworksSayWhereNamesMayLead) {
+  const RouteSettings read =
+      route(R"({servers: ["http://u", "http://10.0.0.7"], networks: [10.0.0.0/8, "fd00::/8"]})");
+  ASSERT_TRUE(read.upstream_networks.has_value());
+  ASSERT_EQ(read.upstream_networks->size(), 2U);
+  EXPECT_EQ(policy::to_string(read.upstream_networks->at(1)), "fd00::/8");
+  EXPECT_EQ(route(R"({servers: ["http://u"]})").upstream_networks, std::nullopt);
+  EXPECT_THAT(mistake(R"({servers: ["http://u"], networks: [10.0.0.1/8]})"), HasSubstr("5:55: "));
+  EXPECT_THAT(mistake(R"({servers: ["http://u"], networks: []})"), HasSubstr("networks"));
+}
+
+TEST(UpstreamSettings, AnAddressThatItsOwnNetworksExcludeIsAMistakeWithItsPlace) {
+  EXPECT_THAT(mistake(R"({servers: ["http://u", "http://192.0.2.1:81"], networks: [10.0.0.0/8]})"),
+              testing::AllOf(HasSubstr("5:37: "), HasSubstr("is in none of the 'networks'")));
+  EXPECT_THAT(mistake(R"({servers: ["tcp://[2001:db8::1]:22"], networks: [10.0.0.0/8]})"),
+              HasSubstr("is in none of the 'networks'"));
 }
 
 // What a route with these lines says is wrong in them.
@@ -167,12 +225,12 @@ TEST(UpstreamSettings, AWebSocketMayBeSilentForATimeOfItsOwn) {
 
 TEST(UpstreamSettings, WebSocketsAreForHttp1) {
   EXPECT_THAT(mistake(R"({servers: ["http://u", "h2c://v"]})", "    websocket: true\n"),
-              HasSubstr("WebSockets are passed on over http:// only"));
+              HasSubstr("WebSockets are passed on over http:// and https:// only"));
+  EXPECT_TRUE(route(R"({servers: ["https://v"]})", "    websocket: true\n").websocket);
   EXPECT_FALSE(route(R"({servers: ["h2c://v"]})", "    websocket: false\n").websocket);
 }
 
 TEST(UpstreamSettings, OtherSchemesAreMistakesThatSayWhatThereIs) {
-  EXPECT_THAT(mistake(R"({servers: ["https://u"]})"), HasSubstr("use h2:// if it speaks HTTP/2"));
   EXPECT_THAT(mistake(R"({servers: ["grpc://u"]})"), HasSubstr("h2c:// and h2:// are HTTP/2"));
   EXPECT_THAT(mistake(R"({servers: ["h2://u/path"]})"), HasSubstr("without a path"));
 }
