@@ -321,6 +321,7 @@ class Upstreams(SiteCase):
         first.die()
         answer = self.ask(site, "POST", "/post", [site.bearer("ci")], b"x")
         self.assertEqual((answer.status, answer.body), (200, b"server-1\n"))
+        wait_until(lambda: second.requests("/post"), what="its log has it, which is written after the answer")
         self.assertEqual(second.requests("/post"), ["POST /post 200"])
         self.assertEqual(self.metric(gateway, "retries_total", second), 1)
         self.finish(site, gateway)
