@@ -131,7 +131,7 @@ std::string handshake_failure(const SSL* ssl) {
   }
   ERR_clear_error();
   if (result == X509_V_ERR_HOSTNAME_MISMATCH || result == X509_V_ERR_IP_ADDRESS_MISMATCH) {
-    return "its certificate is for other names than '" + expected_of(ssl) + "'";
+    return "its certificate is not believed: it is for other names than '" + expected_of(ssl) + "'";
   }
   return std::string("its certificate is not believed: ") + X509_verify_cert_error_string(result);
 }

@@ -311,7 +311,7 @@ class Strangers(SiteCase):
         site.write()
         done = tallygate("serve", "-c", site.config)
         self.assertEqual(done.returncode, 2)
-        self.assertIn("WebSockets are passed on over http:// only", done.stderr)
+        self.assertIn("WebSockets are passed on over http:// and https:// only", done.stderr)
 
 
 class RealServer(SiteCase):

@@ -96,13 +96,13 @@ TEST(UpstreamSettings, NetworksSayWhereNamesMayLead) {
   ASSERT_EQ(read.upstream_networks->size(), 2U);
   EXPECT_EQ(policy::to_string(read.upstream_networks->at(1)), "fd00::/8");
   EXPECT_EQ(route(R"({servers: ["http://u"]})").upstream_networks, std::nullopt);
-  EXPECT_THAT(mistake(R"({servers: ["http://u"], networks: [10.0.0.1/8]})"), HasSubstr("5:55: "));
+  EXPECT_THAT(mistake(R"({servers: ["http://u"], networks: [10.0.0.1/8]})"), HasSubstr("5:50: "));
   EXPECT_THAT(mistake(R"({servers: ["http://u"], networks: []})"), HasSubstr("networks"));
 }
 
 TEST(UpstreamSettings, AnAddressThatItsOwnNetworksExcludeIsAMistakeWithItsPlace) {
   EXPECT_THAT(mistake(R"({servers: ["http://u", "http://192.0.2.1:81"], networks: [10.0.0.0/8]})"),
-              testing::AllOf(HasSubstr("5:37: "), HasSubstr("is in none of the 'networks'")));
+              testing::AllOf(HasSubstr("5:38: "), HasSubstr("is in none of the 'networks'")));
   EXPECT_THAT(mistake(R"({servers: ["tcp://[2001:db8::1]:22"], networks: [10.0.0.0/8]})"),
               HasSubstr("is in none of the 'networks'"));
 }
