@@ -195,6 +195,17 @@ class Custody(SiteCase):
             self.assertIn(": retired", self.follow(site, asked.stderr))
         self.assert_verifies(site)
 
+    def test_a_gateway_says_in_its_log_what_only_lacks_a_grant_and_no_fault(self):
+        site = self.new_site()
+        site.settings["audit"]["journal"]["keep"] = "1s"
+        site.write()
+        with Gateway(site):
+            self.run_ok("audit", "seal", *self.place(site))
+        wait_until(lambda: "stays: the charter promises" in self.run_ok("audit", "retire", *self.place(site)))
+        with Gateway(site) as gateway:
+            wait_until(lambda: "lack a grant, which tallygate audit retire names: 000000000000.db" in gateway.log_tail())
+            self.assertNotIn("cannot be retired", gateway.log_tail())
+
     def test_what_is_prepared_takes_over_by_the_commands_that_are_told(self):
         site = self.new_site()
         place = ["--journal", site.journal, "--head", site.head, "--keyring", site.head.parent / "keyring.db"]

@@ -1,5 +1,6 @@
 """Journals that lost something: what is said about each, and that the commands which are named lead on, and no further."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -36,6 +37,35 @@ class Losses(LossCase):
         self.assertEqual(recovered["seq"], end)
         self.assertGreater(recovered["abandoned"]["size"], end)
         self.assert_whole(site)
+
+    def test_a_recovery_that_a_crash_cut_short_is_finished_by_the_same_grant(self):
+        site = self.lost_newest()
+        end = journal.size(site.journal)
+        lost = blocks(site.head)
+        self.follow(site, self.ask_recover(site).stderr)
+        # As a process leaves it that ends between the entry and the next one.
+        self.cut(site, end + 1)
+        with contextlib.closing(sqlite3.connect(self.segments(site)[-1])) as database:
+            note = database.execute("SELECT note FROM checkpoint WHERE size = ?", (end + 1,)).fetchone()[0]
+        site.head.write_bytes(b"".join(block.ljust(4096, b"\0") for block in (note, lost[0])))
+        self.assertNotEqual(tallygate("audit", "seal", "-c", site.config).returncode, 0)
+        told = self.ask_recover(site)
+        self.assertEqual(told.returncode, 1, told.stderr)
+        self.assertIn(f"Entry {end} records a recovery", told.stderr)
+        command = re.search(r"^  tallygate (audit recover .* --grant) FILE$", told.stderr, re.MULTILINE)[1]
+        self.done(*shlex.split(command), site.root / "recover.grant")
+        self.assertEqual([entry.get("action") for entry in journal.entries(site.journal)][end:], ["abandon", "reopen", None])
+        again = self.ask_recover(site, "--grant", site.root / "recover.grant")
+        self.assertEqual(again.returncode, 1, again.stderr)
+        self.assertIn("nothing to do", again.stderr)
+        self.grow(site)
+        self.assert_whole(site)
+        # What is lost later needs another grant.
+        for size, why in ((end + 5, "used before"), (end + 4, "are missing")):
+            self.cut(site, size)
+            more = self.ask_recover(site, "--grant", site.root / "recover.grant")
+            self.assertNotEqual(more.returncode, 0, more.stdout)
+            self.assertIn(why, more.stderr)
 
     def test_without_its_keys_no_grant_is_asked_for_that_gives_up_an_intact_record(self):
         for name in ("kek", "keyring"):
