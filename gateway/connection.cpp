@@ -133,6 +133,7 @@ asio::awaitable<bool> ClientConnection::read_proxy_header() {
   if (header.state() != access::ProxyHeader::State::done) {
     co_return false;
   }
+  state_.facts.vouches = header.names_client();
   if (header.names_client()) {
     access::ConnectionLimits& limits = state_.worker.persistent.connections;
     const std::size_t here_max = state_.worker.snapshot->settings.limits.connections_per_address;

@@ -77,6 +77,8 @@ class Request final : private upstream::ResponseGate, private upstream::Alternat
   Served judge_and_serve();
   void choose_server();
   [[nodiscard]] std::size_t choose_server(std::span<const std::size_t> tried);
+  [[nodiscard]] bool find_room();
+  [[nodiscard]] std::vector<std::string_view> servers_tried() const;
   [[nodiscard]] std::uint64_t client_key() const noexcept;
   boost::asio::awaitable<access::Answer> wait_for(access::Recorder::Pending pending);
   Served forward();

@@ -13,6 +13,7 @@
 #include <boost/beast/core/string.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace tallygate {
 namespace {
@@ -48,6 +49,25 @@ std::size_t Request::choose_server(std::span<const std::size_t> tried) {
   return upstream::choose_server(choice, worker_.turn(index));
 }
 
+/// Whether the server has room for the request, or another has. It was chosen before the decision was on
+/// record, and others with it that are on record at the same moment.
+bool Request::find_room() {
+  const RouteSettings& route = *exchange_.route;
+  if (!upstream::is_full(*server_, route.spread.circuit)) {
+    return true;
+  }
+  const std::array<std::size_t, 1> full{server_index_};
+  const std::size_t next = choose_server(full);
+  upstream::ServerState& state = *snapshot_->servers[snapshot_->routes.index_of(route)][next];
+  if (upstream::is_full(state, route.spread.circuit)) {
+    access::count(server_->refused);
+    return false;
+  }
+  server_index_ = next;
+  server_ = &state;
+  return true;
+}
+
 std::uint64_t Request::client_key() const noexcept {
   const identity::Identity* const who = exchange_.identity.get();
   if (exchange_.route->spread.hash_by == HashBy::user && who != nullptr && !who->anonymous()) {
@@ -71,10 +91,13 @@ std::optional<upstream::Destination> Request::another() {
       avoid.push_back(at);
     }
   }
+  // The budget is asked before a choice, which may use up the one trial of a server that failed.
+  if (avoid.size() == route.servers.size() || !snapshot_->retries[index]->take(net::coarse_now())) {
+    return std::nullopt;
+  }
   const std::size_t next = choose_server(avoid);
   upstream::ServerState& state = *snapshot_->servers[index][next];
-  if (route.servers[next].protocol != protocol || upstream::is_full(state, route.spread.circuit) ||
-      !snapshot_->retries[index]->take(net::coarse_now())) {
+  if (upstream::is_full(state, route.spread.circuit)) {
     return std::nullopt;
   }
   access::count(state.retries);
@@ -96,7 +119,8 @@ std::string Request::upstream_head(std::string_view assertion) const {
   head.assertion = assertion;
   head.client_address = connection_.facts.address_text;
   std::string chain;
-  if (access::is_trusted(connection_.facts.address, snapshot_->settings.trusted_proxies)) {
+  if (connection_.facts.vouches &&
+      access::is_trusted(connection_.facts.address, snapshot_->settings.trusted_proxies)) {
     // All lines are one list; whoever reads only some of them would believe another client.
     for (const http::Field& line : exchange_.head->fields.all()) {
       if (boost::beast::iequals(line.name, "X-Forwarded-For")) {
@@ -116,6 +140,13 @@ std::string Request::upstream_head(std::string_view assertion) const {
 }
 
 Request::Served Request::forward() {
+  if (!find_room()) {
+    upstream::RelayOutcome refused;
+    refused.status = 503;
+    refused.ended = upstream::busy_code;
+    refused.keep_alive = rules_.keep_alive;
+    co_return co_await finish(refused);
+  }
   std::shared_ptr<const std::string> assertion;
   if (exchange_.route->identity_headers.jwt && !exchange_.identity->anonymous()) {
     assertion = worker_.persistent.assertions->get(exchange_.identity, exchange_.route->name, exchange_.now);
@@ -132,13 +163,6 @@ Request::Served Request::forward() {
   accept_ = exchange_.head->fields.find(field::accept).value_or("");
   exchange_.head = nullptr;
   client_.open_body({rules_.framing, snapshot_->settings.limits.body_bytes, &identity::is_scrubbed});
-  if (upstream::is_full(*server_, exchange_.route->spread.circuit)) {
-    access::count(server_->refused);
-    upstream::RelayOutcome refused;
-    refused.status = 503;
-    refused.ended = upstream::busy_code;
-    co_return co_await finish(refused);
-  }
   if (exchange_.route->spread.retries.attempts > 0) {
     snapshot_->retries[snapshot_->routes.index_of(*exchange_.route)]->request();
   }
@@ -219,6 +243,17 @@ void Request::cut(std::string_view reason) noexcept {
   }
 }
 
+/// The servers that it was sent to, or was to be, before the one of its end.
+std::vector<std::string_view> Request::servers_tried() const {
+  std::vector<std::string_view> names;
+  for (const std::size_t at : tried_) {
+    if (at != server_index_) {
+      names.emplace_back(snapshot_->servers[snapshot_->routes.index_of(*exchange_.route)][at]->name);
+    }
+  }
+  return names;
+}
+
 /// Settles the record of an exchange, and answers where the upstream gave nothing to answer with.
 Request::Served Request::finish(upstream::RelayOutcome outcome) {
   bool keep = outcome.keep_alive;
@@ -235,7 +270,9 @@ Request::Served Request::finish(upstream::RelayOutcome outcome) {
   access::RouteCounts& route = counts();
   access::count(route.bytes_in, outcome.bytes_in);
   access::count(route.bytes_out, outcome.bytes_out);
-  if (exchange_.route->record.end) {
+  const std::vector<std::string_view> tried = servers_tried();
+  // Who got a request, or a part of it, is on record, whatever else of its end is not.
+  if (exchange_.route->record.end || !tried.empty()) {
     access::EndFacts facts;
     facts.of = decision_seq_;
     facts.status = outcome.status;
@@ -243,6 +280,7 @@ Request::Served Request::finish(upstream::RelayOutcome outcome) {
     facts.bytes_out = outcome.bytes_out;
     facts.milliseconds = milliseconds_since(exchange_.now);
     facts.ended = outcome.ended;
+    facts.tried = tried;
     facts.upstream = server_->name;
     const access::UuidText id = worker_.ids.uuid7(std::chrono::system_clock::now());
     worker_.recorder.note(worker_.record.end(exchange_, facts, access::text_of(id)));

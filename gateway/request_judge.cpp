@@ -75,7 +75,7 @@ ReadHead Request::unwrap(ReadHead read) {
   if (rules.framing.kind == http::Framing::Kind::length && rules.framing.length == 0) {
     rules.framing = {};
   }
-  caller_ = access::find_caller(callers, connection_.facts.address);
+  caller_ = connection_.facts.vouches ? access::find_caller(callers, connection_.facts.address) : nullptr;
   call_to_head_ = read.head->method == "HEAD";
   if (caller_ == nullptr) {
     rules.fault = http::HeadFault::forward_auth_caller;
@@ -116,8 +116,10 @@ void Request::begin(const ReadHead& read) {
   }
   version_ = read.head->version;
   exchange_.websocket = rules_.websocket;
-  exchange_.client = access::client_address(connection_.facts.address, read.head->fields,
-                                            snapshot_->settings.trusted_proxies);
+  if (connection_.facts.vouches) {
+    exchange_.client = access::client_address(connection_.facts.address, read.head->fields,
+                                              snapshot_->settings.trusted_proxies);
+  }
   if (exchange_.head_fault == http::HeadFault::none) {
     choose_reads(read.head->fields);
   }
@@ -294,8 +296,11 @@ void Request::rewrite() {
   const bool made = access::rewrite_request(target_, *exchange_.route->rewrite, rewritten_);
   policy::RejectCode code = policy::RejectCode::path_params;  // only they keep a path from its own prefix
   exchange_.shadow.reset();
+  decision_seq_ = 0;  // what alone does not forward
   std::swap(target_, asked_target_);
-  if (made) {
+  if (!made) {
+    target_ = asked_target_;
+  } else {
     exchange_.line = std::string_view(rewritten_.line).substr(0, recorded_line_bytes);
     // The host stays as it is: the gateway routed by it, and it has its form.
     const std::array<std::string_view, 1> hosts{asked_target_.host.name};
@@ -352,7 +357,8 @@ void Request::decide_shadow(const policy::Context& context) {
 }
 
 access::Admitted Request::admit(const access::FloodEvent& event) {
-  if ((exchange_.identity && !exchange_.identity->anonymous()) || !worker_.recorder.writable()) {
+  if ((exchange_.identity && !exchange_.identity->anonymous()) || !worker_.recorder.writable() ||
+      exchange_.rewritten != nullptr) {  // an entry says already that it was allowed as it was asked
     return {};
   }
   return worker_.persistent.floods.admit(event, {net::Clock::now(), exchange_.now});

@@ -128,12 +128,12 @@ Request::Served Request::judge_and_serve() {
   verdict =
       access::confirm(verdict, answer.durable(), audit.when_unwritable == WhenUnwritable::allow_read_only,
                       exchange_.head != nullptr ? exchange_.head->method : "");
-  if (verdict.forward && exchange_.asked) {
-    co_return co_await grant();
-  }
   if (verdict.forward && again) {
     rewrite();
     co_return co_await judge_and_serve();
+  }
+  if (verdict.forward && exchange_.asked) {
+    co_return co_await grant();
   }
   if (verdict.forward) {
     co_return co_await forward();

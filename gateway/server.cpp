@@ -390,6 +390,10 @@ asio::awaitable<void> Server::drain() {
   };
   const bool recorded = co_await record("gateway.stop", fill);
   log_.info("stopped", {{"recorded", recorded ? "yes" : "no"}, {"cut", cut ? "yes" : "no"}});
+  const auto last = net::Clock::now() + abort_wait;
+  while (!health_.at_rest() && net::Clock::now() < last) {
+    co_await sleep(drain_poll);
+  }
   admin_->close();
   signals_.cancel();
   deadlines_.stop();

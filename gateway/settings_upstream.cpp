@@ -132,6 +132,9 @@ void read_retries(SettingsMap& upstream, const RouteSettings& route, RetrySettin
   }
   SettingsMap map(*node, "retries", upstream.context());
   read_number(map, "attempts", retries.attempts, 0, attempts_max);
+  if (retries.attempts > 0 && route.servers.size() == 1) {
+    upstream.error(*node, "'retries' go to another server, and this route has only one");
+  }
   read_budget(map, retries);
   read_number(map, "per_second", retries.per_second, 0, per_second_max);
   map.finish();

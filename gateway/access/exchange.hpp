@@ -26,6 +26,7 @@ struct ConnectionFacts {
   policy::Address address;  ///< of the socket
   std::string address_text;
   std::uint16_t port = 0;
+  bool vouches = true;    ///< false: a balancer's that did not say whose it is, so it says nothing of others
   policy::Address local;  ///< where the client connected to
   std::uint16_t local_port = 0;
   net::TlsFacts tls;

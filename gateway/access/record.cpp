@@ -349,6 +349,15 @@ tg_event AccessRecord::end(const Exchange& exchange, const EndFacts& facts, std:
   out += '}';
   event_.member("status");
   append_json_integer(out, facts.status);
+  if (!facts.tried.empty()) {
+    event_.member("tried");
+    out += '[';
+    for (const std::string_view server : facts.tried) {
+      separate(out);
+      append_json_string(out, server);
+    }
+    out += ']';
+  }
   if (!facts.upstream.empty()) {
     event_.member("upstream");
     append_json_string(out, facts.upstream);

@@ -48,7 +48,8 @@ struct EndFacts {
   std::uint64_t bytes_out = 0;
   std::uint64_t milliseconds = 0;
   std::string_view ended;
-  std::string_view upstream;  ///< the server that answered; empty if none did
+  std::span<const std::string_view> tried;  ///< servers that were asked before it and did not answer
+  std::string_view upstream;                ///< the server that answered; empty if none did
 };
 
 /// The path of a request target as it was sent, without its query: what a policy with other path options

@@ -28,11 +28,19 @@ constexpr std::uint16_t http_port = 80;
 constexpr std::uint16_t https_port = 443;
 constexpr unsigned final_status = 200;
 
+/// What is told of a connection that did not come about.
+std::string no_connection(const OpenFailure& failure, ServerState& state) {
+  const std::string why = state.take_complaint();
+  return "no connection: " + (why.empty() ? std::string(failure.code) : why);
+}
+
 }  // namespace
 
 struct HealthChecks::Watched {
-  Watched(asio::io_context& io, HealthTarget what) : target(std::move(what)), timer(io) {}
+  Watched(asio::io_context& io, HealthTarget what, std::shared_ptr<ServerState> own_state)
+      : target(std::move(what)), own(std::move(own_state)), timer(io) {}
   HealthTarget target;
+  std::shared_ptr<ServerState> own;
   asio::steady_timer timer;
   net::Stream* stream = nullptr;  // of the check under way, which owns it
   std::uint32_t good = 0;         // in a row
@@ -79,7 +87,8 @@ void HealthChecks::watch(std::vector<HealthTarget> targets) {
   std::vector<std::shared_ptr<Watched>> next;
   std::vector<Http2Pool::Key> keys;
   for (HealthTarget& target : targets) {
-    keys.push_back({target.state.get(), target.terms.get(), target.server.protocol});
+    std::shared_ptr<ServerState> own = own_.get(target.server);
+    keys.push_back({own.get(), target.terms.get(), target.server.protocol});
     const auto same = std::find_if(watched_.begin(), watched_.end(),
                                    [&](const auto& one) { return one->target == target; });
     if (same != watched_.end()) {
@@ -87,7 +96,7 @@ void HealthChecks::watch(std::vector<HealthTarget> targets) {
       continue;
     }
     target.state->checked.store(true, std::memory_order_relaxed);
-    next.push_back(std::make_shared<Watched>(io_, std::move(target)));
+    next.push_back(std::make_shared<Watched>(io_, std::move(target), std::move(own)));
   }
   std::swap(watched_, next);
   const auto kept = [&](const ServerState* state) {
@@ -141,7 +150,7 @@ void HealthChecks::unwind() {
   stop();
   io_.restart();
   const auto last = net::Clock::now() + limit;
-  while ((loops_ > 0 || http2_.size() > 0) && net::Clock::now() < last) {
+  while (!at_rest() && net::Clock::now() < last) {
     io_.run_for(step);
     deadlines_.sweep(net::Clock::time_point::max());
     http2_.abort();
@@ -198,9 +207,9 @@ asio::awaitable<std::string> HealthChecks::check_http1(Watched& watched) {
   const auto last = net::coarse_now() + target.settings.timeout;
   const std::string_view preface = proxy_header_of_its_own(target.proxy_protocol);
   auto stream =
-      co_await pool_.open(target.server, *target.state, target.terms, preface, target.settings.timeout);
+      co_await pool_.open(target.server, *watched.own, target.terms, preface, target.settings.timeout);
   if (!stream) {
-    co_return "no connection: " + std::string(stream.error().code);
+    co_return no_connection(stream.error(), *watched.own);
   }
   if (target.server.protocol == UpstreamProtocol::tcp || watched.ended) {
     co_return "";
@@ -249,12 +258,12 @@ asio::awaitable<std::string> HealthChecks::check_http2(Watched& watched) {
   const auto last = net::coarse_now() + target.settings.timeout;
   Http2Pool::Target wanted;
   wanted.server = &target.server;
-  wanted.state = target.state.get();
+  wanted.state = watched.own.get();
   wanted.terms = target.terms;
   wanted.connect = wanted.idle = target.settings.timeout;
   const auto leased = co_await http2_.lease(wanted);
   if (!leased) {
-    co_return "no connection: " + std::string(leased.error().code);
+    co_return no_connection(leased.error(), *watched.own);
   }
   const std::shared_ptr<Http2Connection> connection = *leased;
   const std::string request = health_request(target.server, target.settings.path);

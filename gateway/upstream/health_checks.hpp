@@ -46,6 +46,8 @@ class HealthChecks {
   void watch(std::vector<HealthTarget> targets);
   /// Asks nobody any more, and ends the checks under way.
   void stop();
+  /// Whether nothing is under way any more, after stop().
+  [[nodiscard]] bool at_rest() const noexcept { return loops_ == 0 && http2_.size() == 0; }
   /// Lets what has been stopped come to its end, on the calling thread.
   void unwind();
   /// How many servers are asked.
@@ -69,6 +71,7 @@ class HealthChecks {
   net::BufferPool buffers_;
   Pool pool_;
   Http2Pool http2_;
+  ServerStates own_;  // what connections of checks are counted in: their failures are no request's
   std::vector<std::shared_ptr<Watched>> watched_;
   std::size_t running_ = 0;  // checks
   std::size_t loops_ = 0;    // coroutines

@@ -46,7 +46,7 @@ asio::awaitable<RelayOutcome> Http2Relay::run(std::string head) {
   for (int count = 1; next == Next::retry; ++count) {
     const ServerState* const asked = target_.state;
     try {
-      next = co_await begin() ? co_await attempt(count == attempts) : elsewhere();
+      next = co_await begin() ? co_await attempt(count >= attempts) : elsewhere();
     } catch (...) {
       broken = std::current_exception();
       next = Next::end;

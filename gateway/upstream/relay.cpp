@@ -275,7 +275,8 @@ Relay::Next Relay::unsent() {
     fresh_ = true;
     return Next::retry;
   }
-  if (outcome_.status == 0 && cut_reason_.empty()) {
+  // A kept connection may end at any time, which says nothing of the server.
+  if (outcome_.status == 0 && cut_reason_.empty() && (late || !reused_)) {
     destination_.state->failed(net::Clock::now());
   }
   fail(502, late ? "upstream-timeout" : "upstream-write-failed");

@@ -104,6 +104,24 @@ class Rewrites(SiteCase):
         self.assertEqual(self.app.requests, [])
         self.finish(site, gateway)
 
+    def test_who_asks_for_another_hears_what_the_forwarded_path_is_decided_to(self):
+        site = self.rewriting_site()
+        site.settings["forward_auth"] = [{"from": ["127.0.0.1"], "caller": "traefik"}]
+        site.write()
+        gateway = Gateway(site)
+        self.addCleanup(gateway.kill)
+
+        def ask(path):
+            return self.ask(site, "GET", "/.tallygate/authorize", [
+                ("X-Forwarded-Method", "GET"), ("X-Forwarded-Host", HOST), ("X-Forwarded-Uri", path), site.bearer()])
+
+        self.assertEqual(ask("/legacy/headers").status, 200)
+        answer = ask("/legacy/vault/gold")
+        self.assertEqual(answer.status, 403)
+        _, again = self.pair(site, answer)
+        self.assertEqual(again["decision"]["rule"], "vault-closed")
+        self.finish(site, gateway)
+
     def test_an_open_websocket_ends_when_either_path_is_no_longer_allowed(self):
         site = self.rewriting_site()
         site.write()

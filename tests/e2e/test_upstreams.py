@@ -313,6 +313,40 @@ class Upstreams(SiteCase):
         wait_until(lambda: self.get(site, "/twice") == (200, "server-0") and len(cutter.heads) > 1, what="a trial")
         self.assertEqual(set(cutter.heads[1:]), {"GET"})
         self.assertGreater(self.metric(gateway, "retries_total", server), 0)
+        ends = [entry for entry in self.finish(site, gateway) if entry["kind"] == "access.end" and "tried" in entry]
+        self.assertEqual({(tuple(end["tried"]), end["upstream"]) for end in ends}, {((cutter.address,), server.address)},
+                         "whoever got it is on record")
+
+    def test_no_server_is_asked_again_in_the_place_of_another(self):
+        cutters = [Cutter(), Cutter()]
+        for cutter in cutters:
+            self.addCleanup(cutter.stop)
+        site, gateway = self.serve(cutters, threads=1, retries={"attempts": 5, "budget": "100%", "per_second": 100})
+        self.assertEqual(self.get(site)[0], 502)
+        self.assertEqual([len(cutter.heads) for cutter in cutters], [1, 1])
+        self.finish(site, gateway)
+
+    def test_who_is_on_record_at_the_same_moment_finds_the_other_server(self):
+        app, other = App(), App()
+        self.addCleanup(app.stop)
+        self.addCleanup(other.stop)
+        site = self.new_site(app.port)
+        upstream = site.settings["routes"][0]["upstream"]
+        upstream["servers"].append(f"http://127.0.0.1:{other.port}")
+        upstream.update(circuit={"requests": 1}, balance="consistent_hash", retries={"attempts": 0})
+        site.write()
+        gateway = Gateway(site)
+        self.addCleanup(gateway.kill)
+        clients = [self.connect(site) for _ in range(2)]
+        for client in clients:
+            client.send(client.request_bytes("GET", "/hold", [site.bearer()]))
+        wait_until(lambda: (app.holding, other.holding) == (1, 1), what="each server has one of one user's requests")
+        refused = self.connect(site)
+        for _ in range(2):
+            self.assertEqual(refused.ask("GET", "/", [site.bearer()]).status, 503, "and its connection stays")
+        app.release()
+        other.release()
+        self.assertEqual([client.response().status for client in clients], [200, 200])
         self.finish(site, gateway)
 
     def test_what_has_not_gone_out_may_go_elsewhere_whatever_it_is(self):

@@ -52,7 +52,9 @@ TEST(SpreadSettings, OneServerIsNotAskedTwiceAndSeveralAre) {
       (RetrySettings{3, 50, 7}));
   EXPECT_EQ(route(R"({servers: ["http://u", "http://v"], retries: {attempts: 0}})").spread.retries.attempts,
             0U);
-  EXPECT_THAT(mistake(R"({servers: "http://u", retries: {attempts: 6}})"), HasSubstr("attempts"));
+  EXPECT_THAT(mistake(R"({servers: ["http://u", "http://v"], retries: {attempts: 6}})"),
+              HasSubstr("attempts"));
+  EXPECT_THAT(mistake(R"({servers: "http://u", retries: {attempts: 1}})"), HasSubstr("has only one"));
   for (const std::string budget : {"20", "\"20\"", "101%", "-1%", "\"%\""}) {
     EXPECT_THAT(mistake(R"({servers: "http://u", retries: {budget: )" + budget + "}}"), HasSubstr("budget"))
         << budget;
