@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <string_view>
 #include <utility>
 
 namespace tallygate::upstream {
@@ -144,7 +145,8 @@ void Http2Pool::settle(const std::shared_ptr<Opening>& opening, std::optional<Op
 asio::awaitable<std::optional<OpenFailure>> Http2Pool::open(UpstreamServer server, Target target, Key key) {
   target.server = &server;
   const auto last = net::coarse_now() + target.connect;
-  auto stream = co_await tcp_.open(server, *target.state, target.terms, {}, target.connect);
+  const std::string_view no_preface;  // that would say whose a connection is, which requests share
+  auto stream = co_await tcp_.open(server, *target.state, target.terms, no_preface, target.connect);
   if (!stream) {
     co_return stream.error();
   }

@@ -210,11 +210,6 @@ TEST_F(SettingsFile, AFileThatIsNotThereIsAnErrorAtItsPlace) {
 TEST_F(SettingsFile, AKeyOfALaterVersionSaysSo) {
   EXPECT_THAT(bad(with("identity: {oidc: {issuer: https://id.example.com}}\n")),
               HasSubstr("6:18: 'oidc' is not available in this version"));
-  EXPECT_THAT(bad(R"(version: 1
-routes:
-  - {name: a, match: {host: a.example}, upstream: {servers: ["https://u"]}}
-)"),
-              HasSubstr("https:// to an upstream is not available in this version"));
 }
 
 TEST_F(SettingsFile, TokensOfAnIssuerNeedAnAudienceAndKeys) {
