@@ -50,6 +50,7 @@ class ProxyProtocol(SiteCase):
         self.addCleanup(sock.close)
         sock.sendall(f"GET {target} HTTP/1.1\r\nHost: {HOST}\r\nX-Forwarded-For: 192.0.2.66\r\n\r\n".encode())
         head = Reader(sock).until(b"\r\n\r\n").decode()
+        sock.close()
         return int(head.split(" ")[1]), dict(line.split(": ", 1) for line in head.strip().split("\r\n")[1:])
 
     def assert_closed(self, sock):
@@ -60,6 +61,8 @@ class ProxyProtocol(SiteCase):
             raise
         except OSError:
             return
+        finally:
+            sock.close()
         wrapped.close()
         self.fail("TLS began")
 
