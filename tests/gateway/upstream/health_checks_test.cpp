@@ -65,8 +65,8 @@ struct World {
   Answering server{io};
   Answering other{io};
   std::vector<std::string> reports;
-  HealthChecks checks{io, [this](const ServerState& state, bool healthy, const std::string& why) {
-                        reports.push_back(state.name + (healthy ? " healthy" : " unhealthy: " + why));
+  HealthChecks checks{io, [this](const ServerState& one, bool healthy, const std::string& why) {
+                        reports.push_back(one.name + (healthy ? " healthy" : " unhealthy: " + why));
                       }};
   std::shared_ptr<ServerState> state = std::make_shared<ServerState>();
 
