@@ -195,21 +195,34 @@ void read_spread(SettingsMap& upstream, RouteSettings& route) {
   read_circuit(upstream, spread.circuit);
 }
 
+namespace {
+
+/// Whether two routes would find the same out about a server that both have.
+bool check_alike(const RouteSettings& a, const RouteSettings& b) {
+  return *a.spread.health == *b.spread.health && a.upstream_ca == b.upstream_ca &&
+         a.upstream_server_name == b.upstream_server_name && a.proxy_protocol == b.proxy_protocol &&
+         a.upstream_networks == b.upstream_networks;
+}
+
+}  // namespace
+
 void refuse_two_checks(const SettingsMap& root, const policy::yaml::Node& at, const Settings& settings) {
   const RouteSettings& route = settings.routes.back();
   if (!route.spread.health) {
     return;
   }
   for (const RouteSettings& other : settings.routes) {
-    if (&other == &route || !other.spread.health || *other.spread.health == *route.spread.health) {
+    if (&other == &route || !other.spread.health) {
       continue;
     }
+    const bool alike = check_alike(route, other);
     for (const UpstreamServer& server : route.servers) {
       if (std::any_of(other.servers.begin(), other.servers.end(), [&](const UpstreamServer& one) {
-            return one.host == server.host && one.port == server.port;
+            return one.host == server.host && one.port == server.port &&
+                   !(alike && one.protocol == server.protocol);
           })) {
         root.error(at, fmt::format("'{}' and '{}' check {}:{} in two ways: it is healthy or not for both, so "
-                                   "say 'health' alike",
+                                   "say 'health', and how it is spoken to, alike",
                                    other.name, route.name, server.host, server.port));
       }
     }

@@ -103,6 +103,18 @@ TEST(SpreadSettings, AServerOfTwoRoutesIsCheckedInOneWay) {
   EXPECT_EQ(mistake(first, second + "}\n"), "no mistake");
 }
 
+TEST(SpreadSettings, WhatIsSpokenToInTwoWaysIsNotCheckedForBoth) {
+  const auto two = [](const std::string& first, const std::string& second) {
+    return mistake("{servers: " + first + ", health: {path: /h}}",
+                   "  - name: b\n    match: {host: b.example}\n    upstream: {servers: " + second +
+                       ", health: {path: /h}}\n");
+  };
+  EXPECT_EQ(two("'http://u:81'", "'http://u:81'"), "no mistake");
+  EXPECT_EQ(two("'http://u:81'", "'h2c://u:82'"), "no mistake");
+  EXPECT_THAT(two("'http://u:81'", "'h2c://u:81'"), HasSubstr("check u:81 in two ways"));
+  EXPECT_THAT(two("'https://u:81', ca: a.pem", "'https://u:81', ca: b.pem"), HasSubstr("in two ways"));
+}
+
 TEST(SpreadSettings, OutliersAndCircuitsAreOffUnlessTheyAreAskedFor) {
   const SpreadSettings plain = route(R"({servers: "http://u"})").spread;
   EXPECT_EQ(plain.outliers, std::nullopt);
