@@ -30,18 +30,17 @@ Failure cannot(const std::filesystem::path& path, const std::string& what) {
   return fail(FailureKind::unreadable, path.string() + ": " + what);
 }
 
-// Calls `each` with the file piece by piece.
-Result<void> read_pieces(const std::filesystem::path& path, std::size_t piece_bytes,
-                         const std::stop_token& stop,
+// Calls `each` with a file piece by piece, from where it stands, and with nothing at its end.
+Result<void> read_pieces(const FileDescriptor& file, const std::filesystem::path& path,
+                         std::size_t piece_bytes, const std::stop_token& stop,
                          const std::function<Result<void>(std::string_view)>& each) {
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string piece(piece_bytes, '\0');
   for (;;) {
     if (stop.stop_requested()) {
       return cannot(path, "its archiving was stopped");
     }
-    const ssize_t got = file ? ::read(file.get(), piece.data(), piece.size()) : -1;
-    if (got < 0 && file && errno == EINTR) {
+    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) {
       continue;
     }
     if (got < 0) {
@@ -54,31 +53,42 @@ Result<void> read_pieces(const std::filesystem::path& path, std::size_t piece_by
   }
 }
 
-Result<void> compress(const std::filesystem::path& from, const FileDescriptor& to,
-                      const std::filesystem::path& path, const std::stop_token& stop) {
+// Gives the hash of what was compressed.
+Result<Digest> compress(const std::filesystem::path& from, const FileDescriptor& to,
+                        const std::filesystem::path& path, const std::stop_token& stop) {
+  // The folder may be another user's, who could have put a link of his choice there meanwhile.
+  const auto source = open_own(from, O_RDONLY);
+  if (!source) {
+    return source.error();
+  }
   const std::unique_ptr<ZSTD_CCtx, FreeCompressor> context(ZSTD_createCCtx());
   if (!context || ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level)) != 0 ||
       ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1)) != 0) {
     return cannot(path, "zstd cannot be used");
   }
   std::string out(ZSTD_CStreamOutSize(), '\0');
-  return read_pieces(from, ZSTD_CStreamInSize(), stop, [&](std::string_view piece) -> Result<void> {
-    const bool last = piece.empty();
-    ZSTD_inBuffer in{piece.data(), piece.size(), 0};
-    for (bool more = true; more;) {
-      ZSTD_outBuffer buffer{out.data(), out.size(), 0};
-      const std::size_t left =
-          ZSTD_compressStream2(context.get(), &buffer, &in, last ? ZSTD_e_end : ZSTD_e_continue);
-      if (ZSTD_isError(left) != 0) {
-        return cannot(path, ZSTD_getErrorName(left));
-      }
-      if (auto written = write_all(to, std::string_view(out).substr(0, buffer.pos), path); !written) {
-        return written;
-      }
-      more = last ? left != 0 : in.pos < in.size;
-    }
-    return {};
-  });
+  Sha256 content;
+  content.begin();
+  const auto done =
+      read_pieces(*source, from, ZSTD_CStreamInSize(), stop, [&](std::string_view piece) -> Result<void> {
+        content.add(piece);
+        const bool last = piece.empty();
+        ZSTD_inBuffer in{piece.data(), piece.size(), 0};
+        for (bool more = true; more;) {
+          ZSTD_outBuffer buffer{out.data(), out.size(), 0};
+          const std::size_t left =
+              ZSTD_compressStream2(context.get(), &buffer, &in, last ? ZSTD_e_end : ZSTD_e_continue);
+          if (ZSTD_isError(left) != 0) {
+            return cannot(path, ZSTD_getErrorName(left));
+          }
+          if (auto written = write_all(to, std::string_view(out).substr(0, buffer.pos), path); !written) {
+            return written;
+          }
+          more = last ? left != 0 : in.pos < in.size;
+        }
+        return {};
+      });
+  return done ? Result<Digest>(content.finish()) : Result<Digest>(done.error());
 }
 
 // The hash of what the archive holds, and its own.
@@ -87,7 +97,8 @@ struct Restored {
   Digest archive{};
 };
 
-Result<Restored> restore(const std::filesystem::path& path, const std::stop_token& stop) {
+Result<Restored> restore(const FileDescriptor& file, const std::filesystem::path& path,
+                         const std::stop_token& stop) {
   const std::unique_ptr<ZSTD_DCtx, FreeDecompressor> context(ZSTD_createDCtx());
   std::string out(ZSTD_DStreamOutSize(), '\0');
   Sha256 content;
@@ -96,7 +107,7 @@ Result<Restored> restore(const std::filesystem::path& path, const std::stop_toke
   archive.begin();
   std::size_t expected = 1;
   const auto read =
-      read_pieces(path, ZSTD_DStreamInSize(), stop, [&](std::string_view piece) -> Result<void> {
+      read_pieces(file, path, ZSTD_DStreamInSize(), stop, [&](std::string_view piece) -> Result<void> {
         archive.add(piece);
         ZSTD_inBuffer in{piece.data(), piece.size(), 0};
         while (in.pos < in.size) {
@@ -118,28 +129,36 @@ Result<Restored> restore(const std::filesystem::path& path, const std::stop_toke
   return Restored{content.finish(), archive.finish()};
 }
 
-// Compresses into a new file, durable, and reads it back. Made by root it is whose the segment is: who serves
-// the journal must be able to read it.
+Failure altered(const std::filesystem::path& file) {
+  return fail(FailureKind::tampered, file.string() + ": it is not the file that was sealed");
+}
+
+// Compresses into a new file, durable, and reads it back. Made by root it is in the end whose the segment is:
+// who serves the journal must be able to read it. Not before its content is known to be the segment's, since
+// root can read more than they. A disk that has no owners leaves it root's, and the archive is no worse.
 Result<Restored> write_archive(const std::filesystem::path& file, const std::filesystem::path& fresh,
                                const Digest& sha256, const std::stop_token& stop) {
-  {
-    const FileDescriptor opened(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, archive_mode));
-    if (!opened) {
-      return cannot(fresh, errno_text(errno));
-    }
-    if (auto given = give_to_owner(opened, file); !given) {
-      return given.error();
-    }
-    if (auto compressed = compress(file, opened, fresh, stop); !compressed) {
-      return compressed.error();
-    }
-    if (::fsync(opened.get()) != 0) {
-      return cannot(fresh, errno_text(errno));
-    }
+  const FileDescriptor opened(
+      ::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, archive_mode));
+  if (!opened) {
+    return cannot(fresh, errno_text(errno));
   }
-  auto read = restore(fresh, stop);
+  const auto compressed = compress(file, opened, fresh, stop);
+  if (!compressed) {
+    return compressed.error();
+  }
+  if (*compressed != sha256) {
+    return altered(file);
+  }
+  if (::fsync(opened.get()) != 0 || ::lseek(opened.get(), 0, SEEK_SET) != 0) {
+    return cannot(fresh, errno_text(errno));
+  }
+  auto read = restore(opened, fresh, stop);
   if (read && read->content != sha256) {
-    return fail(FailureKind::tampered, file.string() + ": it is not the file that was sealed");
+    return altered(file);
+  }
+  if (read) {
+    static_cast<void>(give_to_owner(opened, file));
   }
   return read;
 }
@@ -150,7 +169,8 @@ Result<Digest> archive_file(const std::filesystem::path& file, const std::filesy
                             const Digest& sha256, const std::stop_token& stop) {
   std::error_code error;
   if (std::filesystem::exists(to, error)) {
-    const auto there = restore(to, stop);
+    const auto kept = open_to_read(to);
+    const auto there = kept ? restore(*kept, to, stop) : Result<Restored>(kept.error());
     if (there && there->content == sha256) {
       return there->archive;
     }

@@ -201,6 +201,12 @@ Result<void> Journal::check_recovery(const Examined& examined) const {
   if (!recovery.kept) {
     return fail(FailureKind::refused, "the grant does not say which record is kept (kept=SIZE:ROOT)");
   }
+  if (recovery.recorded && head_lost_ && recovery.abandoned.empty() && size != *recovery.recorded + 1) {
+    // Head is written before anything follows the recovery: a crash leaves nothing else behind it.
+    return fail(FailureKind::refused, "entry " + number(*recovery.recorded) +
+                                          " records that recovery already, and the record went on since, so "
+                                          "head was lost once more: it needs a new grant");
+  }
   if (recovery.recorded && !(head_lost_ && !recovery.abandoned.empty())) {
     return check_recorded(*recovery.recorded, size, head_lost_ || examined.abandons);
   }

@@ -29,6 +29,17 @@ int delete_beside(sqlite3_vfs* vfs, const char* name, int sync_folder) {
   return plain->xDelete(vfs, name, sync_folder);
 }
 
+// SQLite opens that other file before it deletes it, which tells it from all that are ours, whatever its
+// name.
+int open_ours(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* flags_out) {
+  if ((static_cast<unsigned>(flags) & static_cast<unsigned>(SQLITE_OPEN_SUPER_JOURNAL)) != 0) {
+    file->pMethods = nullptr;
+    return SQLITE_CANTOPEN;
+  }
+  const auto* plain = static_cast<const sqlite3_vfs*>(sqlite3_vfs_find(nullptr));
+  return plain->xOpen(vfs, name, file, flags, flags_out);
+}
+
 // The system's own, but for that. Under a name of its own, and never the default: a module that is loaded
 // beside the program has another one, and takes it away when it is unloaded.
 class OwnVfs {
@@ -36,6 +47,7 @@ class OwnVfs {
   OwnVfs() {
     vfs_.zName = name_.c_str();
     vfs_.xDelete = delete_beside;
+    vfs_.xOpen = open_ours;
     registered_ = sqlite3_vfs_register(&vfs_, 0) == SQLITE_OK;
   }
   ~OwnVfs() {

@@ -98,8 +98,9 @@ void tell_what_it_touches(const json::object& answer, const std::string& place) 
   if (const auto& holds = answer.at("holds").as_array(); !holds.empty()) {
     fmt::print("in the way: hold {}\n", audit::inert_text(list_of(holds)));
     for (const json::value& hold : holds) {
-      fmt::print("  tallygate audit hold release {} {}\n", shell_quoted(json::value_to<std::string>(hold)),
-                 audit::inert_text(place));
+      fmt::print("{}",
+                 audit::inert_lines(fmt::format("  tallygate audit hold release {} {}\n",
+                                                shell_quoted(json::value_to<std::string>(hold)), place)));
     }
   }
 }
@@ -114,7 +115,7 @@ void tell_what_comes_next(const EraseArguments& arguments, const json::object& a
       "  tallygate audit erase {} --grant erase.grant {}\n",
       json::serialize(answer.at("read")), json::value_to<std::string>(answer.at("subject")),
       journal == nullptr ? "JOURNAL" : audit::inert_text(json::value_to<std::string>(*journal)),
-      audit::inert_text(shell_quoted(arguments.user)), audit::inert_text(place_of(arguments.journal)));
+      audit::inert_lines(shell_quoted(arguments.user)), audit::inert_lines(place_of(arguments.journal)));
 }
 
 int erase(const EraseArguments& arguments) {

@@ -174,6 +174,11 @@ Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const aud
       return fail(grant.error().kind, file + ": " + grant.error().message);
     }
     const std::string kind = json::value_to<std::string>(grant->terms.at("kind"));
+    // Each grant settles its own loss: what one keeps must not go together with what another gives up.
+    if ((kind == "key.rotate" ? recovery.rotate : recovery.recover).has_value()) {
+      return fail(FailureKind::refused,
+                  fmt::format("{}: a second grant of the kind {}: a recovery is by one", file, kind));
+    }
     json::object members = audit::grant_parameters(*grant);
     members["grant"] = grant->terms;
     members["signature"] = grant->signature;

@@ -74,7 +74,7 @@ void tell_prepared(const json::object& answer, const std::string& journal, const
       "or, where a key is to be revoked: tallygate keys revoke VKEY --size N --grant F --next next.grant "
       "{}\n",
       audit::inert_text(key), audit::inert_text("key=" + key), audit::inert_text("after=" + reached),
-      audit::inert_text(journal), audit::inert_text(place), audit::inert_text(place));
+      audit::inert_text(journal), audit::inert_lines(place), audit::inert_lines(place));
 }
 
 int rotate(const RotateArguments& arguments) {

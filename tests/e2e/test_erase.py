@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import unittest
 
 from support import journal
@@ -161,6 +162,18 @@ class Erase(SiteCase):
             done = self.run_ok("audit", "erase", "u-1", "--grant", file, *place)
             self.assertIn("the names can still be read in those of the subjects above", done)
             self.assertIn(other, done)
+
+    def test_a_name_is_no_command_of_the_line_that_is_to_be_pasted(self):
+        site = self.new_sealed_site()
+        name = "o'; echo taken; '"
+        with Gateway(site):
+            token = self.pki.issuer.token(name, ["staff"])
+            self.assertEqual(self.ask(site, "GET", "/page", [("Authorization", f"Bearer {token}")]).status, 200)
+            said = self.run_ok("audit", "erase", name, "-c", site.config)
+        way = re.search(r"^\s+tallygate (audit erase .*--grant.*)$", said, re.MULTILINE).group(1)
+        read = subprocess.run(["sh", "-c", f"printf '%s\\n' {way}"], capture_output=True, text=True, check=True, timeout=30)
+        self.assertEqual(read.stdout.splitlines()[:3], ["audit", "erase", name])
+        self.assertNotIn("taken", read.stdout.splitlines())
 
     def test_people_without_a_name_are_erased_a_segment_at_a_time(self):
         site = self.new_sealed_site()

@@ -58,6 +58,10 @@ class Losses(LossCase):
         again = self.ask_recover(site, "--grant", site.root / "recover.grant")
         self.assertEqual(again.returncode, 1, again.stderr)
         self.assertIn("nothing to do", again.stderr)
+        # What one keeps does not go together with what another gives up.
+        both = self.ask_recover(site, *["--grant", site.root / "recover.grant"] * 2)
+        self.assertEqual(both.returncode, 1, both.stderr)
+        self.assertIn("a second grant", both.stderr)
         self.grow(site)
         self.assert_whole(site)
         # What is lost later needs another grant.

@@ -176,33 +176,36 @@ TEST_F(TwoFaces, AJournalOfTheFirstPageAsItStandsIsOneThatAWriterLeft) {
 TEST_F(TwoFaces, AJournalThatNamesAnotherFileIsRefusedAndThatFileStays) {
   journal_.requests(40);
   journal_.write();
-  const std::string other = (folder_.path / "other").string();
-  const std::string magic("\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", 8);
-  std::uint32_t sum = 0;
-  for (const char c : other) {
-    sum += static_cast<unsigned char>(c);
-  }
-  const auto number = [](std::size_t value) {
-    std::string bytes;
-    for (const unsigned shift : {24U, 16U, 8U, 0U}) {
-      bytes += static_cast<char>(value >> shift & 0xFFU);
+  // As those that SQLite makes itself are called, too.
+  for (const char* called : {"other", "other.db-wal", "other.db-journal"}) {
+    const std::string other = (folder_.path / called).string();
+    const std::string magic("\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", 8);
+    std::uint32_t sum = 0;
+    for (const char c : other) {
+      sum += static_cast<unsigned char>(c);
     }
-    return bytes;
-  };
-  const std::string name = number(0x40001) + other + number(other.size()) + number(sum) + magic;
-  reference::put_hot_journal(file(), file());
-  const auto path = file().string() + "-journal";
-  const std::string whole = reference::read_file(path);
-  for (const std::string& before : {std::string(512, 'x'), magic + std::string(504, '\0'), whole}) {
-    reference::write_file(other, "what somebody else has there");
-    reference::write_file(path, before + name);
-    EXPECT_FALSE(check_rollback_journal(file()));
-    EXPECT_FALSE(Segment::open(file(), journal_.origin));
-    // Not even where nobody looked at the journal before.
-    if (auto opened = Database::open(file(), SQLITE_OPEN_READWRITE)) {
-      static_cast<void>(opened->value("SELECT count(*) FROM entry"));
+    const auto number = [](std::size_t value) {
+      std::string bytes;
+      for (const unsigned shift : {24U, 16U, 8U, 0U}) {
+        bytes += static_cast<char>(value >> shift & 0xFFU);
+      }
+      return bytes;
+    };
+    const std::string name = number(0x40001) + other + number(other.size()) + number(sum) + magic;
+    reference::put_hot_journal(file(), file());
+    const auto path = file().string() + "-journal";
+    const std::string whole = reference::read_file(path);
+    for (const std::string& before : {std::string(512, 'x'), magic + std::string(504, '\0'), whole}) {
+      reference::write_file(other, "what somebody else has there");
+      reference::write_file(path, before + name);
+      EXPECT_FALSE(check_rollback_journal(file()));
+      EXPECT_FALSE(Segment::open(file(), journal_.origin));
+      // Not even where nobody looked at the journal before.
+      if (auto opened = Database::open(file(), SQLITE_OPEN_READWRITE)) {
+        static_cast<void>(opened->value("SELECT count(*) FROM entry"));
+      }
+      EXPECT_TRUE(std::filesystem::exists(other));
     }
-    EXPECT_TRUE(std::filesystem::exists(other));
   }
 }
 
