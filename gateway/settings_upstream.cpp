@@ -28,9 +28,9 @@ void read_number(SettingsMap& map, std::string_view key, std::uint32_t& value, s
 /// A whole number that is all of the text.
 std::optional<unsigned> number(std::string_view text) {
   unsigned value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc() && stopped == end ? std::optional(value) : std::nullopt;
+  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool all = stopped == text.data() + text.size();
+  return error == std::errc() && all ? std::optional(value) : std::nullopt;
 }
 
 std::optional<std::pair<unsigned, unsigned>> status_range(std::string_view text) {
