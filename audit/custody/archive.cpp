@@ -135,7 +135,7 @@ Failure altered(const std::filesystem::path& file) {
 
 // Compresses into a new file, durable, and reads it back. Made by root it is in the end whose the segment is:
 // who serves the journal must be able to read it. Not before its content is known to be the segment's, since
-// root can read more than they. A disk that has no owners leaves it root's, and the archive is no worse.
+// root can read more than they.
 Result<Restored> write_archive(const std::filesystem::path& file, const std::filesystem::path& fresh,
                                const Digest& sha256, const std::stop_token& stop) {
   const FileDescriptor opened(
@@ -150,15 +150,14 @@ Result<Restored> write_archive(const std::filesystem::path& file, const std::fil
   if (*compressed != sha256) {
     return altered(file);
   }
+  // Refused by a disk that has no owners, or none but its own: no reason not to archive there.
+  static_cast<void>(give_to_owner(opened, file));
   if (::fsync(opened.get()) != 0 || ::lseek(opened.get(), 0, SEEK_SET) != 0) {
     return cannot(fresh, errno_text(errno));
   }
   auto read = restore(opened, fresh, stop);
   if (read && read->content != sha256) {
     return altered(file);
-  }
-  if (read) {
-    static_cast<void>(give_to_owner(opened, file));
   }
   return read;
 }

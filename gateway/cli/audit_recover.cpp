@@ -187,7 +187,9 @@ Result<audit::Recovery> recovery_of(const RecoverArguments& arguments, const aud
     if (!begun) {
       return fail(begun.error().kind, file + ": " + begun.error().message);
     }
-    recovery.recorded = *begun ? *begun : recovery.recorded;
+    if (*begun) {
+      recovery.recorded = *begun;
+    }
     if (auto good = *begun ? Result<void>() : audit::check_grant(options.journal, kind, members, now);
         !good) {
       return fail(good.error().kind, file + ": " + good.error().message);
