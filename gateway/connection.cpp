@@ -3,6 +3,7 @@
 #include "gateway/access/client_address.hpp"
 #include "gateway/access/proxy_header.hpp"
 #include "gateway/connection_state.hpp"
+#include "gateway/http/peer_address.hpp"
 #include "gateway/http2_session.hpp"
 #include "gateway/session.hpp"
 
@@ -27,26 +28,17 @@ constexpr std::size_t linger_bytes = std::size_t{16} * 1024 * 1024;
 constexpr std::size_t linger_piece = std::size_t{64} * 1024;
 constexpr std::size_t linger_yield = std::size_t{1024} * 1024;  // others on this thread come between
 
-policy::Address to_address(const asio::ip::address& address) {
-  if (address.is_v4()) {
-    return policy::Address::v4(address.to_v4().to_bytes());
-  }
-  policy::Address result;
-  result.bytes = address.to_v6().to_bytes();
-  return result;
-}
-
 /// From the handshake to the end; what is spoken in between is the protocol's. Owns the stream.
 class ClientConnection final : public ConnectionHook {
  public:
   ClientConnection(Worker& worker, asio::ip::tcp::socket socket, const asio::ip::tcp::endpoint& peer)
       : state_(worker), stream_(std::move(socket), worker.deadlines) {
-    state_.facts.address = to_address(peer.address());
+    state_.facts.address = http::to_address(peer.address());
     state_.facts.port = peer.port();
     net::error_code error;
     const auto local = stream_.socket().local_endpoint(error);
     if (!error) {
-      state_.facts.local = to_address(local.address());
+      state_.facts.local = http::to_address(local.address());
       state_.facts.local_port = local.port();
     }
     state_.facts.address_text = policy::to_string(state_.facts.address);
@@ -233,7 +225,7 @@ void serve_connection(Worker& worker, asio::ip::tcp::socket socket) {
   if (error) {
     return;  // gone already
   }
-  const policy::Address address = to_address(endpoint.address());
+  const policy::Address address = http::to_address(endpoint.address());
   const LimitSettings& limits = worker.snapshot->settings.limits;
   access::Counts& counts = worker.persistent.counts;
   // All connections of a balancer come from one address; each is counted under its client's once it is named.

@@ -144,7 +144,6 @@ Request::Served Request::forward() {
     upstream::RelayOutcome refused;
     refused.status = 503;
     refused.ended = upstream::busy_code;
-    refused.keep_alive = rules_.keep_alive;
     co_return co_await finish(refused);
   }
   std::shared_ptr<const std::string> assertion;

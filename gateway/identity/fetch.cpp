@@ -1,5 +1,7 @@
 #include "gateway/identity/fetch.hpp"
 
+#include "gateway/http/peer_address.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -48,15 +50,6 @@ FetchError failure(const Url& url, std::string_view what, const error_code& erro
   return failure(url, std::string(what) + ": " + error.message());
 }
 
-policy::Address address_of(const asio::ip::address& address) {
-  if (address.is_v4()) {
-    return policy::Address::v4(address.to_v4().to_bytes());
-  }
-  policy::Address out;
-  std::ranges::copy(address.to_v6().to_bytes(), out.bytes.begin());
-  return out;
-}
-
 /// Every address of the name must be allowed: one forbidden among them means that the name is not what it
 /// should be.
 asio::awaitable<boost::system::result<std::vector<tcp::endpoint>, FetchError>> resolve(const Url& url,
@@ -69,7 +62,7 @@ asio::awaitable<boost::system::result<std::vector<tcp::endpoint>, FetchError>> r
   }
   std::vector<tcp::endpoint> endpoints;
   for (const auto& entry : found) {
-    if (is_forbidden(address_of(entry.endpoint().address()), loopback)) {
+    if (is_forbidden(tallygate::http::to_address(entry.endpoint().address()), loopback)) {
       co_return failure(
           url, "the host is at " + entry.endpoint().address().to_string() + ", where nothing may be fetched");
     }

@@ -46,6 +46,20 @@ const http::Trailers& trailers_to_send(const RelayRequest& request) noexcept {
   return claimed ? none : all;
 }
 
+std::optional<Destination> go_elsewhere(const RelayRequest& request, std::string_view cut_reason, Busy& busy,
+                                        RelayOutcome& outcome) {
+  if (!cut_reason.empty() || request.alternatives == nullptr) {
+    return std::nullopt;
+  }
+  const auto other = request.alternatives->another();
+  if (other) {
+    busy.move_to(*other->state);
+    outcome.status = 0;  // the failure was not the last word
+    outcome.ended = RelayOutcome{}.ended;
+  }
+  return other;
+}
+
 bool is_idempotent(std::string_view method) noexcept {
   return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" || method == "DELETE";
 }

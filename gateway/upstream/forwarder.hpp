@@ -161,6 +161,13 @@ struct RequestFailure {
 /// name that only the gateway may say. The client's side has refused those already; this is where they leave.
 [[nodiscard]] const http::Trailers& trailers_to_send(const RelayRequest& request) noexcept;
 
+/// Goes on to another server, if there may be one, as though the one before had never been asked: counts the
+/// request there, and forgets the failure. None: the failure stands. What Alternatives::another() asks for
+/// must hold.
+[[nodiscard]] std::optional<Destination> go_elsewhere(const RelayRequest& request,
+                                                      std::string_view cut_reason, Busy& busy,
+                                                      RelayOutcome& outcome);
+
 /// Whether doing it twice does no more than doing it once (RFC 9110 §9.2.2).
 [[nodiscard]] bool is_idempotent(std::string_view method) noexcept;
 

@@ -199,18 +199,12 @@ Http2Relay::Next Http2Relay::unanswered(bool last) {
 
 /// Goes on to another server, if there may be one.
 Http2Relay::Next Http2Relay::elsewhere() {
-  if (!cut_reason_.empty() || request_.alternatives == nullptr) {
-    return Next::end;
-  }
-  const auto other = request_.alternatives->another();
+  const auto other = go_elsewhere(request_, cut_reason_, busy_, outcome_);
   if (!other) {
     return Next::end;
   }
   target_.server = other->server;
   target_.state = other->state;
-  busy_.move_to(*target_.state);
-  outcome_.status = 0;  // the failure was not the last word
-  outcome_.ended = RelayOutcome{}.ended;
   return Next::retry;
 }
 

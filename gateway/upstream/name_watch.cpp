@@ -1,6 +1,6 @@
 #include "gateway/upstream/name_watch.hpp"
 
-#include "gateway/upstream/reach.hpp"
+#include "gateway/http/peer_address.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -22,9 +22,9 @@ std::uint16_t port_of(const std::string& server) noexcept {
 }
 
 bool contains(const Names::Endpoints& endpoints, const boost::asio::ip::tcp::endpoint& peer) noexcept {
-  const policy::Address address = to_address(peer.address());
+  const policy::Address address = http::to_address(peer.address());
   return std::any_of(endpoints.begin(), endpoints.end(),
-                     [&](const auto& one) { return to_address(one.address()) == address; });
+                     [&](const auto& one) { return http::to_address(one.address()) == address; });
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "gateway/upstream/pool.hpp"
 
+#include "gateway/http/peer_address.hpp"
 #include "gateway/upstream/reach.hpp"
 #include "gateway/upstream/secure.hpp"
 
@@ -75,7 +76,7 @@ Names::Endpoints permitted(const Names::Endpoints& found, const UpstreamServer& 
                            std::string& why) {
   Names::Endpoints endpoints;
   for (const tcp::endpoint& endpoint : found) {
-    const policy::Address address = to_address(endpoint.address());
+    const policy::Address address = http::to_address(endpoint.address());
     const auto refused = why_refused(address, server.host, terms == nullptr ? std::nullopt : terms->networks);
     if (!refused) {
       endpoints.push_back(endpoint);

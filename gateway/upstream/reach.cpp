@@ -76,10 +76,6 @@ Address untranslated(const Address& address) noexcept {
 
 }  // namespace
 
-Address to_address(const boost::asio::ip::address& address) noexcept {
-  return address.is_v4() ? Address::v4(address.to_v4().to_bytes()) : Address{address.to_v6().to_bytes()};
-}
-
 std::optional<std::string_view> why_refused(const Address& address, std::string_view name,
                                             const std::optional<std::vector<Network>>& networks) noexcept {
   if (networks) {

@@ -3,16 +3,11 @@
 /// this machine reaches: its own services, and what a cloud tells its machines (server-side request forgery).
 #include "policy/request/address.hpp"
 
-#include <boost/asio/ip/address.hpp>
-
 #include <optional>
 #include <string_view>
 #include <vector>
 
 namespace tallygate::upstream {
-
-/// An IPv4-mapped address is the IPv4 address; the zone of an IPv6 address is left out.
-[[nodiscard]] policy::Address to_address(const boost::asio::ip::address& address) noexcept;
 
 /// Why a server's name must not lead to an address, as the end of "ADDRESS, which is …"; none: it may. With
 /// `networks`, it may lead to these alone. Without: everywhere but to link-local, multicast, unspecified and

@@ -105,18 +105,12 @@ asio::awaitable<bool> Relay::connect() {
 
 /// Goes on to another server, if there may be one.
 Relay::Next Relay::elsewhere() {
-  if (!cut_reason_.empty() || request_.alternatives == nullptr) {
-    return Next::end;
-  }
-  const auto other = request_.alternatives->another();
+  const auto other = go_elsewhere(request_, cut_reason_, *busy_, outcome_);
   if (!other) {
     return Next::end;
   }
   destination_ = *other;
-  busy_->move_to(*destination_.state);
   fresh_ = false;
-  outcome_.status = 0;  // the failure was not the last word
-  outcome_.ended = RelayOutcome{}.ended;
   return Next::retry;
 }
 

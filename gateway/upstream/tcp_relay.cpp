@@ -72,18 +72,11 @@ asio::awaitable<bool> TcpRelay::connect() {
 
 /// Goes on to another server, if there may be one: nothing has been said to the one that did not answer.
 bool TcpRelay::elsewhere() {
-  if (!cut_reason_.empty() || request_.alternatives == nullptr) {
-    return false;
+  const auto other = go_elsewhere(request_, cut_reason_, busy_, outcome_);
+  if (other) {
+    destination_ = *other;
   }
-  const auto other = request_.alternatives->another();
-  if (!other) {
-    return false;
-  }
-  destination_ = *other;
-  busy_.move_to(*destination_.state);
-  outcome_.status = 0;  // the failure was not the last word
-  outcome_.ended = RelayOutcome{}.ended;
-  return true;
+  return other.has_value();
 }
 
 asio::awaitable<bool> TcpRelay::open_tunnel() {

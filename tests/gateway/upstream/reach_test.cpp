@@ -1,5 +1,7 @@
 #include "gateway/upstream/reach.hpp"
 
+#include "gateway/http/peer_address.hpp"
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -10,7 +12,7 @@ namespace {
 std::string verdict(const std::string& address, const std::string& name = "app.example",
                     const std::optional<std::vector<policy::Network>>& networks = std::nullopt) {
   return std::string(
-      why_refused(to_address(boost::asio::ip::make_address(address)), name, networks).value_or("may"));
+      why_refused(http::to_address(boost::asio::ip::make_address(address)), name, networks).value_or("may"));
 }
 
 TEST(Reach, NamesMayLeadToPublicAndPrivateNetworks) {
